@@ -1,0 +1,380 @@
+//! The datasets and tables of a deployment, from one TOML file.
+
+use std::{collections::BTreeMap, fmt};
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use crate::{PartitionPath, TimeFormat};
+
+/// The datasets and tables of a deployment. Consistent once built.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    datasets: BTreeMap<String, Dataset>,
+    tables: BTreeMap<String, Table>,
+}
+
+/// One kind of record in the lake.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// Its name in the catalog.
+    pub name: String,
+    /// Where its objects lie.
+    pub path: PartitionPath,
+    /// Which field is its time.
+    pub time: FieldPath,
+    /// How that field is written.
+    pub time_format: TimeFormat,
+    /// How long after its own time a row may have been filed.
+    pub late: SignedDuration,
+    /// How its objects are compressed.
+    pub compression: Compression,
+}
+
+/// How objects are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// As the key ends: `.gz` and `.gzip`, `.zst` and `.zstd`, anything else not at all.
+    #[default]
+    Auto,
+    /// gzip (RFC 1952), one member or many.
+    Gzip,
+    /// Zstandard (RFC 8878), one frame or many.
+    Zstd,
+    /// Plain.
+    None,
+}
+
+/// Rows and columns over a dataset.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// What requests call it.
+    pub name: String,
+    /// What it holds, for people.
+    pub description: String,
+    /// The dataset its rows come from.
+    pub dataset: String,
+    /// The list whose elements are its rows; without it, every record is a row.
+    pub explode: Option<FieldPath>,
+    /// Its columns, in their order.
+    pub columns: Vec<Column>,
+}
+
+/// One column of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// What requests and headers call it.
+    pub name: String,
+    /// What people call it.
+    pub display: String,
+    /// What its values are.
+    pub kind: ColumnType,
+    /// Where it stands in the record.
+    pub path: FieldPath,
+    /// Whether `path` starts at the exploded element rather than at the record.
+    pub of_element: bool,
+}
+
+/// What a column's values are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnType {
+    /// Text.
+    #[default]
+    String,
+    /// A whole number, up to 64 bits and beyond: it passes through digit for digit.
+    Integer,
+    /// A decimal number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// An instant.
+    Time,
+    /// An object or a list.
+    Json,
+}
+
+/// The names from the top of a record down to a field; none is the record or element itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldPath(pub Vec<String>);
+
+/// Why a catalog was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {reason}")]
+pub struct CatalogError {
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong there.
+    pub reason: String,
+}
+
+impl Catalog {
+    /// Reads a catalog. `file` is how errors call it.
+    pub fn parse(file: &str, text: &str) -> Result<Self, CatalogError> {
+        let fail = |at: usize, reason: String| {
+            let line = text[..at.min(text.len())].matches('\n').count() + 1;
+            CatalogError { file: file.to_owned(), line, reason }
+        };
+        let raw: RawCatalog = toml::from_str(text)
+            .map_err(|e| fail(e.span().map_or(0, |s| s.start), e.message().to_owned()))?;
+
+        let mut datasets = BTreeMap::new();
+        for raw in raw.dataset {
+            let (at, name) = (raw.name.span().start, raw.name.get_ref().clone());
+            check_name("dataset", &name).map_err(|reason| fail(at, reason))?;
+            let dataset = Dataset {
+                path: PartitionPath::parse(raw.path.get_ref())
+                    .map_err(|e| fail(raw.path.span().start, e.to_string()))?,
+                time: FieldPath::parse(raw.time.get_ref())
+                    .map_err(|reason| fail(raw.time.span().start, reason))?,
+                time_format: raw.time_format,
+                late: SignedDuration::from_hours(i64::from(raw.late_hours)),
+                compression: raw.compression,
+                name: name.clone(),
+            };
+            if datasets.insert(name.clone(), dataset).is_some() {
+                return Err(fail(at, format!("dataset {name:?} is defined twice")));
+            }
+        }
+        let mut tables = BTreeMap::new();
+        for raw in raw.table {
+            let at = raw.name.span().start;
+            if !datasets.contains_key(raw.dataset.get_ref()) {
+                let names: Vec<_> = datasets.keys().map(String::as_str).collect();
+                let reason = format!(
+                    "there is no dataset {:?}; there are {}",
+                    raw.dataset.get_ref(),
+                    names.join(", ")
+                );
+                return Err(fail(raw.dataset.span().start, reason));
+            }
+            let table = raw.build().map_err(|(at, reason)| fail(at, reason))?;
+            if let Some(twin) = tables.insert(table.name.to_ascii_lowercase(), table) {
+                return Err(fail(at, format!("table {:?} is defined twice", twin.name)));
+            }
+        }
+        Ok(Self { datasets, tables: tables.into_values().map(|t| (t.name.clone(), t)).collect() })
+    }
+
+    /// Returns the catalog that ships with the code: the tables of the four dialects.
+    pub fn built_in() -> Result<Self, CatalogError> {
+        Self::parse("catalog.toml", include_str!("../catalog.toml"))
+    }
+
+    /// Returns a table by its name.
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.get(name)
+    }
+
+    /// Returns every table, by name.
+    pub fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.tables.values()
+    }
+
+    /// Returns every dataset, by name.
+    pub fn datasets(&self) -> impl Iterator<Item = &Dataset> {
+        self.datasets.values()
+    }
+
+    /// Returns the dataset under a table of this catalog.
+    pub fn dataset_of(&self, table: &Table) -> &Dataset {
+        &self.datasets[&table.dataset]
+    }
+}
+
+impl Table {
+    /// Returns a column by its name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+impl FieldPath {
+    fn parse(text: &str) -> Result<Self, String> {
+        let names: Vec<String> = text.split('.').map(str::to_owned).collect();
+        if names.iter().any(String::is_empty) {
+            return Err(format!("{text:?} is no field: names are joined by single dots"));
+        }
+        Ok(Self(names))
+    }
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("."))
+    }
+}
+
+/// Names become file names and parts of URLs.
+fn check_name(what: &str, name: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if (1..=64).contains(&name.len()) && name.chars().all(plain) {
+        return Ok(());
+    }
+    Err(format!("a {what}'s name is 1 to 64 of letters, digits, '_' and '-'; got {name:?}"))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCatalog {
+    #[serde(default)]
+    dataset: Vec<RawDataset>,
+    #[serde(default)]
+    table: Vec<RawTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDataset {
+    name: Spanned<String>,
+    path: Spanned<String>,
+    time: Spanned<String>,
+    #[serde(default)]
+    time_format: TimeFormat,
+    #[serde(default)]
+    late_hours: u16,
+    #[serde(default)]
+    compression: Compression,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTable {
+    name: Spanned<String>,
+    #[serde(default)]
+    description: String,
+    dataset: Spanned<String>,
+    explode: Option<Spanned<String>>,
+    columns: Vec<Spanned<RawColumn>>,
+}
+
+/// `"name"`, `"name:type"`, or a table with every detail.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a column is \"name\", \"name:type\" or { name, type, display, path, element }"
+)]
+enum RawColumn {
+    Short(String),
+    Full(FullColumn),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FullColumn {
+    name: String,
+    display: Option<String>,
+    #[serde(default, rename = "type")]
+    kind: ColumnType,
+    path: Option<String>,
+    element: Option<String>,
+}
+
+impl RawTable {
+    fn build(self) -> Result<Table, (usize, String)> {
+        let at = self.name.span().start;
+        check_name("table", self.name.get_ref()).map_err(|reason| (at, reason))?;
+        let explode = match &self.explode {
+            None => None,
+            Some(path) => Some(
+                FieldPath::parse(path.get_ref()).map_err(|reason| (path.span().start, reason))?,
+            ),
+        };
+        let mut columns: Vec<Column> = Vec::new();
+        for raw in self.columns {
+            let at = raw.span().start;
+            let column =
+                raw.into_inner().build(explode.is_some()).map_err(|reason| (at, reason))?;
+            if columns.iter().any(|other| other.name == column.name) {
+                return Err((at, format!("column {:?} is defined twice", column.name)));
+            }
+            columns.push(column);
+        }
+        if columns.is_empty() {
+            return Err((at, "a table has at least one column".to_owned()));
+        }
+        Ok(Table {
+            name: self.name.into_inner(),
+            description: self.description,
+            dataset: self.dataset.into_inner(),
+            explode,
+            columns,
+        })
+    }
+}
+
+impl RawColumn {
+    fn build(self, exploded: bool) -> Result<Column, String> {
+        let full = match self {
+            Self::Full(full) => full,
+            Self::Short(text) => {
+                let (name, kind) = text.split_once(':').unwrap_or((&text, "string"));
+                let kind = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(kind);
+                let kind = ColumnType::deserialize(kind).map_err(|e| e.to_string())?;
+                FullColumn { name: name.to_owned(), display: None, kind, path: None, element: None }
+            }
+        };
+        if full.name.is_empty() || full.name.chars().any(char::is_control) {
+            return Err(format!("{:?} is no name for a column", full.name));
+        }
+        let (path, of_element) = match (&full.path, &full.element) {
+            (Some(_), Some(_)) => {
+                return Err("a column has a path or an element, not both".to_owned());
+            }
+            (_, Some(_)) if !exploded => {
+                return Err("a column with an element needs a table with explode".to_owned());
+            }
+            (_, Some(element)) if element.is_empty() => (FieldPath(Vec::new()), true),
+            (_, Some(element)) => (FieldPath::parse(element)?, true),
+            (Some(path), None) => (FieldPath::parse(path)?, false),
+            (None, None) => (FieldPath(vec![full.name.clone()]), false),
+        };
+        let display = full.display.unwrap_or_else(|| full.name.clone());
+        Ok(Column { name: full.name, display, kind: full.kind, path, of_element })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    #[test]
+    fn the_built_in_catalog_is_sound() {
+        let catalog = Catalog::built_in().unwrap();
+
+        let columns = |table: &str| catalog.table(table).unwrap().columns.len();
+        assert_eq!((columns("amplitude_events"), columns("coveo_clicks")), (55, 41));
+        assert_eq!(
+            catalog.table("coveo_keywords").unwrap().explode.as_ref().unwrap().to_string(),
+            "keywords"
+        );
+    }
+
+    #[test]
+    fn a_bad_catalog_is_refused_with_file_line_and_reason() {
+        const DATASET: &str =
+            "[[dataset]]\nname = \"d\"\npath = \"{workspace}/{yyyy}/{MM}/{dd}/\"\ntime = \"t\"\n";
+        let refused = |rest: &str| {
+            Catalog::parse("my.toml", &format!("{DATASET}{rest}")).unwrap_err().to_string()
+        };
+
+        assert_snapshot!(refused("[[table]]\nname = \"x\"\ndataset = \"e\"\ncolumns = [\"a\"]"),
+            @r#"my.toml:7: there is no dataset "e"; there are d"#);
+        assert_snapshot!(refused("[[table]]\nname = \"x\"\ndataset = \"d\"\ncolumns = [\n\"a\",\n\"a\"]"),
+            @r#"my.toml:10: column "a" is defined twice"#);
+        assert_snapshot!(refused("[[table]]\nname = \"x/y\"\ndataset = \"d\"\ncolumns = [\"a\"]"),
+            @r#"my.toml:6: a table's name is 1 to 64 of letters, digits, '_' and '-'; got "x/y""#);
+        assert_snapshot!(refused("[[table]]\nname = \"x\"\ndataset = \"d\"\ncolumns = [\"a:text\"]"),
+            @"my.toml:8: unknown variant `text`, expected one of `string`, `integer`, `number`, `boolean`, `time`, `json`");
+        assert_snapshot!(refused("[[table]]\nnmae = \"x\""), @"my.toml:6: unknown field `nmae`, expected one of `name`, `description`, `dataset`, `explode`, `columns`");
+        assert_snapshot!(refused("[[dataset]]\nname = \"z\"\npath = \"{workspace}/\"\ntime = \"t\""),
+            @"my.toml:7: the path must contain {yyyy}");
+        assert_snapshot!(refused("[[table"), @"my.toml:5: unclosed array table, expected `]]`");
+    }
+}

@@ -1,0 +1,44 @@
+//! What an export is: its request, its record, its states, and what it may ask for.
+//!
+//! Pure data and decisions. Nothing here knows AWS, reads a clock or does I/O: the time is
+//! passed in, so everything can be tested with a literal and an `assert_eq!`.
+//!
+//! - [`Catalog`]: the datasets and tables a deployment offers, from one TOML file.
+//! - [`ExportRequest`]: what a user asked for, checked against the catalog.
+//! - [`Export`]: the record of one export and every way it may change.
+//! - [`Token`]: the credential that names workspaces and privileges.
+
+mod catalog;
+mod digest;
+mod fault;
+mod id;
+mod key;
+mod limits;
+mod partition;
+mod record;
+mod request;
+mod selection;
+mod time;
+mod token;
+mod window;
+mod workspace;
+
+pub use catalog::{
+    Catalog, CatalogError, Column, ColumnType, Compression, Dataset, FieldPath, Table,
+};
+pub use digest::sha256_hex;
+pub use fault::Fault;
+pub use id::ExportId;
+pub use key::{ArchiveKey, BadRowsKey, WorkKey};
+pub use limits::Limits;
+pub use partition::{PartitionPath, PartitionPathError};
+pub use record::{
+    ARCHIVE_LIFETIME, Archive, Export, Failure, FailureCode, LEASE, Lease, MAX_FAILURES,
+    RESEND_AFTER, Refusal, State, Status,
+};
+pub use request::{ExportRequest, Format};
+pub use selection::{TableSelection, member_name};
+pub use time::{TimeFormat, parse_time};
+pub use token::{Privilege, Token, TokenError, TokenRecord};
+pub use window::{Window, WindowError};
+pub use workspace::{Workspace, WorkspaceError};

@@ -1,0 +1,39 @@
+//! What a request may ask for at most.
+
+use serde::Serialize;
+
+/// What a request may ask for at most. Settings of the deployment, shown to its users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// The longest window, in days of 24 hours.
+    pub window_days: u32,
+    /// Tables in one export.
+    pub tables: usize,
+    /// Characters of a name.
+    pub name_chars: usize,
+    /// Characters of a description.
+    pub description_chars: usize,
+    /// Labels of one export.
+    pub labels: usize,
+    /// Characters of a label's key or value.
+    pub label_chars: usize,
+    /// Bytes of a request's body.
+    pub body_bytes: usize,
+    /// How deep objects and lists of a body may nest.
+    pub body_depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            window_days: 366,
+            tables: 20,
+            name_chars: 100,
+            description_chars: 1000,
+            labels: 20,
+            label_chars: 100,
+            body_bytes: 64 * 1024,
+            body_depth: 8,
+        }
+    }
+}

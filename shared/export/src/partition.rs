@@ -1,0 +1,188 @@
+//! Where a dataset's objects lie, hour by hour.
+
+use jiff::{
+    SignedDuration, Timestamp,
+    civil::{DateTime, Time},
+    tz::TimeZone,
+};
+
+use crate::{Window, Workspace};
+
+/// A template of the prefixes that hold a dataset's objects.
+///
+/// Placeholders: `{workspace}`, `{yyyy}`, `{MM}`, `{dd}` and, where objects are filed by hour,
+/// `{HH}`, all in UTC. Hive (`date={yyyy}-{MM}-{dd}/hour={HH}/`) and Firehose
+/// (`{yyyy}/{MM}/{dd}/{HH}/`) layouts are both templates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionPath(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Workspace,
+    Year,
+    Month,
+    Day,
+    Hour,
+}
+
+/// Why a text is no template.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PartitionPathError {
+    /// A placeholder that does not exist.
+    #[error(
+        "{{{0}}} is no placeholder; there are {{workspace}}, {{yyyy}}, {{MM}}, {{dd}} and {{HH}}"
+    )]
+    Unknown(String),
+    /// A brace without its partner.
+    #[error("a '{{' or '}}' stands alone")]
+    Unbalanced,
+    /// A placeholder without which partitions cannot be told apart.
+    #[error("the path must contain {{{0}}}")]
+    Missing(&'static str),
+    /// A prefix that would also match the neighbour's objects.
+    #[error("the path must end in '/'")]
+    OpenEnd,
+}
+
+impl PartitionPath {
+    /// Reads a template.
+    pub fn parse(text: &str) -> Result<Self, PartitionPathError> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some(open) = rest.find(['{', '}']) {
+            let (before, from) = rest.split_at(open);
+            if !before.is_empty() {
+                parts.push(Part::Text(before.to_owned()));
+            }
+            let inner = from.strip_prefix('{').ok_or(PartitionPathError::Unbalanced)?;
+            let (name, after) = inner.split_once('}').ok_or(PartitionPathError::Unbalanced)?;
+            parts.push(match name {
+                "workspace" => Part::Workspace,
+                "yyyy" => Part::Year,
+                "MM" => Part::Month,
+                "dd" => Part::Day,
+                "HH" => Part::Hour,
+                other => return Err(PartitionPathError::Unknown(other.to_owned())),
+            });
+            rest = after;
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.to_owned()));
+        }
+        let must = [
+            (Part::Workspace, "workspace"),
+            (Part::Year, "yyyy"),
+            (Part::Month, "MM"),
+            (Part::Day, "dd"),
+        ];
+        if let Some((_, name)) = must.iter().find(|(part, _)| !parts.contains(part)) {
+            return Err(PartitionPathError::Missing(name));
+        }
+        if text.ends_with('/') { Ok(Self(parts)) } else { Err(PartitionPathError::OpenEnd) }
+    }
+
+    /// Returns the prefixes that may hold rows of `window`, in order of time.
+    ///
+    /// `late` is how long after its own time a row may have been filed.
+    pub fn prefixes(
+        &self,
+        workspace: &Workspace,
+        window: Window,
+        late: SignedDuration,
+    ) -> Vec<String> {
+        let step = if self.0.contains(&Part::Hour) {
+            SignedDuration::from_hours(1)
+        } else {
+            SignedDuration::from_hours(24)
+        };
+        let last = window.to().saturating_add(late).unwrap_or(window.to());
+        let mut at = floor(window.from(), step);
+        let mut prefixes = Vec::new();
+        while at < last {
+            prefixes.push(self.prefix(workspace, at));
+            match at.checked_add(step) {
+                Ok(next) => at = next,
+                Err(_) => break,
+            }
+        }
+        prefixes
+    }
+
+    /// Returns the prefix that holds what was filed at `at`.
+    pub fn prefix(&self, workspace: &Workspace, at: Timestamp) -> String {
+        let at = at.to_zoned(TimeZone::UTC).datetime();
+        self.0
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => text.clone(),
+                Part::Workspace => workspace.to_string(),
+                Part::Year => format!("{:04}", at.year()),
+                Part::Month => format!("{:02}", at.month()),
+                Part::Day => format!("{:02}", at.day()),
+                Part::Hour => format!("{:02}", at.hour()),
+            })
+            .collect()
+    }
+}
+
+/// The beginning of the hour or, for longer steps, of the day that holds `at`.
+fn floor(at: Timestamp, step: SignedDuration) -> Timestamp {
+    let civil = at.to_zoned(TimeZone::UTC).datetime();
+    let hour = if step > SignedDuration::from_hours(1) { 0 } else { civil.hour() };
+    let begin = DateTime::from_parts(civil.date(), Time::constant(hour, 0, 0, 0));
+    begin.to_zoned(TimeZone::UTC).map_or(at, |zoned| zoned.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(from: &str, to: &str) -> Window {
+        Window::new(from.parse().unwrap(), to.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn hive_and_firehose_layouts_are_both_templates() {
+        let acme = "acme".parse().unwrap();
+        let asked = window("2026-02-28T23:10:00Z", "2026-03-01T00:00:00.000001Z");
+
+        for (template, want) in [
+            (
+                "e/w={workspace}/d={yyyy}-{MM}-{dd}/h={HH}/",
+                vec!["e/w=acme/d=2026-02-28/h=23/", "e/w=acme/d=2026-03-01/h=00/"],
+            ),
+            ("{workspace}/{yyyy}/{MM}/{dd}/", vec!["acme/2026/02/28/", "acme/2026/03/01/"]),
+        ] {
+            let path = PartitionPath::parse(template).unwrap();
+            assert_eq!(path.prefixes(&acme, asked, SignedDuration::ZERO), want);
+        }
+    }
+
+    #[test]
+    fn an_hour_that_ends_the_window_is_not_opened_unless_rows_come_late() {
+        let acme = "acme".parse().unwrap();
+        let path = PartitionPath::parse("{workspace}/{yyyy}{MM}{dd}{HH}/").unwrap();
+        let asked = window("2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z");
+
+        assert_eq!(path.prefixes(&acme, asked, SignedDuration::ZERO), ["acme/2026030100/"]);
+        assert_eq!(
+            path.prefixes(&acme, asked, SignedDuration::from_hours(1)),
+            ["acme/2026030100/", "acme/2026030101/"]
+        );
+    }
+
+    #[test]
+    fn a_template_that_could_mix_workspaces_or_hours_is_refused() {
+        use PartitionPathError::{Missing, OpenEnd, Unbalanced, Unknown};
+        for (template, want) in [
+            ("{yyyy}/{MM}/{dd}/", Missing("workspace")),
+            ("{workspace}/{yyyy}/{MM}/{dd}", OpenEnd),
+            ("{workspace}/{year}/", Unknown("year".into())),
+            ("{workspace}/{yyyy}/{MM}/{dd/", Unbalanced),
+            ("{workspace}}/", Unbalanced),
+        ] {
+            assert_eq!(PartitionPath::parse(template), Err(want), "{template}");
+        }
+    }
+}

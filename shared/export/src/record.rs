@@ -1,0 +1,489 @@
+//! The record of one export, and every way it may change.
+//!
+//! ```text
+//! Queued ──claim──▶ Running ──succeed──▶ Succeeded ──▶ Expired | Deleted
+//!    │                │ ▲ │
+//!    │         release┘ │ ├──fail──────▶ Failed
+//!    └────────cancel────┴─┴────────────▶ Cancelled
+//! ```
+//!
+//! A change returns the next version of the record. It is stored only where the stored version is
+//! the one before, so of two writers one wins and the other learns that it lost.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{ExportId, ExportRequest, Workspace};
+
+/// How long an archive can be downloaded, from the moment it was published.
+pub const ARCHIVE_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long a builder may hold an export before another may take it over.
+///
+/// Longer than a builder may run and shorter than the queue hides a message. A test holds
+/// `template.yaml` to that.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(960);
+
+/// How long a queued export waits before its message counts as lost.
+pub const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(2);
+
+/// How many attempts may break before the export is given up.
+pub const MAX_FAILURES: u32 = 5;
+
+/// One requested export and all that is known about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Export {
+    /// Which export this is.
+    pub id: ExportId,
+    /// Whose it is.
+    pub workspace: Workspace,
+    /// What was asked for.
+    pub request: ExportRequest,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it is given up if it is not done.
+    pub deadline: Timestamp,
+    /// Grows with every change.
+    pub version: u64,
+    /// Leases given so far. The latest is the fencing number.
+    pub leases: u64,
+    /// Attempts that broke so far.
+    pub failures: u32,
+    /// Steps of the plan; 0 until there is one.
+    pub steps_total: u32,
+    /// Steps that are done.
+    #[serde(skip)]
+    pub steps_done: BTreeSet<u32>,
+    /// Rows written so far.
+    pub rows: u64,
+    /// Bytes of rows written so far, before compression.
+    pub bytes: u64,
+    /// Where it is in its life.
+    pub state: State,
+}
+
+/// Where an export is in its life, with what only exists there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum State {
+    /// Waiting for a builder. If nobody came by `resend_at`, its message is sent again.
+    Queued {
+        /// When its message counts as lost.
+        resend_at: Timestamp,
+    },
+    /// Being built.
+    Running {
+        /// When the first builder took it.
+        started_at: Timestamp,
+        /// Who holds it.
+        lease: Lease,
+    },
+    /// Can be downloaded.
+    Succeeded {
+        /// What was built.
+        archive: Archive,
+    },
+    /// Will never be ready.
+    Failed {
+        /// When it was given up.
+        finished_at: Timestamp,
+        /// Why.
+        failure: Failure,
+    },
+    /// Its user did not want it any more.
+    Cancelled {
+        /// When.
+        finished_at: Timestamp,
+    },
+    /// Its time is over.
+    Expired {
+        /// What could be downloaded until then.
+        archive: Archive,
+        /// Whether the object is gone from the bucket.
+        removed: bool,
+    },
+    /// Its user removed it.
+    Deleted {
+        /// What could be downloaded until then.
+        archive: Archive,
+        /// When.
+        deleted_at: Timestamp,
+        /// Whether the object is gone from the bucket.
+        removed: bool,
+    },
+}
+
+/// A state's name, as users see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// See [`State::Queued`].
+    Queued,
+    /// See [`State::Running`].
+    Running,
+    /// See [`State::Succeeded`].
+    Succeeded,
+    /// See [`State::Failed`].
+    Failed,
+    /// See [`State::Cancelled`].
+    Cancelled,
+    /// See [`State::Expired`].
+    Expired,
+    /// See [`State::Deleted`].
+    Deleted,
+}
+
+/// The right to build an export, for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The fencing number: higher than that of any lease before.
+    pub number: u64,
+    /// When it lapses.
+    pub until: Timestamp,
+}
+
+/// A published archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archive {
+    /// When it was published.
+    pub published_at: Timestamp,
+    /// When it stops being served: to the second, whatever S3's lifecycle does.
+    pub expires_at: Timestamp,
+    /// Size of the object.
+    pub size_bytes: u64,
+    /// CRC-32 of the object.
+    pub crc32: u32,
+    /// Rows over all files in it.
+    pub rows: u64,
+    /// Rows of the lake that could not be read and are not in it.
+    pub bad_rows: u64,
+}
+
+/// Why an export failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// A stable name.
+    pub code: FailureCode,
+    /// What happened and what to do, in words its user may see.
+    pub detail: String,
+}
+
+/// The reasons for which exports fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCode {
+    /// A source object was changed or removed while the export was built.
+    SourceChanged,
+    /// A source object cannot be decoded.
+    SourceCorrupt,
+    /// It was not done by its deadline.
+    DeadlineExceeded,
+    /// Ours to fix.
+    Internal,
+}
+
+/// Why an export cannot be claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Another builder holds it until then.
+    Held {
+        /// When its lease lapses.
+        until: Timestamp,
+    },
+    /// There is nothing left to build.
+    Finished,
+}
+
+impl Export {
+    /// A new export, waiting for a builder.
+    pub fn queued(
+        id: ExportId,
+        workspace: Workspace,
+        request: ExportRequest,
+        now: Timestamp,
+        patience: SignedDuration,
+    ) -> Self {
+        Self {
+            id,
+            workspace,
+            request,
+            created_at: now,
+            deadline: now + patience,
+            version: 1,
+            leases: 0,
+            failures: 0,
+            steps_total: 0,
+            steps_done: BTreeSet::new(),
+            rows: 0,
+            bytes: 0,
+            state: State::Queued { resend_at: now + RESEND_AFTER },
+        }
+    }
+
+    /// The same export, held by a builder until its lease lapses.
+    pub fn claim(&self, now: Timestamp) -> Result<Self, Refusal> {
+        let started_at = match &self.state {
+            State::Queued { .. } => now,
+            State::Running { lease, .. } if now < lease.until => {
+                return Err(Refusal::Held { until: lease.until });
+            }
+            State::Running { started_at, .. } => *started_at,
+            State::Succeeded { .. }
+            | State::Failed { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Deleted { .. } => return Err(Refusal::Finished),
+        };
+        let number = self.leases + 1;
+        let lease = Lease { number, until: now + LEASE };
+        Ok(Self { leases: number, ..self.then(State::Running { started_at, lease }) })
+    }
+
+    /// The same export with a plan of `steps`.
+    pub fn planned(&self, steps: u32) -> Self {
+        Self { steps_total: steps, ..self.then(self.state.clone()) }
+    }
+
+    /// The same export, free for the next builder at `from`.
+    pub fn release(&self, from: Timestamp) -> Self {
+        match &self.state {
+            State::Running { started_at, lease } => {
+                let lease = Lease { until: from, ..*lease };
+                self.then(State::Running { started_at: *started_at, lease })
+            }
+            other => self.then(other.clone()),
+        }
+    }
+
+    /// The same export after an attempt that broke: free again at `from`, or given up.
+    pub fn broken(&self, now: Timestamp, from: Timestamp) -> Self {
+        let failures = self.failures + 1;
+        if failures < MAX_FAILURES {
+            return Self { failures, ..self.release(from) };
+        }
+        let detail = "The export broke several times on our side. Create it again; if it keeps failing, \
+                      ask your operator, naming this export's id.";
+        let failure = Failure { code: FailureCode::Internal, detail: detail.to_owned() };
+        Self { failures, ..self.fail(now, failure) }
+    }
+
+    /// The same export, its message just sent again.
+    pub fn resent(&self, now: Timestamp) -> Self {
+        match &self.state {
+            State::Queued { .. } => self.then(State::Queued { resend_at: now + RESEND_AFTER }),
+            other => self.then(other.clone()),
+        }
+    }
+
+    /// The same export with its archive, which lives from now on.
+    pub fn succeed(&self, now: Timestamp, built: Archive) -> Self {
+        let archive = Archive { published_at: now, expires_at: now + ARCHIVE_LIFETIME, ..built };
+        self.then(State::Succeeded { archive })
+    }
+
+    /// The same export, given up.
+    pub fn fail(&self, now: Timestamp, failure: Failure) -> Self {
+        self.then(State::Failed { finished_at: now, failure })
+    }
+
+    /// The same export, unwanted; none once it is finished otherwise.
+    pub fn cancel(&self, now: Timestamp) -> Option<Self> {
+        match self.state {
+            State::Queued { .. } | State::Running { .. } => {
+                Some(self.then(State::Cancelled { finished_at: now }))
+            }
+            _ => None,
+        }
+    }
+
+    /// The same export past its time; none if it is not.
+    pub fn expire(&self, now: Timestamp) -> Option<Self> {
+        match &self.state {
+            State::Succeeded { archive } if archive.expires_at <= now => {
+                Some(self.then(State::Expired { archive: archive.clone(), removed: false }))
+            }
+            _ => None,
+        }
+    }
+
+    /// The same export, its archive given up by its user; none if there is no archive.
+    pub fn delete(&self, now: Timestamp) -> Option<Self> {
+        match &self.state {
+            State::Succeeded { archive } => Some(self.then(State::Deleted {
+                archive: archive.clone(),
+                deleted_at: now,
+                removed: false,
+            })),
+            _ => None,
+        }
+    }
+
+    /// The same export, its object gone from the bucket; none if it was not to go.
+    pub fn removed(&self) -> Option<Self> {
+        match self.state.clone() {
+            State::Expired { archive, removed: false } => {
+                Some(self.then(State::Expired { archive, removed: true }))
+            }
+            State::Deleted { archive, deleted_at, removed: false } => {
+                Some(self.then(State::Deleted { archive, deleted_at, removed: true }))
+            }
+            _ => None,
+        }
+    }
+
+    /// When the janitor has to look at it, if ever.
+    pub fn due(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Queued { resend_at } => Some(*resend_at.min(&self.deadline)),
+            State::Running { lease, .. } => Some(lease.until.min(self.deadline)),
+            State::Succeeded { archive } => Some(archive.expires_at),
+            State::Expired { archive, removed: false } => Some(archive.expires_at),
+            State::Deleted { deleted_at, removed: false, .. } => Some(*deleted_at),
+            State::Failed { .. }
+            | State::Cancelled { .. }
+            | State::Expired { removed: true, .. }
+            | State::Deleted { removed: true, .. } => None,
+        }
+    }
+
+    /// Its status as it is to be shown at `now`: an archive past its time is expired, whether or
+    /// not the janitor has been there.
+    pub fn status(&self, now: Timestamp) -> Status {
+        match &self.state {
+            State::Queued { .. } => Status::Queued,
+            State::Running { .. } => Status::Running,
+            State::Succeeded { archive } if archive.expires_at <= now => Status::Expired,
+            State::Succeeded { .. } => Status::Succeeded,
+            State::Failed { .. } => Status::Failed,
+            State::Cancelled { .. } => Status::Cancelled,
+            State::Expired { .. } => Status::Expired,
+            State::Deleted { .. } => Status::Deleted,
+        }
+    }
+
+    fn then(&self, state: State) -> Self {
+        Self { version: self.version + 1, state, ..self.clone() }
+    }
+}
+
+impl Status {
+    /// Every status, by the name users see.
+    pub const ALL: [(&str, Self); 7] = [
+        ("queued", Self::Queued),
+        ("running", Self::Running),
+        ("succeeded", Self::Succeeded),
+        ("failed", Self::Failed),
+        ("cancelled", Self::Cancelled),
+        ("expired", Self::Expired),
+        ("deleted", Self::Deleted),
+    ];
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Format, TableSelection, Window};
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn queued() -> Export {
+        let request = ExportRequest {
+            tables: vec![TableSelection { table: "t".into(), columns: None }],
+            window: Window::new(NOW, NOW + SignedDuration::from_hours(1)).unwrap(),
+            format: Format::Jsonl,
+            name: None,
+            description: None,
+            labels: [].into(),
+        };
+        let acme = "acme".parse().unwrap();
+        Export::queued(ExportId::generate(), acme, request, NOW, SignedDuration::from_hours(24))
+    }
+
+    fn archive() -> Archive {
+        Archive {
+            published_at: NOW,
+            expires_at: NOW,
+            size_bytes: 22,
+            crc32: 0,
+            rows: 0,
+            bad_rows: 0,
+        }
+    }
+
+    #[test]
+    fn a_held_export_is_not_claimed_until_its_lease_lapses() {
+        let held = queued().claim(NOW).unwrap();
+
+        assert_eq!(held.claim(NOW), Err(Refusal::Held { until: NOW + LEASE }));
+        let next = held.claim(NOW + LEASE).unwrap();
+        assert_eq!((next.version, next.leases), (3, 2));
+    }
+
+    #[test]
+    fn an_archive_lives_24_hours_to_the_second() {
+        let second = SignedDuration::from_secs(1);
+        let ready = queued().claim(NOW).unwrap().succeed(NOW, archive());
+        let end = NOW + SignedDuration::from_hours(24);
+
+        assert_eq!(ready.status(end - second), Status::Succeeded);
+        assert_eq!(ready.expire(end - second), None);
+        assert_eq!(ready.status(end), Status::Expired);
+        assert_eq!(ready.expire(end).unwrap().status(end + second), Status::Expired);
+    }
+
+    #[test]
+    fn an_export_that_keeps_breaking_is_given_up() {
+        let mut export = queued();
+        for _ in 1..MAX_FAILURES {
+            export = export.claim(NOW).unwrap().broken(NOW, NOW);
+            assert_eq!(export.status(NOW), Status::Running);
+        }
+        assert_eq!(export.claim(NOW).unwrap().broken(NOW, NOW).status(NOW), Status::Failed);
+    }
+
+    /// One of the ways an export can change, picked by a number.
+    fn change(export: &Export, pick: u8, now: Timestamp) -> Option<Export> {
+        let failure = Failure { code: FailureCode::Internal, detail: String::new() };
+        let running = matches!(export.state, State::Running { .. });
+        match pick % 8 {
+            0 => export.claim(now).ok(),
+            1 => running.then(|| export.release(now)),
+            2 => running.then(|| export.broken(now, now)),
+            3 => running.then(|| export.succeed(now, archive())),
+            4 => running.then(|| export.fail(now, failure)),
+            5 => export.cancel(now),
+            6 => export.expire(now).or_else(|| export.delete(now)),
+            _ => export.removed(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_a_final_state_stays_and_versions_and_fences_grow(
+            picks in prop::collection::vec((any::<u8>(), 0_i64..4000), 0..40)
+        ) {
+            let (mut export, mut now) = (queued(), NOW);
+            for (pick, minutes) in picks {
+                now += SignedDuration::from_mins(minutes);
+                let Some(next) = change(&export, pick, now) else { continue };
+                prop_assert_eq!(next.version, export.version + 1);
+                prop_assert!(next.leases >= export.leases);
+                let (was, is) = (export.status(NOW), next.status(NOW));
+                let allowed = match was {
+                    Status::Queued | Status::Running => is != Status::Queued,
+                    Status::Succeeded => matches!(is, Status::Expired | Status::Deleted),
+                    last => is == last,
+                };
+                prop_assert!(allowed, "{was:?} became {is:?}");
+                let idle = matches!(next.state, State::Failed { .. } | State::Cancelled { .. }
+                    | State::Expired { removed: true, .. } | State::Deleted { removed: true, .. });
+                prop_assert_eq!(next.due().is_none(), idle, "unfinished work is always in the index");
+                export = next;
+            }
+        }
+    }
+}

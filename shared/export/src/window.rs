@@ -1,0 +1,95 @@
+//! Spans of time.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A half-open span of time `[from, to)` in UTC, to the microsecond, never empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Ends", into = "Ends")]
+pub struct Window {
+    from: Timestamp,
+    to: Timestamp,
+}
+
+/// Why two instants are no window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WindowError {
+    /// Both ends are the same microsecond.
+    #[error("the window is empty: it ends where it begins")]
+    Empty,
+    /// The end lies before the beginning.
+    #[error("the window is reversed: it ends before it begins")]
+    Reversed,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Ends {
+    from: Timestamp,
+    to: Timestamp,
+}
+
+impl Window {
+    /// Returns the window from `from` up to but not including `to`, both cut to the microsecond.
+    pub fn new(from: Timestamp, to: Timestamp) -> Result<Self, WindowError> {
+        let (from, to) = (to_microsecond(from), to_microsecond(to));
+        match from.cmp(&to) {
+            std::cmp::Ordering::Less => Ok(Self { from, to }),
+            std::cmp::Ordering::Equal => Err(WindowError::Empty),
+            std::cmp::Ordering::Greater => Err(WindowError::Reversed),
+        }
+    }
+
+    /// Returns the first instant inside.
+    pub fn from(&self) -> Timestamp {
+        self.from
+    }
+
+    /// Returns the first instant after it.
+    pub fn to(&self) -> Timestamp {
+        self.to
+    }
+
+    /// Tells whether `instant` lies inside.
+    pub fn contains(&self, instant: Timestamp) -> bool {
+        self.from <= instant && instant < self.to
+    }
+
+    /// Returns how long it is.
+    pub fn length(&self) -> SignedDuration {
+        self.to.duration_since(self.from)
+    }
+}
+
+impl TryFrom<Ends> for Window {
+    type Error = WindowError;
+
+    fn try_from(ends: Ends) -> Result<Self, Self::Error> {
+        Self::new(ends.from, ends.to)
+    }
+}
+
+impl From<Window> for Ends {
+    fn from(window: Window) -> Self {
+        Self { from: window.from, to: window.to }
+    }
+}
+
+fn to_microsecond(instant: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(instant.as_microsecond()).unwrap_or(instant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_outside_and_the_beginning_inside() {
+        let at = |us| Timestamp::from_microsecond(us).unwrap();
+        let window = Window::new(at(10), at(20)).unwrap();
+
+        assert!(window.contains(at(10)) && window.contains(at(19)));
+        assert!(!window.contains(at(9)) && !window.contains(at(20)));
+        assert_eq!(Window::new(at(5), at(5)), Err(WindowError::Empty));
+        assert_eq!(Window::new(at(6), at(5)), Err(WindowError::Reversed));
+    }
+}
