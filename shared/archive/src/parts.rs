@@ -1,0 +1,182 @@
+//! From the bytes of an archive to the parts of an S3 multipart upload.
+//!
+//! S3's rules: a part has 5 MiB to 5 GiB, the last may be smaller, there are at most 10,000, and a
+//! copied range is a part of its own. So a range becomes parts that are copied, except for its edges
+//! where the neighbour is too small to stand alone.
+
+use crate::Extent;
+
+/// The smallest part but the last.
+pub const MIN_PART_BYTES: u64 = 5 << 20;
+
+/// The largest part.
+pub const MAX_PART_BYTES: u64 = 5 << 30;
+
+/// The most parts of one upload.
+pub const MAX_PARTS: usize = 10_000;
+
+/// One part of an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part<S> {
+    /// A range of a stored object, which S3 copies by itself.
+    Copy {
+        /// Which object.
+        source: S,
+        /// Where in it.
+        offset: u64,
+        /// How much of it.
+        len: u64,
+    },
+    /// Stretches to be read and sent together.
+    Write(Vec<Extent<S>>),
+}
+
+/// Cuts `extents` into parts. As little as possible is read and sent; none at all is one empty part.
+pub fn plan_parts<S: Clone>(extents: Vec<Extent<S>>) -> Vec<Part<S>> {
+    let total: u64 = extents.iter().map(Extent::len).sum();
+    // Half of the parts are for what is at least this large, the rest for what must be cut.
+    let least = MIN_PART_BYTES.max(total.div_ceil(MAX_PARTS as u64 / 2));
+    let mut parts = Vec::new();
+    let mut open = Open { extents: Vec::new(), len: 0 };
+    for mut extent in extents {
+        while !extent.is_empty() {
+            match &extent {
+                Extent::Range { source, offset, len } if open.len == 0 && *len >= least => {
+                    copy(&mut parts, source, *offset, *len);
+                    break;
+                }
+                _ => {}
+            }
+            open.push(extent.take(least - open.len));
+            if open.len == least {
+                parts.push(open.close());
+            }
+        }
+    }
+    if open.len > 0 || parts.is_empty() {
+        parts.push(open.close());
+    }
+    parts
+}
+
+/// Copies a range in as few parts of about the same size as S3 allows.
+fn copy<S: Clone>(parts: &mut Vec<Part<S>>, source: &S, mut offset: u64, len: u64) {
+    let count = len.div_ceil(MAX_PART_BYTES);
+    for i in 0..count {
+        let size = len / count + u64::from(i < len % count);
+        parts.push(Part::Copy { source: source.clone(), offset, len: size });
+        offset += size;
+    }
+}
+
+/// A part that is not yet large enough.
+struct Open<S> {
+    extents: Vec<Extent<S>>,
+    len: u64,
+}
+
+impl<S: Clone> Open<S> {
+    fn push(&mut self, extent: Extent<S>) {
+        self.len += extent.len();
+        self.extents.push(extent);
+    }
+
+    fn close(&mut self) -> Part<S> {
+        self.len = 0;
+        Part::Write(std::mem::take(&mut self.extents))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn part_len(part: &Part<usize>) -> u64 {
+        match part {
+            Part::Copy { len, .. } => *len,
+            Part::Write(extents) => extents.iter().map(Extent::len).sum(),
+        }
+    }
+
+    /// The bytes of extents as (source, offset) runs, neighbours joined.
+    fn runs<'a>(
+        extents: impl Iterator<Item = &'a Extent<usize>>,
+    ) -> Vec<(Option<usize>, u64, u64)> {
+        let mut runs: Vec<(Option<usize>, u64, u64)> = Vec::new();
+        for extent in extents.filter(|e| !e.is_empty()) {
+            let (source, offset) = match extent {
+                Extent::Bytes(_) => (None, 0),
+                Extent::Range { source, offset, .. } => (Some(*source), *offset),
+            };
+            match runs.last_mut() {
+                Some((last, begin, len))
+                    if *last == source && (source.is_none() || *begin + *len == offset) =>
+                {
+                    *len += extent.len();
+                }
+                _ => runs.push((source, offset, extent.len())),
+            }
+        }
+        runs
+    }
+
+    fn extents() -> impl Strategy<Value = Vec<Extent<usize>>> {
+        let size = prop_oneof![0..100 * MIB, 0..MIB, 4 * MIB..6 * MIB, 0..(12_u64 << 30)];
+        let one = prop_oneof![
+            (0_usize..2000).prop_map(|len| (None, len as u64)),
+            (0_u64..1000, size).prop_map(|(offset, len)| (Some(offset), len)),
+        ];
+        prop::collection::vec(one, 0..60).prop_map(|list| {
+            list.into_iter()
+                .enumerate()
+                .map(|(i, (offset, len))| match offset {
+                    None => Extent::Bytes(vec![0; usize::try_from(len).unwrap()]),
+                    Some(offset) => Extent::Range { source: i, offset, len },
+                })
+                .collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn parts_keep_s3s_rules_and_every_byte_in_its_place(extents in extents()) {
+            let parts = plan_parts(extents.clone());
+
+            prop_assert!((1..=MAX_PARTS).contains(&parts.len()));
+            for (i, part) in parts.iter().enumerate() {
+                let len = part_len(part);
+                prop_assert!(len <= MAX_PART_BYTES);
+                prop_assert!(len >= MIN_PART_BYTES || i + 1 == parts.len(), "part {} has {} bytes", i, len);
+            }
+            let laid: Vec<Extent<usize>> = parts.into_iter().flat_map(|part| match part {
+                Part::Copy { source, offset, len } => vec![Extent::Range { source, offset, len }],
+                Part::Write(extents) => extents,
+            }).collect();
+            prop_assert_eq!(runs(laid.iter()), runs(extents.iter()));
+        }
+
+        #[test]
+        fn only_the_edges_of_large_ranges_are_sent(
+            sizes in prop::collection::vec(20 * MIB..5000 * MIB, 1..40)
+        ) {
+            let extents = sizes.iter().enumerate().flat_map(|(source, len)| {
+                [Extent::Bytes(vec![0; 60]), Extent::Range { source, offset: 0, len: *len }]
+            }).collect();
+            let sent: u64 = plan_parts(extents).iter()
+                .map(|part| if matches!(part, Part::Write(_)) { part_len(part) } else { 0 }).sum();
+            let total: u64 = sizes.iter().sum();
+            prop_assert!(sent <= sizes.len() as u64 * (MIN_PART_BYTES + 60).max(total / 4999 + 1));
+        }
+    }
+
+    #[test]
+    fn the_largest_object_of_the_smallest_pieces_fits_an_upload() {
+        let piece = |source| Extent::Range { source, offset: 0, len: 7 * MIB };
+        let parts = plan_parts((0..400_000).map(piece).collect());
+        assert!(parts.len() <= MAX_PARTS, "{}", parts.len());
+    }
+}

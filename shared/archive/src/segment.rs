@@ -1,0 +1,141 @@
+//! Compressed output that joins with what stands before and after it.
+//!
+//! A segment is raw deflate (RFC 1951) that ends on a byte boundary, none of whose blocks is final,
+//! and that refers to nothing before its own beginning. Segments in a row and [`END_OF_MEMBER`] are
+//! one valid deflate stream; the CRC-32 of the whole follows from those of the segments.
+
+use flate2::{Compress, Compression, FlushCompress, Status};
+use serde::{Deserialize, Serialize};
+
+/// An empty final block, which ends the deflate stream of a member.
+pub const END_OF_MEMBER: [u8; 2] = [0x03, 0x00];
+
+/// How much is compressed at a time, before compression: larger gains hardly any ratio, smaller
+/// loses it.
+pub const SEGMENT_BYTES: usize = 1 << 20;
+
+/// What is known of a segment, or of several in a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// CRC-32 of the content.
+    pub crc32: u32,
+    /// Length of the content in bytes.
+    pub raw_bytes: u64,
+    /// CRC-32 of the compressed bytes.
+    pub stored_crc32: u32,
+    /// Length of the compressed bytes.
+    pub stored_bytes: u64,
+    /// Rows in it.
+    pub rows: u64,
+}
+
+impl Segment {
+    /// Returns what is known of this segment followed by `next`.
+    pub fn join(self, next: Self) -> Self {
+        Self {
+            crc32: join_crc32(self.crc32, next.crc32, next.raw_bytes),
+            raw_bytes: self.raw_bytes + next.raw_bytes,
+            stored_crc32: join_crc32(self.stored_crc32, next.stored_crc32, next.stored_bytes),
+            stored_bytes: self.stored_bytes + next.stored_bytes,
+            rows: self.rows + next.rows,
+        }
+    }
+}
+
+/// The CRC-32 of two stretches in a row, from theirs and the length of the second.
+pub(crate) fn join_crc32(first: u32, second: u32, second_len: u64) -> u32 {
+    let mut joined = crc32fast::Hasher::new_with_initial_len(first, 0);
+    joined.combine(&crc32fast::Hasher::new_with_initial_len(second, second_len));
+    joined.finalize()
+}
+
+/// Makes segments. The same content gives the same bytes.
+#[derive(Debug)]
+pub struct SegmentEncoder(Compress);
+
+impl SegmentEncoder {
+    /// Returns an encoder of a deflate level, 1 (fast) to 9 (small).
+    pub fn new(level: u32) -> Self {
+        Self(Compress::new(Compression::new(level), false))
+    }
+
+    /// Appends the segment of `raw` to `out` and returns what is known of it.
+    pub fn encode(&mut self, raw: &[u8], rows: u64, out: &mut Vec<u8>) -> Segment {
+        let begin = out.len();
+        self.0.reset();
+        // Full flush: on a byte boundary, no final block, nothing referred to across it.
+        loop {
+            let read = usize::try_from(self.0.total_in()).unwrap_or(usize::MAX);
+            out.reserve((raw.len() - read) / 4 + 1024);
+            let (before, free) = (out.len(), out.capacity());
+            let status = self.0.compress_vec(&raw[read..], out, FlushCompress::Full);
+            debug_assert!(matches!(status, Ok(Status::Ok | Status::BufError)));
+            let all_read = self.0.total_in() == raw.len() as u64;
+            // With room left over, the flush is complete.
+            if all_read && (out.len() < free || out.len() == before) {
+                break;
+            }
+        }
+        Segment {
+            crc32: crc32fast::hash(raw),
+            raw_bytes: raw.len() as u64,
+            stored_crc32: crc32fast::hash(&out[begin..]),
+            stored_bytes: (out.len() - begin) as u64,
+            rows,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use flate2::read::DeflateDecoder;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Content that compresses well, badly and not at all.
+    fn content() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..5000),
+            prop::collection::vec(0_u8..4, 0..200_000),
+            (any::<u8>(), 0_usize..300_000).prop_map(|(byte, len)| vec![byte; len]),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn segments_in_a_row_are_one_stream_with_their_joined_checksum(
+            contents in prop::collection::vec(content(), 0..6), level in 1_u32..=9
+        ) {
+            let mut encoder = SegmentEncoder::new(level);
+            let mut stored = Vec::new();
+            let mut all = Segment::default();
+            for raw in &contents {
+                all = all.join(encoder.encode(raw, 1, &mut stored));
+            }
+            prop_assert_eq!(all.stored_bytes, stored.len() as u64);
+            prop_assert_eq!(all.stored_crc32, crc32fast::hash(&stored));
+            prop_assert_eq!(all.rows, contents.len() as u64);
+
+            stored.extend(END_OF_MEMBER);
+            let mut read = Vec::new();
+            let mut decoder = DeflateDecoder::new(&stored[..]);
+            decoder.read_to_end(&mut read).unwrap();
+            prop_assert_eq!(decoder.total_in(), stored.len() as u64);
+            prop_assert_eq!(&read, &contents.concat());
+            prop_assert_eq!((all.crc32, all.raw_bytes), (crc32fast::hash(&read), read.len() as u64));
+        }
+
+        #[test]
+        fn the_same_content_gives_the_same_bytes(raw in content()) {
+            let (mut first, mut second) = (Vec::new(), Vec::new());
+            let mut encoder = SegmentEncoder::new(6);
+            encoder.encode(&raw, 0, &mut first);
+            encoder.encode(&raw, 0, &mut second);
+            prop_assert_eq!(first, second);
+        }
+    }
+}
