@@ -1,1 +1,20 @@
-fn main() {}
+//! What operators do by invoking a function that no route leads to: tokens, and a look at the catalog.
+
+mod actions;
+mod app;
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use serde_json::Value;
+
+use crate::app::{App, Settings};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+
+    let settings = Settings::from_env()?;
+    let aws = cloud::aws_config().await;
+    let app = &App::new(&aws, settings);
+
+    run(service_fn(async |event: LambdaEvent<Value>| actions::run(app, event.payload).await)).await
+}

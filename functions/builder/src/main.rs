@@ -1,1 +1,29 @@
-fn main() {}
+//! Builds one export a message of the export queue.
+
+mod app;
+mod archive;
+mod build;
+mod messages;
+mod plan;
+mod step;
+mod watch;
+
+use aws_lambda_events::sqs::SqsEvent;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+
+use crate::app::{App, Settings};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+
+    let settings = Settings::from_env()?;
+    let aws = cloud::aws_config().await;
+    let app = &App::new(&aws, settings).await?;
+
+    run(service_fn(async |event: LambdaEvent<SqsEvent>| {
+        let until = app::end_of(&event.context);
+        Ok::<_, Error>(messages::each(app, event.payload, until).await)
+    }))
+    .await
+}

@@ -1,1 +1,21 @@
-//! x
+//! Exports in AWS: DynamoDB, SQS and S3.
+//!
+//! Concrete clients, one file a service and purpose, no traits. What goes in and out is written in
+//! terms of the `export` and `archive` crates. No decision about an export is made here.
+
+mod archives;
+mod clients;
+pub mod env;
+mod error;
+mod exports;
+mod lake_bucket;
+mod queue;
+mod tokens;
+
+pub use archives::{ArchiveBucket, PieceWriter};
+pub use clients::aws_config;
+pub use error::{Error, Result};
+pub use exports::{Created, ExportTable, Page};
+pub use lake_bucket::{LakeBucket, SourceObject};
+pub use queue::{ExportQueue, Job};
+pub use tokens::TokenTable;

@@ -26,7 +26,7 @@ pub const ARCHIVE_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 /// `template.yaml` to that.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(960);
 
-/// How long a queued export waits before its message counts as lost.
+/// How long an export waits for a builder before its message counts as lost, at least.
 pub const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(2);
 
 /// How many attempts may break before the export is given up.
@@ -142,6 +142,10 @@ pub struct Lease {
     pub number: u64,
     /// When it lapses.
     pub until: Timestamp,
+    /// Whether its holder gave it back, after having asked for another builder.
+    pub released: bool,
+    /// When the janitor looks for a builder that does not come.
+    pub look_at: Timestamp,
 }
 
 /// A published archive.
@@ -237,7 +241,8 @@ impl Export {
             | State::Deleted { .. } => return Err(Refusal::Finished),
         };
         let number = self.leases + 1;
-        let lease = Lease { number, until: now + LEASE };
+        let until = now + LEASE;
+        let lease = Lease { number, until, released: false, look_at: until };
         Ok(Self { leases: number, ..self.then(State::Running { started_at, lease }) })
     }
 
@@ -250,7 +255,8 @@ impl Export {
     pub fn release(&self, from: Timestamp) -> Self {
         match &self.state {
             State::Running { started_at, lease } => {
-                let lease = Lease { until: from, ..*lease };
+                let lease =
+                    Lease { until: from, released: true, look_at: from + RESEND_AFTER, ..*lease };
                 self.then(State::Running { started_at: *started_at, lease })
             }
             other => self.then(other.clone()),
@@ -269,10 +275,15 @@ impl Export {
         Self { failures, ..self.fail(now, failure) }
     }
 
-    /// The same export, its message just sent again.
+    /// The same export, about to be asked for again. The longer it waits, the rarer.
     pub fn resent(&self, now: Timestamp) -> Self {
+        let next = now + RESEND_AFTER.max(now.duration_since(self.created_at));
         match &self.state {
-            State::Queued { .. } => self.then(State::Queued { resend_at: now + RESEND_AFTER }),
+            State::Queued { .. } => self.then(State::Queued { resend_at: next }),
+            State::Running { started_at, lease } => {
+                let lease = Lease { look_at: next, ..*lease };
+                self.then(State::Running { started_at: *started_at, lease })
+            }
             other => self.then(other.clone()),
         }
     }
@@ -337,7 +348,7 @@ impl Export {
     pub fn due(&self) -> Option<Timestamp> {
         match &self.state {
             State::Queued { resend_at } => Some(*resend_at.min(&self.deadline)),
-            State::Running { lease, .. } => Some(lease.until.min(self.deadline)),
+            State::Running { lease, .. } => Some(lease.look_at.min(self.deadline)),
             State::Succeeded { archive } => Some(archive.expires_at),
             State::Expired { archive, removed: false } => Some(archive.expires_at),
             State::Deleted { deleted_at, removed: false, .. } => Some(*deleted_at),

@@ -1,0 +1,120 @@
+//! The actions, as payloads of an invocation: `{"action": "create_token", ...}`.
+
+use anyhow::{Context as _, ensure};
+use export::{Privilege, Token, TokenRecord, Workspace};
+use jiff::{SignedDuration, Timestamp};
+use lambda_runtime::tracing::info;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::app::App;
+
+/// What an operator asks for.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+enum Action {
+    /// Makes a token. The answer is the only place where it ever stands in full.
+    CreateToken {
+        workspaces: Vec<Workspace>,
+        privileges: Vec<Privilege>,
+        #[serde(default)]
+        description: String,
+        /// Without it, the token ends when it is revoked.
+        expires_in_days: Option<u16>,
+    },
+    /// Lists all tokens, without their secrets.
+    ListTokens {},
+    /// Ends a token at once.
+    RevokeToken { id: String },
+    /// Reads the catalog as the other functions will.
+    CheckCatalog {},
+}
+
+/// What an operator is told.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Answer {
+    Created { token: String, id: String },
+    Tokens { tokens: Vec<Listed> },
+    Revoked { revoked: String },
+    Catalog { datasets: usize, tables: usize },
+}
+
+/// A token as operators see it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Listed {
+    id: String,
+    workspaces: Vec<Workspace>,
+    privileges: Vec<Privilege>,
+    description: String,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    revoked_at: Option<Timestamp>,
+}
+
+/// Does what `payload` asks for.
+pub(crate) async fn run(app: &App, payload: Value) -> anyhow::Result<Answer> {
+    let action: Action = serde_json::from_value(payload).context("read the action")?;
+    let now = Timestamp::now();
+    match action {
+        Action::CreateToken { workspaces, privileges, description, expires_in_days } => {
+            ensure!(!workspaces.is_empty(), "make a token: it needs at least one workspace");
+            ensure!(
+                !privileges.is_empty(),
+                "make a token: it needs at least one of \"view\" and \"edit\""
+            );
+            let mut random = [0; 40];
+            getrandom::fill(&mut random)
+                .map_err(std::io::Error::from)
+                .context("draw random bytes")?;
+            let token = Token::from_random(random);
+            let record = TokenRecord {
+                id: token.id().to_owned(),
+                secret_sha256: token.secret_sha256(),
+                workspaces,
+                privileges,
+                description,
+                created_at: now,
+                expires_at: expires_in_days
+                    .map(|days| now + SignedDuration::from_hours(24 * i64::from(days))),
+                revoked_at: None,
+            };
+            app.tokens.put(&record).await?;
+            info!(token.id = record.id, "made token {}", record.id);
+            Ok(Answer::Created { token: token.reveal(), id: record.id })
+        }
+        Action::ListTokens {} => {
+            let tokens = app.tokens.list().await?.into_iter().map(Listed::from).collect();
+            Ok(Answer::Tokens { tokens })
+        }
+        Action::RevokeToken { id } => {
+            ensure!(
+                app.tokens.revoke(&id, now).await?,
+                "revoke token {id}: there is no such token"
+            );
+            info!(token.id = id, "revoked token {id}");
+            Ok(Answer::Revoked { revoked: id })
+        }
+        Action::CheckCatalog {} => {
+            let catalog = app.lake.catalog(app.catalog_key.as_deref()).await?;
+            Ok(Answer::Catalog {
+                datasets: catalog.datasets().count(),
+                tables: catalog.tables().count(),
+            })
+        }
+    }
+}
+
+impl From<TokenRecord> for Listed {
+    fn from(token: TokenRecord) -> Self {
+        Self {
+            id: token.id,
+            workspaces: token.workspaces,
+            privileges: token.privileges,
+            description: token.description,
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+            revoked_at: token.revoked_at,
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What this function works with.
+
+use aws_config::SdkConfig;
+use cloud::{LakeBucket, TokenTable, env};
+
+/// The settings `template.yaml` gives this function.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    token_table: String,
+    lake_bucket: String,
+    catalog_key: Option<String>,
+}
+
+impl Settings {
+    /// Reads every setting, or says which one is missing.
+    pub(crate) fn from_env() -> anyhow::Result<Self> {
+        Ok(Self {
+            token_table: env::required("TOKEN_TABLE")?,
+            lake_bucket: env::required("LAKE_BUCKET")?,
+            catalog_key: env::optional("CATALOG_KEY")?,
+        })
+    }
+}
+
+/// The clients this function holds for as long as it is warm.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) tokens: TokenTable,
+    pub(crate) lake: LakeBucket,
+    pub(crate) catalog_key: Option<String>,
+}
+
+impl App {
+    pub(crate) fn new(aws: &SdkConfig, settings: Settings) -> Self {
+        Self {
+            tokens: TokenTable::new(aws_sdk_dynamodb::Client::new(aws), settings.token_table),
+            lake: LakeBucket::new(aws_sdk_s3::Client::new(aws), settings.lake_bucket),
+            catalog_key: settings.catalog_key,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! From the pieces of all steps to the archive.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use archive::{Extent, Layout, Member, Method, Segment, layout, plan_parts};
+use export::{Archive, ArchiveKey, BadRowsKey, Export, WorkKey, member_name};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
+
+use crate::{app::App, plan::Plan, step::Report};
+
+/// Reports read at the same time.
+const READS_AT_ONCE: usize = 16;
+
+/// Writes the archive of an export all of whose steps are done.
+pub(crate) async fn assemble(
+    app: &App,
+    export: &Export,
+    plan: &Plan,
+    reports: BTreeMap<u32, Report>,
+) -> anyhow::Result<Archive> {
+    let reports = all_reports(app, export, plan, reports).await?;
+    let layout = lay_out(export, plan, &reports)?;
+    let bad_rows = reports.iter().map(|report| report.bad_rows).sum();
+    if bad_rows > 0 {
+        write_bad_rows(app, export, &reports).await?;
+    }
+
+    let key = ArchiveKey::of(&export.workspace, export.id);
+    let (size_bytes, crc32) = (layout.size_bytes, layout.crc32);
+    let name = format!("{}.zip", file_stem(export));
+    match app.archives.assemble(&key, plan_parts(layout.extents), crc32, &name).await {
+        Ok(()) => {}
+        // A builder before us got this far; the same input gives the same bytes.
+        Err(cloud::Error::Exists(_)) if app.archives.has_archive(&key, size_bytes).await? => {}
+        Err(e) => return Err(e.into()),
+    }
+    let rows = reports.iter().map(|report| report.segment.rows).sum();
+    let now = Timestamp::now();
+    Ok(Archive { published_at: now, expires_at: now, size_bytes, crc32, rows, bad_rows })
+}
+
+/// Adds to `known` the reports of the steps that other invocations did.
+async fn all_reports(
+    app: &App,
+    export: &Export,
+    plan: &Plan,
+    mut known: BTreeMap<u32, Report>,
+) -> anyhow::Result<Vec<Report>> {
+    let missing =
+        (0_u32..).zip(&plan.steps).map(|(number, _)| number).filter(|n| !known.contains_key(n));
+    let read = async |number| {
+        let key = WorkKey::report(&export.workspace, export.id, number);
+        let bytes = app
+            .archives
+            .read_work(&key)
+            .await?
+            .context("find the report of a step that is done")?;
+        Ok::<_, anyhow::Error>((
+            number,
+            serde_json::from_slice(&bytes).context("decode step report")?,
+        ))
+    };
+    let missing: Vec<u32> = missing.collect();
+    let found: Vec<(u32, Report)> =
+        stream::iter(missing).map(read).buffered(READS_AT_ONCE).try_collect().await?;
+    known.extend(found);
+    Ok(known.into_values().collect())
+}
+
+fn lay_out(export: &Export, plan: &Plan, reports: &[Report]) -> anyhow::Result<Layout<WorkKey>> {
+    let mut members = Vec::new();
+    for (index, table) in export.request.tables.iter().enumerate() {
+        let mut content = Vec::new();
+        let mut whole = Segment::default();
+        for ((number, step), report) in (0..).zip(&plan.steps).zip(reports) {
+            if step.table == index {
+                let source = WorkKey::piece(&export.workspace, export.id, number);
+                content.push(Extent::Range { source, offset: 0, len: report.segment.stored_bytes });
+                whole = whole.join(report.segment);
+            }
+        }
+        members.push(Member {
+            name: member_name(&table.table, export.request.format)
+                .parse()
+                .context("name a file")?,
+            method: Method::Deflate,
+            crc32: whole.crc32,
+            raw_bytes: whole.raw_bytes,
+            content,
+            stored_crc32: whole.stored_crc32,
+        });
+    }
+    Ok(layout(members))
+}
+
+async fn write_bad_rows(app: &App, export: &Export, reports: &[Report]) -> anyhow::Result<()> {
+    let mut lines = Vec::new();
+    for row in reports.iter().flat_map(|report| &report.listed).take(lake::MAX_LISTED_BAD_ROWS) {
+        serde_json::to_writer(&mut lines, row)?;
+        lines.push(b'\n');
+    }
+    let key = BadRowsKey::of(&export.workspace, export.id);
+    let name = format!("{}.bad-rows.jsonl", file_stem(export));
+    Ok(app.archives.write_bad_rows(&key, lines, &name).await?)
+}
+
+/// What downloads are called: the export's name in plain letters, else its id.
+fn file_stem(export: &Export) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '.' { c } else { '-' };
+    let name: String =
+        export.request.name.iter().flat_map(|name| name.chars()).map(plain).collect();
+    let name = name.trim_matches(['-', '.']);
+    if name.is_empty() { format!("export-{}", export.id) } else { name.to_owned() }
+}

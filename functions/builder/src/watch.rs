@@ -1,0 +1,46 @@
+//! Whether an export is still ours to build.
+
+use std::time::{Duration, Instant};
+
+use export::{Export, Lease, State};
+
+use crate::app::App;
+
+/// How often the record is looked at.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// The export is not ours any more: it was cancelled, ended, or taken over.
+#[derive(Debug, thiserror::Error)]
+#[error("the export is no longer ours to build")]
+pub(crate) struct Lost;
+
+/// Looks at the record now and then while a step is built.
+#[derive(Debug)]
+pub(crate) struct Watch<'a> {
+    app: &'a App,
+    export: &'a Export,
+    lease: Lease,
+    looked: Instant,
+}
+
+impl<'a> Watch<'a> {
+    pub(crate) fn new(app: &'a App, export: &'a Export, lease: Lease) -> Self {
+        Self { app, export, lease, looked: Instant::now() }
+    }
+
+    /// Fails if the export is no longer ours, as far as a look within the last seconds tells.
+    pub(crate) async fn check(&mut self) -> anyhow::Result<()> {
+        if self.looked.elapsed() < EVERY {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        let found = self.app.exports.get(&self.export.workspace, self.export.id).await?;
+        anyhow::ensure!(found.is_some_and(|export| is_ours(&export, self.lease)), Lost);
+        Ok(())
+    }
+}
+
+/// Tells whether `lease` is the one under which the export is being built.
+pub(crate) fn is_ours(export: &Export, lease: Lease) -> bool {
+    matches!(&export.state, State::Running { lease: latest, .. } if latest.number == lease.number)
+}

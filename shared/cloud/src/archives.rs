@@ -1,0 +1,380 @@
+//! The export bucket: work in progress below `work/`, archives below `exports/`.
+//!
+//! Everything is written under a name that follows from what it is, so that whoever does a step
+//! again writes the same bytes to the same place.
+
+use std::time::Duration;
+
+use archive::{Extent, MIN_PART_BYTES, Part};
+use aws_sdk_s3::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    presigning::PresigningConfig,
+    primitives::ByteStream,
+    types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart},
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::{Bytes, BytesMut};
+use export::{ArchiveKey, BadRowsKey, WorkKey};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use crate::{Error, Result};
+
+/// Parts of an archive written at the same time. Each holds up to the size of a small part.
+const PARTS_AT_ONCE: usize = 4;
+
+/// The export bucket.
+#[derive(Clone, Debug)]
+pub struct ArchiveBucket {
+    client: Client,
+    name: String,
+}
+
+impl ArchiveBucket {
+    /// Returns the bucket called `name`.
+    pub fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+
+    /// Reads an object of the work in progress; none if it is not there.
+    pub async fn read_work(&self, key: &WorkKey) -> Result<Option<Bytes>> {
+        match self.client.get_object().bucket(&self.name).key(key.to_string()).send().await {
+            Ok(output) => {
+                let bytes = output.body.collect().await.map_err(Error::aws("read work"))?;
+                Ok(Some(bytes.into_bytes()))
+            }
+            Err(SdkError::ServiceError(e)) if e.err().is_no_such_key() => Ok(None),
+            Err(e) => Err(Error::aws("open work")(e)),
+        }
+    }
+
+    /// Writes a small object of the work in progress.
+    pub async fn write_work(&self, key: &WorkKey, bytes: Vec<u8>) -> Result<()> {
+        let put =
+            self.client.put_object().bucket(&self.name).key(key.to_string()).body(bytes.into());
+        put.send().await.map_err(Error::aws("write work"))?;
+        Ok(())
+    }
+
+    /// Begins an object of the work in progress that may be of any size.
+    pub fn write_piece(&self, key: &WorkKey) -> PieceWriter {
+        PieceWriter {
+            bucket: self.clone(),
+            key: key.to_string(),
+            upload: None,
+            buffer: BytesMut::new(),
+        }
+    }
+
+    /// Writes the list of an export's bad rows.
+    pub async fn write_bad_rows(
+        &self,
+        key: &BadRowsKey,
+        lines: Vec<u8>,
+        file_name: &str,
+    ) -> Result<()> {
+        self.client
+            .put_object()
+            .bucket(&self.name)
+            .key(key.to_string())
+            .content_type(BadRowsKey::CONTENT_TYPE)
+            .content_disposition(attachment(file_name))
+            .body(lines.into())
+            .send()
+            .await
+            .map_err(Error::aws("write bad rows"))?;
+        Ok(())
+    }
+
+    /// Writes an archive from its parts. `crc32` is that of the whole, which S3 checks.
+    pub async fn assemble(
+        &self,
+        key: &ArchiveKey,
+        parts: Vec<Part<WorkKey>>,
+        crc32: u32,
+        file_name: &str,
+    ) -> Result<()> {
+        let (key, crc32) = (key.to_string(), base64_crc32(crc32));
+        if let [Part::Write(extents)] = &parts[..] {
+            let body = self.read_extents(extents).await?;
+            let put = self
+                .client
+                .put_object()
+                .bucket(&self.name)
+                .key(&key)
+                .content_type(ArchiveKey::CONTENT_TYPE)
+                .content_disposition(attachment(file_name))
+                .checksum_crc32(&crc32)
+                .if_none_match("*")
+                .body(body.into());
+            return put.send().await.map(drop).map_err(|e| exists_or("write archive", &key, e));
+        }
+        let upload = self
+            .client
+            .create_multipart_upload()
+            .bucket(&self.name)
+            .key(&key)
+            .content_type(ArchiveKey::CONTENT_TYPE)
+            .content_disposition(attachment(file_name))
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
+            .checksum_type(ChecksumType::FullObject)
+            .send()
+            .await
+            .map_err(Error::aws("begin archive"))?
+            .upload_id
+            .unwrap_or_default();
+        let result = self.upload_parts(&key, &upload, parts, &crc32).await;
+        if result.is_err() {
+            self.abort(&key, &upload).await;
+        }
+        result
+    }
+
+    async fn upload_parts(
+        &self,
+        key: &str,
+        upload: &str,
+        parts: Vec<Part<WorkKey>>,
+        crc32: &str,
+    ) -> Result<()> {
+        let done: Vec<CompletedPart> = stream::iter((1..).zip(parts))
+            .map(|(number, part)| self.upload_part(key, upload, number, part))
+            .buffered(PARTS_AT_ONCE)
+            .try_collect()
+            .await?;
+        self.client
+            .complete_multipart_upload()
+            .bucket(&self.name)
+            .key(key)
+            .upload_id(upload)
+            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(done)).build())
+            .checksum_type(ChecksumType::FullObject)
+            .checksum_crc32(crc32)
+            .if_none_match("*")
+            .send()
+            .await
+            .map(drop)
+            .map_err(|e| exists_or("complete archive", key, e))
+    }
+
+    async fn upload_part(
+        &self,
+        key: &str,
+        upload: &str,
+        number: i32,
+        part: Part<WorkKey>,
+    ) -> Result<CompletedPart> {
+        let done = CompletedPart::builder().part_number(number);
+        match part {
+            Part::Copy { source, offset, len } => {
+                let copied = self
+                    .client
+                    .upload_part_copy()
+                    .bucket(&self.name)
+                    .key(key)
+                    .upload_id(upload)
+                    .part_number(number)
+                    .copy_source(format!("{}/{source}", self.name))
+                    .copy_source_range(format!("bytes={offset}-{}", offset + len - 1))
+                    .send()
+                    .await
+                    .map_err(Error::aws("copy part"))?;
+                let (etag, crc32) = copied
+                    .copy_part_result
+                    .map(|part| (part.e_tag, part.checksum_crc32))
+                    .unwrap_or_default();
+                Ok(done.set_e_tag(etag).set_checksum_crc32(crc32).build())
+            }
+            Part::Write(extents) => {
+                let body = self.read_extents(&extents).await?;
+                let sent = self
+                    .client
+                    .upload_part()
+                    .bucket(&self.name)
+                    .key(key)
+                    .upload_id(upload)
+                    .part_number(number)
+                    .checksum_algorithm(ChecksumAlgorithm::Crc32)
+                    .body(body.into())
+                    .send()
+                    .await
+                    .map_err(Error::aws("write part"))?;
+                Ok(done.set_e_tag(sent.e_tag).set_checksum_crc32(sent.checksum_crc32).build())
+            }
+        }
+    }
+
+    /// Reads stretches of an archive into memory, one after the other.
+    async fn read_extents(&self, extents: &[Extent<WorkKey>]) -> Result<Bytes> {
+        let len = extents.iter().map(Extent::len).sum::<u64>();
+        let mut bytes = BytesMut::with_capacity(usize::try_from(len).unwrap_or_default());
+        for extent in extents {
+            match extent {
+                Extent::Bytes(literal) => bytes.extend(literal),
+                Extent::Range { source, offset, len } => {
+                    let get = self
+                        .client
+                        .get_object()
+                        .bucket(&self.name)
+                        .key(source.to_string())
+                        .range(format!("bytes={offset}-{}", offset + len - 1));
+                    let mut body = get.send().await.map_err(Error::aws("open piece"))?.body;
+                    while let Some(chunk) = body.next().await {
+                        bytes.extend(chunk.map_err(Error::aws("read piece"))?);
+                    }
+                }
+            }
+        }
+        Ok(bytes.freeze())
+    }
+
+    /// Tells whether the archive is there and has this size.
+    pub async fn has_archive(&self, key: &ArchiveKey, size_bytes: u64) -> Result<bool> {
+        match self.client.head_object().bucket(&self.name).key(key.to_string()).send().await {
+            Ok(head) => {
+                Ok(head.content_length.and_then(|len| u64::try_from(len).ok()) == Some(size_bytes))
+            }
+            Err(SdkError::ServiceError(e)) if e.err().is_not_found() => Ok(false),
+            Err(e) => Err(Error::aws("find archive")(e)),
+        }
+    }
+
+    /// Removes an archive and its bad rows, where they are.
+    pub async fn remove(&self, archive: &ArchiveKey, bad_rows: &BadRowsKey) -> Result<()> {
+        for key in [archive.to_string(), bad_rows.to_string()] {
+            let delete = self.client.delete_object().bucket(&self.name).key(key);
+            delete.send().await.map_err(Error::aws("remove archive"))?;
+        }
+        Ok(())
+    }
+
+    /// Signs a download of `key`, good for `lifetime` if the credentials that sign live as long.
+    pub async fn sign_download(&self, key: &str, lifetime: Duration) -> Result<String> {
+        let config = PresigningConfig::expires_in(lifetime).map_err(Error::aws("sign download"))?;
+        let request = self.client.get_object().bucket(&self.name).key(key).presigned(config).await;
+        Ok(request.map_err(Error::aws("sign download"))?.uri().to_owned())
+    }
+
+    async fn abort(&self, key: &str, upload: &str) {
+        // What this leaves behind, the bucket's lifecycle removes.
+        let abort =
+            self.client.abort_multipart_upload().bucket(&self.name).key(key).upload_id(upload);
+        _ = abort.send().await;
+    }
+}
+
+/// Writes an object of any size while it grows, holding one part in memory.
+#[derive(Debug)]
+pub struct PieceWriter {
+    bucket: ArchiveBucket,
+    key: String,
+    upload: Option<Upload>,
+    buffer: BytesMut,
+}
+
+#[derive(Debug)]
+struct Upload {
+    id: String,
+    parts: Vec<CompletedPart>,
+}
+
+impl PieceWriter {
+    /// A part's size: 10,000 of them hold more than a step can make.
+    const PART_BYTES: usize = 8 << 20;
+    const _LARGE_ENOUGH: () = assert!(Self::PART_BYTES as u64 >= MIN_PART_BYTES);
+
+    /// Appends `bytes`.
+    pub async fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() < Self::PART_BYTES {
+            return Ok(());
+        }
+        let part = self.buffer.split().freeze();
+        self.send(part).await
+    }
+
+    /// Writes what is left and makes the object visible.
+    pub async fn finish(mut self) -> Result<()> {
+        let (client, bucket) = (&self.bucket.client, &self.bucket.name);
+        let Some(_) = self.upload else {
+            let put =
+                client.put_object().bucket(bucket).key(&self.key).body(self.buffer.freeze().into());
+            put.send().await.map_err(Error::aws("write piece"))?;
+            return Ok(());
+        };
+        let last = self.buffer.split().freeze();
+        if !last.is_empty() {
+            self.send(last).await?;
+        }
+        let Some(upload) = self.upload else { return Ok(()) };
+        self.bucket
+            .client
+            .complete_multipart_upload()
+            .bucket(&self.bucket.name)
+            .key(&self.key)
+            .upload_id(upload.id)
+            .multipart_upload(
+                CompletedMultipartUpload::builder().set_parts(Some(upload.parts)).build(),
+            )
+            .send()
+            .await
+            .map_err(Error::aws("complete piece"))?;
+        Ok(())
+    }
+
+    /// Gives up what was written.
+    pub async fn abort(self) {
+        if let Some(upload) = self.upload {
+            self.bucket.abort(&self.key, &upload.id).await;
+        }
+    }
+
+    async fn send(&mut self, bytes: Bytes) -> Result<()> {
+        let (client, bucket) = (&self.bucket.client, &self.bucket.name);
+        if self.upload.is_none() {
+            let begun = client.create_multipart_upload().bucket(bucket).key(&self.key);
+            let begun = begun.checksum_algorithm(ChecksumAlgorithm::Crc32).send().await;
+            let id = begun.map_err(Error::aws("begin piece"))?.upload_id.unwrap_or_default();
+            self.upload = Some(Upload { id, parts: Vec::new() });
+        }
+        let Some(upload) = &mut self.upload else { return Ok(()) };
+        let number = i32::try_from(upload.parts.len() + 1).unwrap_or(i32::MAX);
+        let sent = client
+            .upload_part()
+            .bucket(bucket)
+            .key(&self.key)
+            .upload_id(&upload.id)
+            .part_number(number)
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
+            .body(ByteStream::from(bytes))
+            .send()
+            .await
+            .map_err(Error::aws("write piece"))?;
+        let part = CompletedPart::builder()
+            .part_number(number)
+            .set_e_tag(sent.e_tag)
+            .set_checksum_crc32(sent.checksum_crc32)
+            .build();
+        upload.parts.push(part);
+        Ok(())
+    }
+}
+
+fn base64_crc32(crc32: u32) -> String {
+    BASE64_STANDARD.encode(crc32.to_be_bytes())
+}
+
+/// The header that makes browsers save a file (RFC 6266). `file_name` is plain ASCII.
+fn attachment(file_name: &str) -> String {
+    format!("attachment; filename=\"{file_name}\"")
+}
+
+fn exists_or<E>(action: &'static str, key: &str, error: SdkError<E>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match error.code() {
+        Some("PreconditionFailed" | "ConditionalRequestConflict") => Error::Exists(key.to_owned()),
+        _ => Error::aws(action)(error),
+    }
+}

@@ -1,0 +1,152 @@
+//! Lines of a decoded object, each in memory as a whole, none larger than a row may be.
+
+use std::io::{self, Read};
+
+/// The longest row that is exported, in bytes.
+pub const MAX_ROW_BYTES: usize = 16 << 20;
+
+const BUFFER: usize = 256 * 1024;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What stands on a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line<'a> {
+    /// The line without its end.
+    Whole(&'a [u8]),
+    /// More than a row may be.
+    TooLong,
+}
+
+/// Calls `each` with every line of `input` and its number from 1. The last line needs no end; a line
+/// may end in LF or CRLF; a byte order mark at the beginning is left out.
+pub(crate) fn each_line<E: From<io::Error>>(
+    mut input: impl Read,
+    mut each: impl FnMut(u64, Line<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut buffer = vec![0; BUFFER];
+    let mut begun = Begun::default();
+    let mut number = 0;
+    loop {
+        let len = match input.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(len) => len,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e.into()),
+        };
+        let mut rest = &buffer[..len];
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            number += 1;
+            if begun.is_empty() && !begun.too_long {
+                each(number, trimmed(number, &rest[..end]))?;
+            } else {
+                begun.push(&rest[..end]);
+                each(number, begun.line(number))?;
+                begun.clear();
+            }
+            rest = &rest[end + 1..];
+        }
+        begun.push(rest);
+    }
+    if !begun.is_empty() || begun.too_long {
+        number += 1;
+        each(number, begun.line(number))?;
+    }
+    Ok(())
+}
+
+/// The part of a line that was read so far.
+#[derive(Default)]
+struct Begun {
+    bytes: Vec<u8>,
+    too_long: bool,
+}
+
+impl Begun {
+    fn push(&mut self, bytes: &[u8]) {
+        if self.too_long || self.bytes.len() + bytes.len() > MAX_ROW_BYTES {
+            self.too_long = true;
+            self.bytes = Vec::new();
+        } else {
+            self.bytes.extend(bytes);
+        }
+    }
+
+    fn line(&self, number: u64) -> Line<'_> {
+        if self.too_long { Line::TooLong } else { trimmed(number, &self.bytes) }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.too_long = false;
+    }
+}
+
+fn trimmed(number: u64, line: &[u8]) -> Line<'_> {
+    let line = if number == 1 { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line) } else { line };
+    Line::Whole(line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Gives its bytes in pieces of the given sizes.
+    struct Drip<'a>(&'a [u8], std::iter::Cycle<std::vec::IntoIter<usize>>);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let len = self.1.next().unwrap().min(self.0.len()).min(buf.len());
+            buf[..len].copy_from_slice(&self.0[..len]);
+            self.0 = &self.0[len..];
+            Ok(len)
+        }
+    }
+
+    fn lines(input: impl Read) -> Vec<Vec<u8>> {
+        let mut lines = Vec::new();
+        each_line(input, |number, line| {
+            assert_eq!(number, lines.len() as u64 + 1);
+            lines.push(if let Line::Whole(line) = line {
+                line.to_vec()
+            } else {
+                b"too long".to_vec()
+            });
+            Ok::<_, io::Error>(())
+        })
+        .unwrap();
+        lines
+    }
+
+    proptest! {
+        #[test]
+        fn lines_do_not_depend_on_how_bytes_arrive(
+            text in "[ab\n\r]{0,60}", sizes in prop::collection::vec(1_usize..7, 1..5)
+        ) {
+            let mut want: Vec<&str> = text.split('\n').collect();
+            if want.last() == Some(&"") {
+                want.pop();
+            }
+            let want: Vec<Vec<u8>> =
+                want.into_iter().map(|line| line.strip_suffix('\r').unwrap_or(line).into()).collect();
+            prop_assert_eq!(lines(Drip(text.as_bytes(), sizes.into_iter().cycle())), want);
+        }
+    }
+
+    #[test]
+    fn a_line_beyond_the_limit_is_told_and_the_next_is_whole() {
+        let long = vec![b'x'; MAX_ROW_BYTES + 1];
+        let input = [b"a\n".as_slice(), &long, b"\nb"].concat();
+        assert_eq!(lines(&input[..]), [b"a".to_vec(), b"too long".to_vec(), b"b".to_vec()]);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_line() {
+        assert_eq!(lines(&b"\xef\xbb\xbf{}\r\n{}"[..]), [b"{}", b"{}"]);
+    }
+}
