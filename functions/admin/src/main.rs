@@ -16,5 +16,9 @@ async fn main() -> Result<(), Error> {
     let aws = cloud::aws_config().await;
     let app = &App::new(&aws, settings);
 
-    run(service_fn(async |event: LambdaEvent<Value>| actions::run(app, event.payload).await)).await
+    run(service_fn(async |event: LambdaEvent<Value>| {
+        // The whole chain of causes: whoever invokes this function is an operator.
+        actions::run(app, event.payload).await.map_err(|error| Error::from(format!("failed to {error:#}")))
+    }))
+    .await
 }

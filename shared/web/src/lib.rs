@@ -1,1 +1,11 @@
-//! x
+//! What every HTTP function needs: who calls, under which base URL, and how to say what is wrong.
+
+mod authentication;
+mod body;
+mod context;
+mod problem;
+
+pub use authentication::{Authenticator, Caller};
+pub use body::{is_json, nesting};
+pub use context::{BaseUrl, with_context};
+pub use problem::Problem;

@@ -1,0 +1,49 @@
+//! The `Idempotency-Key` header, after the IETF draft of that name (draft-ietf-httpapi-idempotency-key-header).
+
+use axum::http::{HeaderMap, StatusCode};
+use export::{ExportRequest, sha256_hex};
+use web::Problem;
+
+const HEADER: &str = "idempotency-key";
+const MOST: usize = 255;
+
+/// Reads the key, a string with or without quotes; none if there is no such header.
+pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut values = headers.get_all(HEADER).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+    let fits = (1..=MOST).contains(&bare.len())
+        && bare.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b'"');
+    if fits && values.next().is_none() {
+        return Ok(Some(bare.to_owned()));
+    }
+    let detail = format!(
+        "Idempotency-Key is one string of 1 to {MOST} printable ASCII characters, as a UUID."
+    );
+    Err(Problem::new(StatusCode::BAD_REQUEST, "idempotency_key_invalid", detail))
+}
+
+/// Returns what is stored of a key, and of the request that it stands for.
+pub(crate) fn hashes(key: &str, request: &ExportRequest) -> anyhow::Result<(String, String)> {
+    Ok((sha256_hex(key.as_bytes()), sha256_hex(&serde_json::to_vec(request)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(values: &[&str]) -> Option<Option<String>> {
+        let headers = values.iter().map(|v| (HEADER.parse().unwrap(), v.parse().unwrap()));
+        key(&headers.collect::<HeaderMap>()).ok()
+    }
+
+    #[test]
+    fn a_key_is_the_same_with_and_without_quotes() {
+        assert_eq!(read(&[]), Some(None));
+        assert_eq!(read(&["\"8e03978e-40d5\""]), read(&["8e03978e-40d5"]));
+        for bad in [&[""][..], &["\"\""], &["a\"b"], &[&"x".repeat(256)]] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Lists: exports, newest first, and tables.
+
+use axum::{
+    Extension, Json,
+    extract::{RawQuery, State},
+    http::HeaderMap,
+};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use export::{ColumnType, Export, ExportId, Fault, Privilege, Status};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use web::{BaseUrl, Caller, Problem};
+
+use crate::{app::App, view::View};
+
+const DEFAULT_LIMIT: usize = 20;
+const MAX_LIMIT: usize = 100;
+/// How many pages of the table one answer reads at most while it looks for a status.
+const MAX_PAGES: usize = 10;
+
+/// A page of exports.
+#[derive(Debug, Serialize)]
+pub(crate) struct Exports {
+    exports: Vec<View>,
+    /// What to send as `cursor` for the next page; missing on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// `GET /v1/exports`: the workspace's exports, newest first.
+pub(crate) async fn exports(
+    State(app): State<App>,
+    Extension(base): Extension<BaseUrl>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Json<Exports>, Problem> {
+    let now = Timestamp::now();
+    let Caller { workspace } = app.authenticator.bearer(&headers, Privilege::View, now).await?;
+    let Query { status, limit, mut after } =
+        Query::parse(query.as_deref().unwrap_or_default()).map_err(Problem::invalid)?;
+
+    let mut found: Vec<Export> = Vec::new();
+    let mut more = true;
+    for _ in 0..MAX_PAGES {
+        let page = app.exports.list(&workspace, after, 100).await?;
+        more = page.more;
+        for export in page.exports {
+            if found.len() == limit {
+                more = true;
+                break;
+            }
+            after = Some(export.id);
+            if status.is_none_or(|wanted| export.status(now) == wanted) {
+                found.push(export);
+            }
+        }
+        if !more || found.len() == limit {
+            break;
+        }
+    }
+    let next_cursor = after.filter(|_| more).map(cursor);
+    let exports = found.iter().map(|export| View::of(export, &base, now)).collect();
+    Ok(Json(Exports { exports, next_cursor }))
+}
+
+/// What a caller wants to see.
+#[derive(Debug, PartialEq, Eq)]
+struct Query {
+    status: Option<Status>,
+    limit: usize,
+    after: Option<ExportId>,
+}
+
+impl Query {
+    fn parse(query: &str) -> Result<Self, Vec<Fault>> {
+        const KNOWN: [&str; 3] = ["status", "limit", "cursor"];
+        let mut parsed = Self { status: None, limit: DEFAULT_LIMIT, after: None };
+        let mut faults = Vec::new();
+        let mut fault = |fault: Fault, value: &str| faults.push(fault.value(&Value::from(value)));
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match name.as_ref() {
+                "status" => match Status::ALL.iter().find(|(name, _)| *name == value) {
+                    Some((_, status)) => parsed.status = Some(*status),
+                    None => {
+                        let names = Status::ALL.map(|(name, _)| name);
+                        let unknown =
+                            Fault::new("unknown_status", "status", "There is no such status.");
+                        fault(unknown.suggest(&value, names).allowed(&names[..]), &value);
+                    }
+                },
+                "limit" => match value.parse() {
+                    Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => parsed.limit = limit,
+                    _ => {
+                        let wrong =
+                            Fault::new("wrong_limit", "limit", "The limit is a number of exports.");
+                        fault(wrong.allowed(json!({ "least": 1, "most": MAX_LIMIT })), &value);
+                    }
+                },
+                "cursor" => match from_cursor(&value) {
+                    Some(id) => parsed.after = Some(id),
+                    None => {
+                        let detail =
+                            "Send next_cursor as the page before gave it, or leave it out.";
+                        fault(Fault::new("wrong_cursor", "cursor", detail), &value);
+                    }
+                },
+                other => {
+                    let unknown =
+                        Fault::new("unknown_parameter", "", "There is no such parameter.");
+                    fault(unknown.suggest(other, KNOWN).allowed(&KNOWN[..]), other);
+                }
+            }
+        }
+        if faults.is_empty() { Ok(parsed) } else { Err(faults) }
+    }
+}
+
+fn cursor(after: ExportId) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(after.to_string())
+}
+
+fn from_cursor(cursor: &str) -> Option<ExportId> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    str::from_utf8(&bytes).ok()?.parse().ok()
+}
+
+/// The tables there are.
+#[derive(Debug, Serialize)]
+pub(crate) struct Tables {
+    tables: Vec<TableView>,
+}
+
+#[derive(Debug, Serialize)]
+struct TableView {
+    name: String,
+    description: String,
+    columns: Vec<ColumnView>,
+}
+
+#[derive(Debug, Serialize)]
+struct ColumnView {
+    name: String,
+    display_name: String,
+    r#type: ColumnType,
+}
+
+/// `GET /v1/tables`: the tables and columns that requests can name.
+pub(crate) async fn tables(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Json<Tables>, Problem> {
+    app.authenticator.bearer(&headers, Privilege::View, Timestamp::now()).await?;
+    let tables = app.catalog.tables().map(|table| TableView {
+        name: table.name.clone(),
+        description: table.description.clone(),
+        columns: table
+            .columns
+            .iter()
+            .map(|column| ColumnView {
+                name: column.name.clone(),
+                display_name: column.display.clone(),
+                r#type: column.kind,
+            })
+            .collect(),
+    });
+    Ok(Json(Tables { tables: tables.collect() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_leads_back_to_where_it_was_made() {
+        let id = ExportId::generate();
+        let query = Query::parse(&format!("cursor={}&limit=5&status=failed", cursor(id))).unwrap();
+        assert_eq!(query, Query { status: Some(Status::Failed), limit: 5, after: Some(id) });
+    }
+
+    #[test]
+    fn every_fault_of_a_query_is_told() {
+        let faults = Query::parse("status=fialed&limit=0&cursor=%00&stauts=1").unwrap_err();
+        let told: Vec<_> = faults.iter().map(|f| (f.code, f.suggestion.as_deref())).collect();
+        assert_eq!(
+            told,
+            [
+                ("unknown_status", Some("failed")),
+                ("wrong_limit", None),
+                ("wrong_cursor", None),
+                ("unknown_parameter", Some("status")),
+            ]
+        );
+    }
+}

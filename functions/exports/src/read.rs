@@ -1,0 +1,158 @@
+//! Reading exports and what there is to know before making one.
+
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderName, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use export::{
+    ARCHIVE_LIFETIME, ArchiveKey, BadRowsKey, Export, ExportId, Format, Limits, Privilege, Status,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use web::{BaseUrl, Caller, Problem};
+
+use crate::{
+    app::{App, LINK_LIFETIME},
+    view::{self, View},
+};
+
+/// How soon to look again at an export that is not finished, in seconds.
+pub(crate) const RETRY_AFTER: (HeaderName, &str) = (header::RETRY_AFTER, "2");
+
+/// `GET /v1/exports/{id}`: where an export is.
+pub(crate) async fn export(
+    State(app): State<App>,
+    Extension(base): Extension<BaseUrl>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let now = Timestamp::now();
+    let export = find(&app, &headers, &id, now).await?;
+    let etag = view::etag(&export, now);
+    let common =
+        [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, "private, no-cache".to_owned())];
+    let mut response = if matches(&headers, &etag) {
+        (StatusCode::NOT_MODIFIED, common).into_response()
+    } else {
+        (common, Json(View::of(&export, &base, now))).into_response()
+    };
+    if view::is_unfinished(export.status(now)) {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER.0, header::HeaderValue::from_static(RETRY_AFTER.1));
+    }
+    Ok(response)
+}
+
+/// `GET /v1/exports/{id}/download`: leads to the archive.
+pub(crate) async fn download(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let now = Timestamp::now();
+    let export = ready(find(&app, &headers, &id, now).await?, now)?;
+    redirect(&app, &ArchiveKey::of(&export.workspace, export.id).to_string()).await
+}
+
+/// `GET /v1/exports/{id}/bad-rows`: leads to the list of rows that are not in the archive.
+pub(crate) async fn bad_rows(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let now = Timestamp::now();
+    let export = ready(find(&app, &headers, &id, now).await?, now)?;
+    if matches!(&export.state, export::State::Succeeded { archive } if archive.bad_rows == 0) {
+        return Err(Problem::not_found(
+            "no_bad_rows",
+            "Every row could be exported: there is no such list.",
+        ));
+    }
+    redirect(&app, &BadRowsKey::of(&export.workspace, export.id).to_string()).await
+}
+
+async fn redirect(app: &App, key: &str) -> Result<Response, Problem> {
+    let url = app.archives.sign_download(key, LINK_LIFETIME).await?;
+    let headers = [(header::LOCATION, url.as_str()), (header::CACHE_CONTROL, "no-store")];
+    Ok((StatusCode::FOUND, headers).into_response())
+}
+
+/// What a deployment allows, in one answer.
+#[derive(Serialize)]
+struct LimitsView {
+    #[serde(flatten)]
+    limits: Limits,
+    formats: [&'static str; 2],
+    archive_hours: i64,
+    download_link_seconds: u64,
+}
+
+/// `GET /v1/limits`: what requests may ask for at most.
+pub(crate) async fn limits(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    app.authenticator.bearer(&headers, Privilege::View, Timestamp::now()).await?;
+    let view = LimitsView {
+        limits: app.limits,
+        formats: Format::ALL.map(|(name, _)| name),
+        archive_hours: ARCHIVE_LIFETIME.as_hours(),
+        download_link_seconds: LINK_LIFETIME.as_secs(),
+    };
+    Ok(Json(view).into_response())
+}
+
+async fn find(app: &App, headers: &HeaderMap, id: &str, now: Timestamp) -> Result<Export, Problem> {
+    let Caller { workspace } = app.authenticator.bearer(headers, Privilege::View, now).await?;
+    let id: ExportId = id.parse().map_err(|_| not_found())?;
+    app.exports.get(&workspace, id).await?.ok_or_else(not_found)
+}
+
+/// Returns the export if its archive can be downloaded, or says why not and what to do.
+fn ready(export: Export, now: Timestamp) -> Result<Export, Problem> {
+    let gone = |code, detail| Problem::new(StatusCode::GONE, code, detail);
+    Err(match export.status(now) {
+        Status::Succeeded => return Ok(export),
+        Status::Queued | Status::Running => Problem::conflict(
+            "export_unfinished",
+            "The export is still being made. Ask again soon.",
+        )
+        .header(RETRY_AFTER.0, header::HeaderValue::from_static(RETRY_AFTER.1)),
+        Status::Failed => Problem::conflict(
+            "export_failed",
+            "The export failed; its failure says why. Create it again.",
+        ),
+        Status::Cancelled => Problem::conflict(
+            "export_cancelled",
+            "The export was cancelled. Create it again if it is wanted.",
+        ),
+        Status::Expired => gone(
+            "export_expired",
+            "The archive was there for 24 hours, which are over. Create the export again.",
+        ),
+        Status::Deleted => {
+            gone("export_deleted", "The archive was deleted. Create the export again.")
+        }
+    })
+}
+
+/// Returns what an id is answered with that is unknown, or another workspace's.
+pub(crate) fn not_found() -> Problem {
+    Problem::not_found(
+        "export_not_found",
+        "There is no such export. GET /v1/exports lists those there are.",
+    )
+}
+
+/// Tells whether the caller has seen what `etag` stands for (RFC 9110, section 13.1.2).
+fn matches(headers: &HeaderMap, etag: &str) -> bool {
+    let values =
+        headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}

@@ -1,0 +1,139 @@
+//! What users see of an export.
+
+use std::collections::BTreeMap;
+
+use export::{Export, Failure, Format, State, Status, Window};
+use jiff::Timestamp;
+use serde::Serialize;
+use web::BaseUrl;
+
+/// An export, as every answer of this API shows it.
+#[derive(Debug, Serialize)]
+pub(crate) struct View {
+    id: String,
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    labels: BTreeMap<String, String>,
+    tables: Vec<String>,
+    /// Only tables that do not give whole records.
+    columns: BTreeMap<String, Vec<String>>,
+    window: Window,
+    format: Format,
+    created_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    progress: Progress,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archive: Option<Archive>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+    links: Links,
+}
+
+#[derive(Debug, Serialize)]
+struct Progress {
+    steps_done: usize,
+    /// Missing until the export is planned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps_total: Option<u32>,
+    rows: u64,
+    bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Archive {
+    size_bytes: u64,
+    crc32: String,
+    rows: u64,
+    bad_rows: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Links {
+    #[serde(rename = "self")]
+    this: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancel: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    download: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bad_rows: Option<String>,
+}
+
+impl View {
+    /// Shows `export` as it is at `now`.
+    pub(crate) fn of(export: &Export, base: &BaseUrl, now: Timestamp) -> Self {
+        let status = export.status(now);
+        let request = &export.request;
+        let (finished_at, archive, failure) = match &export.state {
+            State::Queued { .. } | State::Running { .. } => (None, None, None),
+            State::Failed { finished_at, failure } => {
+                (Some(*finished_at), None, Some(failure.clone()))
+            }
+            State::Cancelled { finished_at } => (Some(*finished_at), None, None),
+            State::Succeeded { archive }
+            | State::Expired { archive, .. }
+            | State::Deleted { archive, .. } => (Some(archive.published_at), Some(archive), None),
+        };
+        let link = |rest: &str| base.join(&format!("{}{rest}", path(export)));
+        let ready = archive.filter(|_| status == Status::Succeeded);
+        Self {
+            id: export.id.to_string(),
+            status,
+            name: request.name.clone(),
+            description: request.description.clone(),
+            labels: request.labels.clone(),
+            tables: request.tables.iter().map(|t| t.table.clone()).collect(),
+            columns: request
+                .tables
+                .iter()
+                .filter_map(|t| Some((t.table.clone(), t.columns.clone()?)))
+                .collect(),
+            window: request.window,
+            format: request.format,
+            created_at: export.created_at,
+            finished_at,
+            expires_at: archive.map(|archive| archive.expires_at),
+            progress: Progress {
+                steps_done: export.steps_done.len(),
+                steps_total: Some(export.steps_total).filter(|total| *total > 0),
+                rows: export.rows,
+                bytes: export.bytes,
+            },
+            archive: archive.map(|archive| Archive {
+                size_bytes: archive.size_bytes,
+                crc32: format!("{:08x}", archive.crc32),
+                rows: archive.rows,
+                bad_rows: archive.bad_rows,
+            }),
+            failure,
+            links: Links {
+                this: link(""),
+                cancel: is_unfinished(status).then(|| link("/cancel")),
+                download: ready.map(|_| link("/download")),
+                bad_rows: ready.filter(|archive| archive.bad_rows > 0).map(|_| link("/bad-rows")),
+            },
+        }
+    }
+}
+
+/// Returns the path of an export.
+pub(crate) fn path(export: &Export) -> String {
+    format!("/v1/exports/{}", export.id)
+}
+
+/// Returns the entity tag of what is shown at `now`: an archive expires without its record changing.
+pub(crate) fn etag(export: &Export, now: Timestamp) -> String {
+    let expired = if export.status(now) == Status::Expired { "-expired" } else { "" };
+    format!("\"{}{expired}\"", export.version)
+}
+
+/// Tells whether a status is still going to change by itself.
+pub(crate) fn is_unfinished(status: Status) -> bool {
+    matches!(status, Status::Queued | Status::Running)
+}

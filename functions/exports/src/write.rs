@@ -1,0 +1,149 @@
+//! Making, cancelling and deleting exports.
+
+use axum::{
+    Extension, Json,
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use cloud::Created;
+use export::{
+    ArchiveKey, BadRowsKey, Export, ExportId, ExportRequest, Fault, Limits, Privilege, Status,
+};
+use jiff::Timestamp;
+use serde_json::Value;
+use tracing::{error, info};
+use web::{BaseUrl, Caller, Problem, is_json, nesting};
+
+use crate::{
+    app::App,
+    idempotency,
+    read::{self, RETRY_AFTER},
+    view::{self, View},
+};
+
+/// `POST /v1/exports`: makes an export.
+pub(crate) async fn create(
+    State(app): State<App>,
+    Extension(base): Extension<BaseUrl>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let now = Timestamp::now();
+    let Caller { workspace } = app.authenticator.bearer(&headers, Privilege::Edit, now).await?;
+    let key = idempotency::key(&headers)?;
+    let body = json(&headers, &body, &app.limits)?;
+    let request = ExportRequest::from_json(&body, &app.catalog, &app.limits, now)
+        .map_err(Problem::invalid)?;
+
+    let hashes = key.map(|key| idempotency::hashes(&key, &request)).transpose()?;
+    let export = Export::queued(ExportId::generate(), workspace, request, now, app.patience);
+    let key = hashes.as_ref().map(|(key, request)| (key.as_str(), request.as_str()));
+    match app.exports.create(&export, key).await? {
+        Created::New => {
+            info!(export.id = %export.id, workspace = %export.workspace, "created export {}", export.id);
+            // If the message is lost, the janitor sends it again: the export exists all the same.
+            if let Err(e) = app.queue.send(&export, 0).await {
+                error!(export.id = %export.id, "failed to {:#}", anyhow::Error::new(e));
+            }
+            Ok(accepted(&export, &base, now))
+        }
+        Created::Before(export) => {
+            let replayed = [("idempotent-replayed", "true")];
+            Ok((replayed, accepted(&export, &base, now)).into_response())
+        }
+        Created::OtherRequest => Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            "This Idempotency-Key was used for another request within 24 hours. Use a new key, or send \
+             the same body.",
+        )),
+    }
+}
+
+fn accepted(export: &Export, base: &BaseUrl, now: Timestamp) -> Response {
+    let location = [(header::LOCATION, base.join(&view::path(export)))];
+    (StatusCode::ACCEPTED, location, [RETRY_AFTER], Json(View::of(export, base, now)))
+        .into_response()
+}
+
+/// `POST /v1/exports/{id}/cancel`: ends an export that is not finished.
+pub(crate) async fn cancel(
+    State(app): State<App>,
+    Extension(base): Extension<BaseUrl>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let now = Timestamp::now();
+    let Caller { workspace } = app.authenticator.bearer(&headers, Privilege::Edit, now).await?;
+    let id: ExportId = id.parse().map_err(|_| read::not_found())?;
+    let export =
+        app.exports.change(&workspace, id, |e| e.cancel(now)).await?.ok_or_else(read::not_found)?;
+    match export.status(now) {
+        Status::Cancelled => Ok(Json(View::of(&export, &base, now)).into_response()),
+        Status::Succeeded => Err(Problem::conflict(
+            "export_finished",
+            "The export has already succeeded. DELETE it to remove its archive.",
+        )),
+        Status::Queued | Status::Running | Status::Failed | Status::Expired | Status::Deleted => {
+            Err(Problem::conflict(
+                "export_finished",
+                "The export has already ended; nothing is left to cancel.",
+            ))
+        }
+    }
+}
+
+/// `DELETE /v1/exports/{id}`: removes the archive. Doing it again changes nothing.
+pub(crate) async fn delete(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let now = Timestamp::now();
+    let Caller { workspace } = app.authenticator.bearer(&headers, Privilege::Edit, now).await?;
+    let id: ExportId = id.parse().map_err(|_| read::not_found())?;
+    let export =
+        app.exports.change(&workspace, id, |e| e.delete(now)).await?.ok_or_else(read::not_found)?;
+    if view::is_unfinished(export.status(now)) {
+        return Err(Problem::conflict(
+            "export_unfinished",
+            "The export is still being made. Cancel it first: POST to its cancel link.",
+        ));
+    }
+    if let export::State::Deleted { removed: false, .. } = export.state {
+        // If this breaks, the record still says that the object has to go, and the janitor sees to it.
+        app.archives
+            .remove(&ArchiveKey::of(&workspace, id), &BadRowsKey::of(&workspace, id))
+            .await?;
+        app.exports.change(&workspace, id, Export::removed).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Reads a body, limits first.
+fn json(headers: &HeaderMap, body: &[u8], limits: &Limits) -> Result<Value, Problem> {
+    if !is_json(headers) {
+        let detail = "Send the request as JSON: Content-Type: application/json.";
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "media_type_unsupported",
+            detail,
+        ));
+    }
+    if body.len() > limits.body_bytes {
+        let detail =
+            format!("The body has {} bytes; {} are allowed.", body.len(), limits.body_bytes);
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail));
+    }
+    let depth = nesting(body);
+    if depth > limits.body_depth {
+        let detail =
+            format!("The body nests {depth} levels deep; {} are allowed.", limits.body_depth);
+        return Err(Problem::invalid(vec![Fault::new("body_too_deep", "", detail)]));
+    }
+    serde_json::from_slice(body).map_err(|e| {
+        Problem::invalid(vec![Fault::new("not_json", "", format!("The body is not JSON: {e}."))])
+    })
+}

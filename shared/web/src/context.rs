@@ -1,0 +1,52 @@
+//! What API Gateway says of a request: its id, and the URL under which users reach us.
+
+use axum::{
+    extract::{Request, State},
+    http::HeaderValue,
+    middleware::Next,
+    response::Response,
+};
+use lambda_http::{RequestExt as _, request::RequestContext};
+use tracing::{Instrument as _, info_span};
+
+/// The URL that our paths are appended to, without a slash at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl(String);
+
+impl BaseUrl {
+    /// Returns the absolute URL of a path that begins with `/`.
+    pub fn join(&self, path: &str) -> String {
+        format!("{}{path}", self.0)
+    }
+}
+
+/// Adds the [`BaseUrl`] to the request and `X-Request-Id` to its answer.
+///
+/// `configured` is the base URL if the deployment sets one; without it, it is where API Gateway was
+/// reached. The `Host` header is never taken: links must not lead where a caller wants.
+pub async fn with_context(
+    State(configured): State<Option<String>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let (id, url) = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV1(gateway)) => {
+            let path = gateway.path.as_deref().unwrap_or_default();
+            let prefix = path.strip_suffix(request.uri().path()).unwrap_or_default();
+            let domain = gateway.domain_name.as_deref().unwrap_or("localhost");
+            (gateway.request_id.clone(), format!("https://{domain}{prefix}"))
+        }
+        _ => (None, "https://localhost".to_owned()),
+    };
+    let id = id.or_else(|| request.lambda_context_ref().map(|context| context.request_id.clone()));
+    let id = id.unwrap_or_default();
+    let url = configured.unwrap_or(url).trim_end_matches('/').to_owned();
+    request.extensions_mut().insert(BaseUrl(url));
+
+    let span = info_span!("request", request.id = id, method = %request.method(), path = request.uri().path());
+    let mut response = next.run(request).instrument(span).await;
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
+}

@@ -1,0 +1,184 @@
+"""The local stack: MiniStack with the deployed template, on this machine, without Docker.
+
+  stack.py up NAME PORT [--auth]     start one, deploy the built template to it, write .local/NAME/stack.json
+  stack.py down NAME                 stop it
+  stack.py invoke NAME PAYLOAD       invoke the admin function of a running one, print its answer
+
+NAME names a folder below .local, so that a demo and a test run can stand side by side.
+"""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = ROOT / "tests" / "local"
+REGION = "us-east-1"
+API_ID = "dec0de01"
+STACK = "decant"
+LAKE = "decant-lake"
+
+
+def folder(name):
+    path = ROOT / ".local" / name
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def environment(port):
+    """Nothing of the caller's environment but what programs need to run: functions inherit all of it."""
+    return {
+        "PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "SAM_CLI_TELEMETRY": "0",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+    }
+
+
+def client(service, port):
+    import boto3
+    return boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", region_name=REGION,
+                        aws_access_key_id="test", aws_secret_access_key="test")
+
+
+def up(name, port, auth):
+    down(name)
+    home = folder(name)
+    env = environment(port) | {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "AUTH": "true" if auth else "false",
+                               "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
+    with open(home / "ministack.log", "wb") as log:
+        process = subprocess.Popen([sys.executable, HERE / "ministack_strict.py"], env=env, stdout=log, stderr=log,
+                                   stdin=subprocess.DEVNULL, start_new_session=True, cwd=home)
+    (home / "pid").write_text(str(process.pid))
+    wait_until_ready(process, port, home / "ministack.log")
+    try:
+        deploy(name, port)
+    except BaseException:
+        down(name)
+        raise
+
+
+def wait_until_ready(process, port, log):
+    for _ in range(300):
+        if process.poll() is not None:
+            sys.exit(f"MiniStack ended at once; is port {port} in use? See {log}")
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/ready", timeout=1).read()
+            return
+        except OSError:
+            time.sleep(0.1)
+    sys.exit(f"MiniStack did not become ready; see {log}")
+
+
+def deploy(name, port):
+    s3 = client("s3", port)
+    s3.create_bucket(Bucket=LAKE)
+    s3.create_bucket(Bucket="decant-deploy")
+    base_url = f"http://127.0.0.1:{port}/_aws/execute-api/{API_ID}/live"
+    parameters = {"Architecture": "x86_64" if os.uname().machine == "x86_64" else "arm64", "LakeBucketName": LAKE,
+                  "PublicBaseUrl": base_url, "StepMegabytes": "1", "BuilderConcurrency": "2",
+                  "RequestsPerSecond": "10000", "RequestBurst": "10000"}
+    log = folder(name) / "deploy.log"
+    command = [ROOT / ".tools/sam/bin/sam", "deploy", "--template-file", without_tls_only(name),
+               "--stack-name", STACK, "--region", REGION, "--s3-bucket", "decant-deploy",
+               "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--tags", f"ms-custom-id={API_ID}",
+               "--parameter-overrides", *(f"{key}={value}" for key, value in parameters.items())]
+    with open(log, "wb") as out:
+        if subprocess.run(command, env=environment(port), stdout=out, stderr=out, cwd=folder(name)).returncode:
+            sys.exit(f"sam deploy failed:\n{log.read_text()[-3000:]}")
+    stack = client("cloudformation", port).describe_stacks(StackName=STACK)["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    apply_what_was_dropped(port)
+    found = {"endpoint": f"http://127.0.0.1:{port}", "region": REGION, "base_url": base_url, "lake_bucket": LAKE,
+             **outputs}
+    (folder(name) / "stack.json").write_text(json.dumps(found, indent=2))
+
+
+def without_tls_only(name):
+    """The built template less the policies that refuse plain HTTP, which is all there is on a loopback address."""
+    import yaml
+    build = ROOT / ".local" / "build"
+    template = yaml.safe_load((build / "template.yaml").read_text())
+    kinds = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy")
+    template["Resources"] = {key: value for key, value in template["Resources"].items() if value["Type"] not in kinds}
+    path = build / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(template))
+    return path
+
+
+def apply_what_was_dropped(port):
+    """Sets through the services what MiniStack's CloudFormation accepts and forgets: TTL and lifecycle."""
+    template = client("cloudformation", port).get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
+    template = template if isinstance(template, dict) else json.loads(template)
+    pages = client("cloudformation", port).get_paginator("list_stack_resources").paginate(StackName=STACK)
+    physical = {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in pages for r in page["StackResourceSummaries"]}
+    for name, resource in template["Resources"].items():
+        properties = resource.get("Properties", {})
+        if "TimeToLiveSpecification" in properties:
+            client("dynamodb", port).update_time_to_live(
+                TableName=physical[name], TimeToLiveSpecification=properties["TimeToLiveSpecification"])
+        if "LifecycleConfiguration" in properties:
+            rules = [lifecycle_rule(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]
+            client("s3", port).put_bucket_lifecycle_configuration(
+                Bucket=physical[name], LifecycleConfiguration={"Rules": rules})
+
+
+        if "ScalingConfig" in properties:
+            # A number that comes from a parameter stays a string there, and the poller stumbles over it.
+            client("lambda", port).update_event_source_mapping(
+                UUID=physical[name], ScalingConfig={"MaximumConcurrency": 2})
+
+
+def lifecycle_rule(rule):
+    out = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": rule["Prefix"]}}
+    if "ExpirationInDays" in rule:
+        out["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
+    if "AbortIncompleteMultipartUpload" in rule:
+        out["AbortIncompleteMultipartUpload"] = {
+            "DaysAfterInitiation": int(rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"])}
+    return out
+
+
+def down(name):
+    pid_file = folder(name) / "pid"
+    if not pid_file.exists():
+        return
+    pid = int(pid_file.read_text())
+    pid_file.unlink()
+    # The number may have gone to another process since; only ours runs this script.
+    command = pathlib.Path(f"/proc/{pid}/cmdline")
+    if not command.exists() or b"ministack_strict.py" not in command.read_bytes():
+        return
+    os.kill(pid, signal.SIGTERM)
+    for _ in range(100):
+        if not command.exists() or not command.read_bytes():
+            return
+        time.sleep(0.1)
+    os.kill(pid, signal.SIGKILL)
+
+
+def invoke(name, payload):
+    stack = json.loads((folder(name) / "stack.json").read_text())
+    port = int(stack["endpoint"].rsplit(":", 1)[1])
+    answer = client("lambda", port).invoke(FunctionName=stack["AdminFunctionName"], Payload=payload.encode())
+    print(answer["Payload"].read().decode())
+    return 1 if "FunctionError" in answer else 0
+
+
+def main(arguments):
+    match arguments:
+        case ["up", name, port, *auth] if auth in ([], ["--auth"]):
+            up(name, int(port), bool(auth))
+        case ["down", name]:
+            down(name)
+        case ["invoke", name, payload]:
+            return invoke(name, payload)
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
