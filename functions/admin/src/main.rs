@@ -18,7 +18,9 @@ async fn main() -> Result<(), Error> {
 
     run(service_fn(async |event: LambdaEvent<Value>| {
         // The whole chain of causes: whoever invokes this function is an operator.
-        actions::run(app, event.payload).await.map_err(|error| Error::from(format!("failed to {error:#}")))
+        actions::run(app, event.payload)
+            .await
+            .map_err(|error| Error::from(format!("failed to {error:#}")))
     }))
     .await
 }

@@ -1,0 +1,64 @@
+# The project's commands. What they need is installed below .tools, pinned, the first time.
+
+HOST    := $(shell rustc -vV | sed -n 's/^host: //p')
+ARCH    := $(if $(findstring x86_64,$(HOST)),x86_64,arm64)
+# cargo-lambda names the target, so everything else does: what one compiles, the other reuses.
+CARGO   := --locked --workspace --target $(HOST)
+STACK   := .tools/stack/bin/python tests/local/stack.py
+SAM     := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 sam
+NEXTEST := $(shell command -v cargo-nextest)
+# Tests of the deployed stack mostly wait.
+RUN     := $(if $(NEXTEST),cargo nextest run $(CARGO),cargo test $(CARGO) --lib --bins --tests -- --test-threads=8)
+SOURCES  = Cargo.toml Cargo.lock template.yaml $(shell find functions shared -type f)
+
+.PHONY: help demo test lint deny stack down build
+
+help:
+	@echo 'make demo   make an export on a local stack, which stays up'
+	@echo 'make test   everything that must hold: lints, unit, property and end-to-end tests'
+	@echo 'make lint   formatting, clippy, the template'
+	@echo 'make deny   licences and origins of dependencies (installs cargo-deny)'
+	@echo 'make stack  start the stack that the end-to-end tests use, to run them one by one'
+	@echo 'make down   stop the stacks that were started'
+
+demo: build
+	@$(STACK) up demo 4566
+	@cargo run --quiet --locked --target $(HOST) --package tests --bin demo
+
+test: lint build .tools/check/done
+	@cargo build --quiet $(CARGO) --tests
+	@$(STACK) up test 4577 --auth
+	@$(RUN); status=$$?; $(STACK) down test; exit $$status
+
+lint: .tools/sam/done
+	cargo fmt --all --check
+	cargo clippy --quiet $(CARGO) --all-targets -- --deny warnings
+	@$(SAM) validate --lint --region us-east-1
+	.tools/sam/bin/cfn-lint template.yaml
+
+deny: .tools/bin/cargo-deny
+	.tools/bin/cargo-deny --locked check bans licenses sources
+
+stack: build .tools/check/done
+	@$(STACK) up test 4577 --auth
+
+down: .tools/stack/done
+	@$(STACK) down demo; $(STACK) down test
+
+build: .local/build/template.yaml
+
+# Unoptimised and for this machine: what is deployed to AWS is built by plain `sam build`.
+.local/build/template.yaml: $(SOURCES) .tools/sam/done .tools/stack/done
+	@echo 'Building the functions...'
+	@SAM_BUILD_MODE=debug CARGO_LAMBDA_COMPILER=cargo $(SAM) build --build-dir .local/build \
+	  --parameter-overrides Architecture=$(ARCH) >.local/build.log 2>&1 || { tail -40 .local/build.log; exit 1; }
+	@touch $@
+
+.tools/%/done: tests/local/requirements-%.txt
+	@echo 'Installing $*...'
+	@mkdir -p .local && python3 -m venv .tools/$*
+	@.tools/$*/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+.tools/bin/cargo-deny:
+	cargo install --quiet --locked --root .tools cargo-deny --version 0.20.2

@@ -1,0 +1,361 @@
+//! A running stack, its users, and what they can do.
+
+use std::{env, fs, path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, bail};
+use aws_config::SdkConfig;
+use cloud::{ArchiveBucket, ExportQueue, ExportTable, TokenTable};
+use export::{Catalog, ExportId, Privilege, Token, TokenRecord, Workspace};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{Method, StatusCode, header::HeaderMap, redirect};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    Archive,
+    sample::{Sample, SampleObject},
+};
+
+/// How long a test waits for something to come true.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What `stack.py up` wrote of the stack it started.
+#[derive(Clone, Debug, Deserialize)]
+struct Outputs {
+    endpoint: String,
+    base_url: String,
+    lake_bucket: String,
+    #[serde(rename = "ExportBucketName")]
+    export_bucket: String,
+    #[serde(rename = "ExportTableName")]
+    export_table: String,
+    #[serde(rename = "TokenTableName")]
+    token_table: String,
+    #[serde(rename = "ExportQueueUrl")]
+    export_queue: String,
+    #[serde(rename = "ExportDeadLetterQueueUrl")]
+    dead_letter_queue: String,
+}
+
+/// A running stack, seen by its operator.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    name: String,
+    outputs: Outputs,
+    aws: SdkConfig,
+    http: reqwest::Client,
+    /// The catalog it was deployed with.
+    pub catalog: std::sync::Arc<Catalog>,
+}
+
+/// Somebody who holds a token of a workspace.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The stack they use.
+    pub stack: Stack,
+    /// Their workspace.
+    pub workspace: Workspace,
+    /// Their token.
+    pub token: String,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body; null where it is not JSON.
+    pub body: Value,
+    /// Its body as it came.
+    pub bytes: Vec<u8>,
+}
+
+impl Reply {
+    /// Returns a header, empty where it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Returns a text of the body, empty where it is missing.
+    pub fn text(&self, pointer: &str) -> &str {
+        self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+impl Stack {
+    /// Connects to the stack that `DECANT_STACK` names, `test` by default.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "not a function: nothing else reads settings here"
+    )]
+    pub async fn connect() -> anyhow::Result<Self> {
+        Self::named(&env::var("DECANT_STACK").unwrap_or_else(|_| "test".to_owned())).await
+    }
+
+    /// Connects to the stack called `name`.
+    pub async fn named(name: &str) -> anyhow::Result<Self> {
+        let path = project().join(".local").join(name).join("stack.json");
+        let text = fs::read_to_string(&path).with_context(|| {
+            format!("read {}: start the stack first, with make stack", path.display())
+        })?;
+        let outputs: Outputs = serde_json::from_str(&text).context("read stack.json")?;
+        let credentials = aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test");
+        let aws = cloud::aws_config()
+            .await
+            .into_builder()
+            .endpoint_url(&outputs.endpoint)
+            .region(aws_sdk_s3::config::Region::new("us-east-1"))
+            .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(credentials))
+            .build();
+        let http = reqwest::Client::builder().redirect(redirect::Policy::none()).build()?;
+        let catalog = std::sync::Arc::new(Catalog::built_in()?);
+        Ok(Self { name: name.to_owned(), outputs, aws, http, catalog })
+    }
+
+    /// Returns a user of a new workspace, with both privileges.
+    pub async fn user(&self) -> anyhow::Result<User> {
+        let workspace =
+            format!("w{}", &ExportId::generate().to_string().replace('-', "")[..30]).parse()?;
+        self.user_of(workspace, &[Privilege::View, Privilege::Edit]).await
+    }
+
+    /// Returns a user of a workspace.
+    pub async fn user_of(
+        &self,
+        workspace: Workspace,
+        privileges: &[Privilege],
+    ) -> anyhow::Result<User> {
+        let token = self.token(std::slice::from_ref(&workspace), privileges).await?;
+        Ok(User { stack: self.clone(), workspace, token: token.reveal() })
+    }
+
+    /// Makes a token, as the admin function would.
+    pub async fn token(
+        &self,
+        workspaces: &[Workspace],
+        privileges: &[Privilege],
+    ) -> anyhow::Result<Token> {
+        let mut random = [0; 40];
+        getrandom::fill(&mut random).map_err(std::io::Error::from)?;
+        let token = Token::from_random(random);
+        let record = TokenRecord {
+            id: token.id().to_owned(),
+            secret_sha256: token.secret_sha256(),
+            workspaces: workspaces.to_vec(),
+            privileges: privileges.to_vec(),
+            description: "of a test".to_owned(),
+            created_at: Timestamp::now(),
+            expires_at: None,
+            revoked_at: None,
+        };
+        self.tokens().put(&record).await?;
+        Ok(token)
+    }
+
+    /// Invokes the admin function.
+    pub async fn admin(&self, payload: &Value) -> anyhow::Result<Value> {
+        let python = project().join(".tools/stack/bin/python");
+        let script = project().join("tests/local/stack.py");
+        let output = tokio::process::Command::new(python)
+            .arg(script)
+            .args(["invoke", &self.name, &payload.to_string()])
+            .output()
+            .await?;
+        serde_json::from_slice(&output.stdout).context("read the admin function's answer")
+    }
+
+    /// Returns the URL below which the API is.
+    pub fn base_url(&self) -> &str {
+        &self.outputs.base_url
+    }
+
+    /// Returns the table of exports.
+    pub fn exports(&self) -> ExportTable {
+        ExportTable::new(
+            aws_sdk_dynamodb::Client::new(&self.aws),
+            self.outputs.export_table.clone(),
+        )
+    }
+
+    /// Returns the table of tokens.
+    pub fn tokens(&self) -> TokenTable {
+        TokenTable::new(aws_sdk_dynamodb::Client::new(&self.aws), self.outputs.token_table.clone())
+    }
+
+    /// Returns the queue of exports to build.
+    pub fn queue(&self) -> ExportQueue {
+        ExportQueue::new(self.sqs(), self.outputs.export_queue.clone())
+    }
+
+    /// Returns the export bucket.
+    pub fn archives(&self) -> ArchiveBucket {
+        ArchiveBucket::new(self.s3(), self.outputs.export_bucket.clone())
+    }
+
+    /// Sends any text to the queue of exports.
+    pub async fn send_raw(&self, body: &str) -> anyhow::Result<()> {
+        let send =
+            self.sqs().send_message().queue_url(&self.outputs.export_queue).message_body(body);
+        send.send().await?;
+        Ok(())
+    }
+
+    /// Returns the bodies of messages in the dead-letter queue.
+    pub async fn dead_letters(&self) -> anyhow::Result<Vec<String>> {
+        let receive = self.sqs().receive_message().queue_url(&self.outputs.dead_letter_queue);
+        let output = receive.max_number_of_messages(10).visibility_timeout(0).send().await?;
+        Ok(output
+            .messages
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|message| message.body)
+            .collect())
+    }
+
+    /// Puts an object into the lake.
+    pub async fn put_source(&self, key: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
+        let put =
+            self.s3().put_object().bucket(&self.outputs.lake_bucket).key(key).body(bytes.into());
+        put.send().await.with_context(|| format!("put {key}"))?;
+        Ok(())
+    }
+
+    /// Returns the keys below a prefix of the export bucket.
+    pub async fn export_keys(&self, prefix: &str) -> anyhow::Result<Vec<String>> {
+        let list = self.s3().list_objects_v2().bucket(&self.outputs.export_bucket).prefix(prefix);
+        let objects = list.send().await?.contents.unwrap_or_default();
+        Ok(objects.into_iter().filter_map(|object| object.key).collect())
+    }
+
+    /// Returns how many uploads to the export bucket are open below a prefix.
+    pub async fn open_uploads(&self, prefix: &str) -> anyhow::Result<usize> {
+        let list =
+            self.s3().list_multipart_uploads().bucket(&self.outputs.export_bucket).prefix(prefix);
+        Ok(list.send().await?.uploads.unwrap_or_default().len())
+    }
+
+    fn s3(&self) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::new(&self.aws)
+    }
+
+    fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.aws)
+    }
+}
+
+impl User {
+    /// Fills the lake with a sample of the given datasets and returns its objects.
+    pub async fn seed(
+        &self,
+        sample: Sample,
+        datasets: &[&str],
+        from: Timestamp,
+        hours: i64,
+    ) -> anyhow::Result<Vec<SampleObject>> {
+        let mut objects = Vec::new();
+        for dataset in self.stack.catalog.datasets().filter(|d| datasets.contains(&d.name.as_str()))
+        {
+            for hour in 0..hours {
+                let hour = from + SignedDuration::from_hours(hour);
+                objects.extend(sample.hour(&self.stack.catalog, dataset, &self.workspace, hour));
+            }
+        }
+        stream::iter(&objects)
+            .map(|object| self.stack.put_source(&object.key, object.bytes.clone()))
+            .buffered(8)
+            .try_collect::<Vec<()>>()
+            .await?;
+        Ok(objects)
+    }
+
+    /// Sends a request with further headers; a `path` is below the API's base URL, or a URL.
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> anyhow::Result<Reply> {
+        let url = if path.starts_with("http") {
+            path.to_owned()
+        } else {
+            format!("{}{path}", self.stack.base_url())
+        };
+        let mut request = self.stack.http.request(Method::from_bytes(method.as_bytes())?, url);
+        let given = |name: &str| headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+        if !given("authorization") {
+            request = request.bearer_auth(&self.token);
+        }
+        if let Some(body) = body {
+            request = request.body(body.to_owned());
+            if !given("content-type") {
+                request = request.header("content-type", "application/json");
+            }
+        }
+        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await?.to_vec();
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        Ok(Reply { status, headers, body, bytes })
+    }
+
+    /// Reads what is at a path.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Reply> {
+        self.send("GET", path, &[], None).await
+    }
+
+    /// Sends a body to a path.
+    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Reply> {
+        self.send("POST", path, &[], Some(&body.to_string())).await
+    }
+
+    /// Makes an export and returns its URL.
+    pub async fn create(&self, body: &Value) -> anyhow::Result<String> {
+        let reply = self.post("/v1/exports", body).await?;
+        anyhow::ensure!(reply.status == 202, "create an export: {} {}", reply.status, reply.body);
+        Ok(reply.header("location").to_owned())
+    }
+
+    /// Waits until an export is neither queued nor running, and returns it.
+    pub async fn finished(&self, url: &str) -> anyhow::Result<Reply> {
+        let begun = std::time::Instant::now();
+        loop {
+            let reply = self.get(url).await?;
+            anyhow::ensure!(reply.status == 200, "read an export: {} {}", reply.status, reply.body);
+            if !["queued", "running"].contains(&reply.text("/status")) {
+                return Ok(reply);
+            }
+            if begun.elapsed() > 2 * PATIENCE {
+                bail!("the export does not finish: {}", reply.body);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Makes an export, waits for it and downloads it.
+    pub async fn export(&self, body: &Value) -> anyhow::Result<(Reply, Archive)> {
+        let done = self.finished(&self.create(body).await?).await?;
+        let archive = self.download(done.text("/links/download")).await?;
+        Ok((done, archive))
+    }
+
+    /// Downloads an archive through its stable URL.
+    pub async fn download(&self, url: &str) -> anyhow::Result<Archive> {
+        let link = self.get(url).await?;
+        anyhow::ensure!(link.status == 302, "download: {} {}", link.status, link.body);
+        let file = self.stack.http.get(link.header("location")).send().await?;
+        anyhow::ensure!(file.status() == StatusCode::OK, "download: {}", file.status());
+        Ok(Archive(file.bytes().await?.to_vec()))
+    }
+}
+
+/// Returns the project's folder.
+fn project() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
