@@ -102,10 +102,11 @@ def without_tls_only(name):
     import yaml
     build = ROOT / ".local" / "build"
     template = yaml.safe_load((build / "template.yaml").read_text())
+    (build / "template.json").write_text(json.dumps(template, indent=1))
     kinds = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy")
     template["Resources"] = {key: value for key, value in template["Resources"].items() if value["Type"] not in kinds}
-    path = build / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(template))
+    path = build / f"{name}.json"
+    path.write_text(json.dumps(template))
     return path
 
 

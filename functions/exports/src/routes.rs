@@ -1,14 +1,14 @@
 //! Every route we answer, on one page.
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::DefaultBodyLimit,
     http::{StatusCode, header},
     middleware::from_fn_with_state,
     response::IntoResponse,
     routing::{get, post},
 };
-use web::{Problem, with_context};
+use web::{BaseUrl, Problem, with_context};
 
 use crate::{app::App, list, read, write};
 
@@ -34,13 +34,15 @@ pub(crate) fn all(app: App) -> Router {
         .with_state(app)
 }
 
-async fn openapi() -> impl IntoResponse {
+/// `GET /v1/openapi.json`: the description, with the URL under which it was found.
+async fn openapi(Extension(base): Extension<BaseUrl>) -> impl IntoResponse {
+    let text = OPENAPI.replacen("\"url\": \"..\"", &format!("\"url\": \"{}\"", base.join("")), 1);
     (
         [
             (header::CONTENT_TYPE, "application/json"),
             (header::CACHE_CONTROL, "public, max-age=300"),
         ],
-        OPENAPI,
+        text,
     )
 }
 

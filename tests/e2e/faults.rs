@@ -1,0 +1,199 @@
+//! What goes wrong between the lake and the archive has a clear outcome.
+
+use std::time::Duration;
+
+use cloud::SourceObject;
+use export::{Export, ExportId, ExportRequest, Limits, WorkKey};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tests::{Reply, Stack, User, sample::gzip};
+
+use crate::request;
+
+const FROM: &str = "2026-03-01T00:00:00Z";
+const TO: &str = "2026-03-01T01:00:00Z";
+const GOOD: &str = "{\"eventDate\":\"2026-03-01T00:30:00Z\",\"title\":\"good\"}\n";
+
+async fn user() -> User {
+    Stack::connect().await.unwrap().user().await.unwrap()
+}
+
+fn key(user: &User, name: &str) -> String {
+    format!("liferay/page/workspace={}/date=2026-03-01/hour=00/{name}", user.workspace)
+}
+
+fn body() -> Value {
+    request("liferay_page", FROM, TO, "jsonl")
+}
+
+/// What becomes of an export over one good object and this one.
+async fn outcome(name: &str, bytes: Vec<u8>) -> (User, Reply) {
+    let user = user().await;
+    user.stack.put_source(&key(&user, "a.json.gz"), gzip(GOOD)).await.unwrap();
+    user.stack.put_source(&key(&user, name), bytes).await.unwrap();
+    let url = user.create(&body()).await.unwrap();
+    let done = user.finished(&url).await.unwrap();
+    (user, done)
+}
+
+/// A record as the API would make it, without its message.
+fn unsent(user: &User, now: Timestamp) -> Export {
+    let request =
+        ExportRequest::from_json(&body(), &user.stack.catalog, &Limits::default(), now).unwrap();
+    let patience = SignedDuration::from_hours(24);
+    Export::queued(ExportId::generate(), user.workspace.clone(), request, now, patience)
+}
+
+#[tokio::test]
+async fn bad_rows_are_counted_listed_and_told() {
+    let text =
+        format!("{GOOD}{{\"eventDate\":\"2026-03-01T00:3\n{{\"title\":\"untimed\"}}\n{GOOD}");
+    let (user, done) = outcome("b.json.gz", gzip(&text)).await;
+
+    assert_eq!(done.text("/status"), "succeeded");
+    assert_eq!(
+        (&done.body["archive"]["rows"], &done.body["archive"]["bad_rows"]),
+        (&json!(3), &json!(2))
+    );
+    let archive = user.download(done.text("/links/download")).await.unwrap();
+    assert_eq!(archive.text("liferay_page.jsonl").unwrap(), GOOD.repeat(3));
+    let link = user.get(done.text("/links/bad_rows")).await.unwrap();
+    let list =
+        user.send("GET", link.header("location"), &[("authorization", "")], None).await.unwrap();
+    let rows: Vec<Value> = str::from_utf8(&list.bytes)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(list.header("content-type"), "application/x-ndjson");
+    assert_eq!(rows.len(), 2);
+    assert_eq!((&rows[0]["line"], &rows[1]["line"]), (&json!(2), &json!(3)));
+    assert_eq!(rows[1]["reason"], "it has no time: eventDate is missing");
+    assert_eq!(rows[0]["object"], key(&user, "b.json.gz"));
+}
+
+#[tokio::test]
+async fn an_export_without_bad_rows_has_no_list_of_them() {
+    let (user, done) = outcome("b.json", GOOD.into()).await;
+
+    assert!(done.body["links"].get("bad_rows").is_none());
+    let missing = user.get(&format!("{}/bad-rows", done.text("/links/self"))).await.unwrap();
+    assert_eq!((missing.status, missing.text("/code")), (404, "no_bad_rows"));
+}
+
+#[tokio::test]
+async fn a_damaged_source_object_fails_the_export_and_is_named() {
+    let whole = gzip(&GOOD.repeat(100));
+    for (name, bytes) in
+        [("cut.json.gz", whole[..whole.len() - 6].to_vec()), ("plain.json.gz", GOOD.into())]
+    {
+        let (user, done) = outcome(name, bytes).await;
+
+        assert_eq!(
+            (done.text("/status"), done.text("/failure/code")),
+            ("failed", "source_corrupt")
+        );
+        assert!(done.text("/failure/detail").contains(&key(&user, name)), "{}", done.body);
+        let refused = user.get(&format!("{}/download", done.text("/links/self"))).await.unwrap();
+        assert_eq!((refused.status, refused.text("/code")), (409, "export_failed"));
+        assert!(
+            user.stack
+                .export_keys(&format!("exports/{}/", user.workspace))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_source_object_that_changed_after_the_plan_fails_the_export() {
+    for removed in [true, false] {
+        let user = user().await;
+        if !removed {
+            user.stack.put_source(&key(&user, "a.json"), GOOD.into()).await.unwrap();
+        }
+        let export = unsent(&user, Timestamp::now());
+        let object =
+            SourceObject { key: key(&user, "a.json"), etag: "\"0\"".into(), size_bytes: 9 };
+        let plan = json!({ "steps": [{ "table": 0, "head": true, "objects": [object] }] });
+        let plan_key = WorkKey::plan(&user.workspace, export.id);
+        user.stack.archives().write_work(&plan_key, plan.to_string().into()).await.unwrap();
+        user.stack.exports().put(&export).await.unwrap();
+        user.stack.queue().send(&export, 0).await.unwrap();
+
+        let done = user.finished(&format!("/v1/exports/{}", export.id)).await.unwrap();
+
+        assert_eq!(
+            (done.text("/status"), done.text("/failure/code")),
+            ("failed", "source_changed")
+        );
+        assert!(done.text("/failure/detail").contains("a.json"), "{}", done.body);
+    }
+}
+
+#[tokio::test]
+async fn a_message_delivered_twice_builds_once() {
+    let user = user().await;
+    let url = user.create(&body()).await.unwrap();
+    let first = user.finished(&url).await.unwrap();
+    let id = first.text("/id").parse().unwrap();
+    let export = user.stack.exports().get(&user.workspace, id).await.unwrap().unwrap();
+
+    user.stack.queue().send(&export, 0).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+
+    let second = user.get(&url).await.unwrap();
+    assert_eq!((first.text("/status"), &first.body), ("succeeded", &second.body));
+    assert_eq!(first.header("etag"), second.header("etag"));
+}
+
+#[tokio::test]
+async fn a_message_before_its_record_waits_for_it() {
+    let user = user().await;
+    let export = unsent(&user, Timestamp::now());
+    user.stack.queue().send(&export, 0).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+
+    user.stack.exports().put(&export).await.unwrap();
+
+    let done = user.finished(&format!("/v1/exports/{}", export.id)).await.unwrap();
+    assert_eq!(done.text("/status"), "succeeded");
+}
+
+#[tokio::test]
+async fn a_message_that_is_not_ours_ends_in_the_dead_letter_queue() {
+    let user = user().await;
+    let strange = format!("{{\"not\":\"ours {}\"}}", user.workspace);
+    user.stack.send_raw(&strange).await.unwrap();
+    let url = user.create(&body()).await.unwrap();
+    assert_eq!(
+        user.finished(&url).await.unwrap().text("/status"),
+        "succeeded",
+        "its neighbours go on"
+    );
+
+    let begun = std::time::Instant::now();
+    while !user.stack.dead_letters().await.unwrap().contains(&strange) {
+        assert!(begun.elapsed() < Duration::from_secs(120), "it is still in the queue");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_export_another_builder_holds_is_left_alone() {
+    let user = user().await;
+    let now = Timestamp::now();
+    let export = unsent(&user, now);
+    user.stack.exports().put(&export).await.unwrap();
+    let held = export.claim(now).unwrap();
+    user.stack.exports().put(&held).await.unwrap();
+
+    user.stack.queue().send(&held, 0).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+
+    let found = user.stack.exports().get(&user.workspace, export.id).await.unwrap().unwrap();
+    assert_eq!(found, held);
+    let ended = held.cancel(now).unwrap();
+    user.stack.exports().put(&ended).await.unwrap();
+}

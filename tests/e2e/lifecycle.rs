@@ -1,0 +1,237 @@
+//! An export from request to download.
+
+use export::{Window, parse_time};
+use serde_json::{Value, json};
+use tests::{Stack, User, sample::SampleObject};
+
+use crate::{SMALL, at, request};
+
+const FROM: &str = "2026-03-01T00:20:00Z";
+const TO: &str = "2026-03-01T02:40:00.5Z";
+
+/// Fills a lake of four hours with one dataset.
+async fn seeded(dataset: &str) -> (User, Vec<SampleObject>) {
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    let objects = user.seed(SMALL, &[dataset], at("2026-03-01T00:00:00Z"), 4).await.unwrap();
+    (user, objects)
+}
+
+/// The rows of objects inside the window, found the slow, obvious way.
+fn inside<'a>(user: &User, dataset: &str, objects: &'a [SampleObject]) -> Vec<&'a str> {
+    let dataset = user.stack.catalog.datasets().find(|d| d.name == dataset).unwrap();
+    let window = Window::new(at(FROM), at(TO)).unwrap();
+    let time = |row: &str| {
+        let row: Value = serde_json::from_str(row).unwrap();
+        parse_time(row[&dataset.time.0[0]].to_string().trim_matches('"'), dataset.time_format)
+            .unwrap()
+    };
+    let rows = objects.iter().flat_map(|object| object.rows.iter().map(String::as_str));
+    rows.filter(|row| window.contains(time(row))).collect()
+}
+
+#[tokio::test]
+async fn json_lines_hold_the_rows_of_the_window_byte_for_byte() {
+    for (table, dataset) in [
+        ("amplitude_events", "amplitude_events"),
+        ("liferay_page", "liferay_page"),
+        ("coveo_clicks", "coveo_clicks"),
+    ] {
+        let (user, objects) = seeded(dataset).await;
+        let want = inside(&user, dataset, &objects);
+        assert!((50..200).contains(&want.len()), "{} rows to compare", want.len());
+
+        let (done, archive) = user.export(&request(table, FROM, TO, "jsonl")).await.unwrap();
+
+        let text = archive.text(&format!("{table}.jsonl")).unwrap();
+        assert_eq!(text.lines().collect::<Vec<_>>(), want, "{table}");
+        assert_eq!(done.body["archive"]["rows"], want.len());
+        assert_eq!(done.body["archive"]["bad_rows"], 0);
+        assert_eq!(done.body["archive"]["size_bytes"], archive.0.len());
+    }
+}
+
+#[tokio::test]
+async fn csv_holds_the_chosen_columns_in_the_order_asked_for() {
+    let (user, objects) = seeded("liferay_page").await;
+    let mut body = request("liferay_page", FROM, TO, "csv");
+    body["columns"] = json!({ "liferay_page": ["views", "title", "country"] });
+
+    let (_, archive) = user.export(&body).await.unwrap();
+
+    let text = archive.text("liferay_page.csv").unwrap();
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    assert_eq!(reader.headers().unwrap(), vec!["views", "title", "country"]);
+    let cell = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let want: Vec<Vec<String>> = inside(&user, "liferay_page", &objects)
+        .into_iter()
+        .map(|row| {
+            let row: Value = serde_json::from_str(row).unwrap();
+            ["views", "title", "country"].map(|column| cell(&row[column])).into()
+        })
+        .collect();
+    let read: Vec<Vec<String>> = reader
+        .records()
+        .map(|record| record.unwrap().iter().map(str::to_owned).collect())
+        .collect();
+    assert_eq!(read, want);
+}
+
+#[tokio::test]
+async fn several_tables_are_one_archive_and_an_empty_one_has_its_file() {
+    let (user, _) = seeded("coveo_searches").await;
+    let mut body = request("coveo_keywords", FROM, TO, "csv");
+    body["tables"] = json!(["coveo_keywords", "coveo_searches", "coveo_clicks"]);
+
+    let (done, archive) = user.export(&body).await.unwrap();
+
+    let names: Vec<String> = archive.listing().unwrap().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["coveo_keywords.csv", "coveo_searches.csv", "coveo_clicks.csv"]);
+    assert!(archive.text("coveo_keywords.csv").unwrap().starts_with("searchId,keyword,datetime\n"));
+    assert_eq!(
+        archive.text("coveo_clicks.csv").unwrap().lines().count(),
+        1,
+        "a header and no rows"
+    );
+    assert!(done.body["archive"]["rows"].as_u64().unwrap() > 100);
+}
+
+#[tokio::test]
+async fn the_same_request_gives_the_same_bytes() {
+    let (user, _) = seeded("leanplum_sessions").await;
+    let body = request("leanplum_sessions", FROM, TO, "csv");
+
+    let (_, first) = user.export(&body).await.unwrap();
+    let (_, second) = user.export(&body).await.unwrap();
+
+    assert!(first.0.len() > 1000);
+    assert!(first.0 == second.0, "the archives differ");
+}
+
+#[tokio::test]
+async fn progress_grows_and_an_answer_seen_before_is_not_sent_again() {
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    let large = tests::sample::Sample { seed: 3, rows_per_hour: 3000, objects_per_hour: 2 };
+    user.seed(large, &["amplitude_events"], at("2026-03-01T00:00:00Z"), 6).await.unwrap();
+    let url = user
+        .create(&request(
+            "amplitude_events",
+            "2026-03-01T00:00:00Z",
+            "2026-03-01T05:00:00Z",
+            "jsonl",
+        ))
+        .await
+        .unwrap();
+
+    let mut last = (0, 0, 0);
+    let done = loop {
+        let reply = user.get(&url).await.unwrap();
+        let progress = &reply.body["progress"];
+        let number = |name: &str| progress[name].as_u64().unwrap();
+        let next = (number("steps_done"), number("rows"), number("bytes"));
+        assert!(next.0 >= last.0 && next.1 >= last.1 && next.2 >= last.2, "{last:?} then {next:?}");
+        last = next;
+        if reply.text("/status") == "succeeded" {
+            break reply;
+        }
+        assert_eq!(reply.header("retry-after"), "2");
+        assert!(["queued", "running"].contains(&reply.text("/status")), "{}", reply.body);
+    };
+    assert!(last.0 > 1, "several steps");
+    assert_eq!(done.body["progress"]["steps_total"], last.0);
+    assert_eq!(done.body["archive"]["rows"], last.1);
+
+    let etag = done.header("etag");
+    let again = user.send("GET", &url, &[("if-none-match", etag)], None).await.unwrap();
+    assert_eq!((again.status, again.header("etag"), again.bytes.len()), (304, etag, 0));
+    let other = user.send("GET", &url, &[("if-none-match", "\"0\"")], None).await.unwrap();
+    assert_eq!(other.status, 200);
+}
+
+#[tokio::test]
+async fn exports_are_listed_newest_first_page_by_page_and_by_status() {
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    let body = request("liferay_page", FROM, TO, "csv");
+    let mut made = Vec::new();
+    for _ in 0..5 {
+        let url = user.create(&body).await.unwrap();
+        made.insert(0, user.finished(&url).await.unwrap().text("/id").to_owned());
+    }
+    user.send("DELETE", &format!("/v1/exports/{}", made[2]), &[], None).await.unwrap();
+
+    let (mut listed, mut path) = (Vec::new(), "/v1/exports?limit=2".to_owned());
+    loop {
+        let page = user.get(&path).await.unwrap();
+        assert_eq!(page.status, 200);
+        let exports = page.body["exports"].as_array().unwrap();
+        assert!(exports.len() <= 2);
+        listed.extend(exports.iter().map(|export| export["id"].as_str().unwrap().to_owned()));
+        match page.text("/next_cursor") {
+            "" => break,
+            cursor => path = format!("/v1/exports?limit=2&cursor={cursor}"),
+        }
+    }
+    assert_eq!(listed, made);
+    let deleted = user.get("/v1/exports?status=deleted").await.unwrap();
+    assert_eq!(deleted.body["exports"].as_array().unwrap().len(), 1);
+    assert_eq!(deleted.text("/exports/0/id"), made[2]);
+}
+
+#[tokio::test]
+async fn an_export_is_cancelled_while_it_is_built_and_leaves_nothing() {
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    let large = tests::sample::Sample { seed: 3, rows_per_hour: 6000, objects_per_hour: 4 };
+    user.seed(large, &["amplitude_events"], at("2026-03-01T00:00:00Z"), 8).await.unwrap();
+    let url = user
+        .create(&request(
+            "amplitude_events",
+            "2026-03-01T00:00:00Z",
+            "2026-03-01T08:00:00Z",
+            "jsonl",
+        ))
+        .await
+        .unwrap();
+    while user.get(&url).await.unwrap().body["progress"]["steps_done"].as_u64() < Some(1) {}
+
+    let cancelled = user.post(&format!("{url}/cancel"), &json!(null)).await.unwrap();
+    assert_eq!(
+        (cancelled.status, cancelled.text("/status")),
+        (200, "cancelled"),
+        "{}",
+        cancelled.body
+    );
+    let again = user.post(&format!("{url}/cancel"), &json!(null)).await.unwrap();
+    assert_eq!((again.status, again.text("/status")), (200, "cancelled"));
+
+    // The builder sees it within a step and stops.
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    let seen = user.get(&url).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    let later = user.get(&url).await.unwrap();
+    assert_eq!(seen.body, later.body, "nobody works on it any more");
+    assert!(
+        later.body["progress"]["steps_done"].as_u64()
+            < later.body["progress"]["steps_total"].as_u64()
+    );
+    let prefix = format!("exports/{}/", user.workspace);
+    assert!(user.stack.export_keys(&prefix).await.unwrap().is_empty());
+    assert_eq!(user.stack.open_uploads("").await.unwrap_or(0), 0);
+    assert_eq!(
+        user.get(&format!("{url}/download")).await.unwrap().text("/code"),
+        "export_cancelled"
+    );
+}
+
+#[tokio::test]
+async fn what_has_ended_cannot_be_cancelled() {
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    let (done, _) = user.export(&request("liferay_page", FROM, TO, "csv")).await.unwrap();
+
+    let refused =
+        user.post(&format!("{}/cancel", done.text("/links/self")), &json!(null)).await.unwrap();
+
+    assert_eq!((refused.status, refused.text("/code")), (409, "export_finished"));
+}

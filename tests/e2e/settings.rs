@@ -1,0 +1,121 @@
+//! The template keeps AWS's rules and ours. Read as SAM wrote it out.
+
+use serde_json::Value;
+
+fn template() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../.local/build/template.json");
+    serde_json::from_slice(&std::fs::read(path).expect("make stack writes it")).unwrap()
+}
+
+/// Resources of one type, by name.
+fn resources(template: &Value, kind: &str) -> Vec<(String, Value)> {
+    let all = template["Resources"].as_object().unwrap();
+    let found = all.iter().filter(|(_, resource)| resource["Type"] == kind);
+    found.map(|(name, resource)| (name.clone(), resource["Properties"].clone())).collect()
+}
+
+/// A value that may stand alone or in a list.
+fn each(value: &Value) -> Vec<&Value> {
+    value.as_array().map_or_else(|| vec![value], |list| list.iter().collect())
+}
+
+#[test]
+fn no_role_has_wildcard_actions_or_resources() {
+    let template = template();
+    let roles = resources(&template, "AWS::IAM::Role");
+    assert_eq!(roles.len(), 4);
+    for (name, role) in roles {
+        assert!(role.get("ManagedPolicyArns").is_none(), "{name}: managed policies have wildcards");
+        for policy in each(&role["Policies"]) {
+            for statement in each(&policy["PolicyDocument"]["Statement"]) {
+                for action in each(&statement["Action"]) {
+                    assert!(!action.as_str().unwrap().contains('*'), "{name}: {statement}");
+                }
+                for resource in each(&statement["Resource"]) {
+                    let text = resource
+                        .as_str()
+                        .or_else(|| resource["Fn::Sub"].as_str())
+                        .unwrap_or_default();
+                    assert!(!text.starts_with('*') && !text.contains(":*"), "{name}: {statement}");
+                    // A star stands only after a bucket, for what is in it.
+                    assert!(!text.contains('*') || text.ends_with("/*"), "{name}: {statement}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_function_has_its_own_role_and_log() {
+    let template = template();
+    let functions = resources(&template, "AWS::Serverless::Function");
+    let mut used: Vec<String> = functions
+        .iter()
+        .flat_map(|(_, f)| [f["Role"].to_string(), f["LoggingConfig"]["LogGroup"].to_string()])
+        .collect();
+    used.sort();
+    used.dedup();
+    assert_eq!((functions.len(), used.len()), (4, 8));
+    for (_, log) in resources(&template, "AWS::Logs::LogGroup") {
+        assert!(log["RetentionInDays"].is_object());
+    }
+}
+
+#[test]
+fn a_builders_timeout_is_shorter_than_its_lease_and_that_than_the_queues_patience() {
+    let template = template();
+    let of = |kind: &str, name: &str| {
+        resources(&template, kind).into_iter().find(|(n, _)| n == name).unwrap().1
+    };
+    let timeout = of("AWS::Serverless::Function", "BuilderFunction")["Timeout"].as_i64().unwrap();
+    let queue = of("AWS::SQS::Queue", "ExportQueue");
+    let visibility = queue["VisibilityTimeout"].as_i64().unwrap();
+
+    assert!(timeout < export::LEASE.as_secs());
+    assert!(export::LEASE.as_secs() < visibility);
+    assert!(visibility >= 6 * timeout, "AWS asks for six times the function's timeout");
+    assert!(
+        queue["RedrivePolicy"]["maxReceiveCount"].as_i64().unwrap() >= 5,
+        "AWS asks for five at least"
+    );
+    let source =
+        &of("AWS::Serverless::Function", "BuilderFunction")["Events"]["Export"]["Properties"];
+    assert_eq!(source["FunctionResponseTypes"][0], "ReportBatchItemFailures");
+}
+
+#[test]
+fn buckets_are_private_encrypted_tls_only_and_cleaned() {
+    let template = template();
+    let (_, bucket) = resources(&template, "AWS::S3::Bucket").remove(0);
+    let block = bucket["PublicAccessBlockConfiguration"].as_object().unwrap();
+    assert!(block.len() == 4 && block.values().all(|value| value == true));
+    assert!(bucket["BucketEncryption"].is_object());
+    let rules = bucket["LifecycleConfiguration"]["Rules"].as_array().unwrap();
+    let days =
+        |id: &str| rules.iter().find(|rule| rule["Id"] == id).unwrap()["ExpirationInDays"].as_i64();
+    assert_eq!(rules[2]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"], 1);
+    // S3 counts from when an upload began, and an archive lives 24 hours from when it was published.
+    assert!(days("exports") > Some(1));
+    let patience = template["Parameters"]["DeadlineHours"]["MaxValue"].as_i64().unwrap();
+    assert!(days("work").unwrap() * 24 > patience, "work must outlive the slowest export");
+
+    let (_, policy) = resources(&template, "AWS::S3::BucketPolicy").remove(0);
+    let statement = &policy["PolicyDocument"]["Statement"][0];
+    assert_eq!((&statement["Effect"], &statement["Action"]), (&"Deny".into(), &"s3:*".into()));
+    assert_eq!(statement["Condition"]["Bool"]["aws:SecureTransport"], "false");
+}
+
+#[test]
+fn tables_are_encrypted_and_can_be_restored() {
+    let template = template();
+    for (name, table) in resources(&template, "AWS::DynamoDB::Table") {
+        assert_eq!(table["SSESpecification"]["SSEEnabled"], true, "{name}");
+        assert_eq!(
+            table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true,
+            "{name}"
+        );
+    }
+    let tables = resources(&template, "AWS::DynamoDB::Table");
+    let (_, exports) = tables.iter().find(|(name, _)| name == "ExportTable").unwrap();
+    assert_eq!(exports["TimeToLiveSpecification"]["Enabled"], true);
+}
