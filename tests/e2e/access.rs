@@ -60,7 +60,8 @@ async fn an_operator_is_told_what_is_wrong_with_an_action() {
 async fn without_a_good_token_nothing_is_answered() {
     let user = user().await;
     let forged = format!("{}0{}", &user.token[..30], &user.token[31..]);
-    let other = user.stack.token(&[user.workspace.clone()], &[Privilege::View]).await.unwrap();
+    let other =
+        user.stack.token(std::slice::from_ref(&user.workspace), &[Privilege::View]).await.unwrap();
     // The id of one token with the secret of another: the checksum is right, the secret is not.
     let mixed = {
         let body = format!("{}{}", &other.reveal()[..21], &user.token[21..85]);

@@ -1,6 +1,8 @@
 //! The service from outside, through its deployed routes, with IAM enforced. One binary, one file a
 //! promise.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
 mod access;
 mod bad_requests;
 mod description;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long a test waits for something to come true.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What `stack.py up` wrote of the stack it started.
 #[derive(Clone, Debug, Deserialize)]

@@ -9,7 +9,7 @@ use export::Catalog;
 use jiff::Timestamp;
 
 /// What is left of an invocation's time for ending it well.
-const RESERVE: Duration = Duration::from_secs(60);
+const RESERVE: Duration = Duration::from_mins(1);
 
 /// The settings `template.yaml` gives this function.
 #[derive(Debug)]

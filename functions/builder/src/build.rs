@@ -108,8 +108,7 @@ async fn publish(
     lease: Lease,
     archive: Archive,
 ) -> anyhow::Result<Outcome> {
-    let ready =
-        |e: &Export| is_ours(e, lease).then(|| e.succeed(Timestamp::now(), archive.clone()));
+    let ready = |e: &Export| is_ours(e, lease).then(|| e.succeed(Timestamp::now(), &archive));
     let stored = app.exports.change(&export.workspace, export.id, ready).await?;
     match stored.map(|export| export.state) {
         Some(State::Succeeded { archive }) => {

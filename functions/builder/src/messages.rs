@@ -47,7 +47,8 @@ async fn one(app: &App, message: &SqsMessage, until: Instant) -> Option<i32> {
             return Some(RETRY_SECONDS);
         }
     };
-    match build::run(app, &job, until).await {
+    // The SDK's futures are large; this one is as deep as it gets.
+    match Box::pin(build::run(app, &job, until)).await {
         Ok(Outcome::Done) => None,
         Ok(Outcome::ComeBack { seconds, reason }) => {
             info!(message.id = id, export.id = %job.export, "returned the message: {reason}");

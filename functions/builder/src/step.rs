@@ -45,7 +45,7 @@ pub(crate) async fn done(
         Selection::new(&app.catalog, &request.tables[step.table], request.window, request.format)
             .context("find the table and its columns in the catalog")?;
     let pour = Pour::new(selection, app.compression_level, step.head);
-    let poured = stream(app, export, number, step, pour, watch).await?;
+    let poured = Box::pin(stream(app, export, number, step, pour, watch)).await?;
 
     let report =
         Report { segment: poured.segment, bad_rows: poured.bad_rows, listed: poured.listed };

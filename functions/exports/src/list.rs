@@ -80,15 +80,16 @@ impl Query {
         let mut fault = |fault: Fault, value: &str| faults.push(fault.value(&Value::from(value)));
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match name.as_ref() {
-                "status" => match Status::ALL.iter().find(|(name, _)| *name == value) {
-                    Some((_, status)) => parsed.status = Some(*status),
-                    None => {
+                "status" => {
+                    if let Some((_, status)) = Status::ALL.iter().find(|(name, _)| *name == value) {
+                        parsed.status = Some(*status);
+                    } else {
                         let names = Status::ALL.map(|(name, _)| name);
                         let unknown =
                             Fault::new("unknown_status", "status", "There is no such status.");
                         fault(unknown.suggest(&value, names).allowed(&names[..]), &value);
                     }
-                },
+                }
                 "limit" => match value.parse() {
                     Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => parsed.limit = limit,
                     _ => {
@@ -97,14 +98,15 @@ impl Query {
                         fault(wrong.allowed(json!({ "least": 1, "most": MAX_LIMIT })), &value);
                     }
                 },
-                "cursor" => match from_cursor(&value) {
-                    Some(id) => parsed.after = Some(id),
-                    None => {
+                "cursor" => {
+                    if let Some(id) = from_cursor(&value) {
+                        parsed.after = Some(id);
+                    } else {
                         let detail =
                             "Send next_cursor as the page before gave it, or leave it out.";
                         fault(Fault::new("wrong_cursor", "cursor", detail), &value);
                     }
-                },
+                }
                 other => {
                     let unknown =
                         Fault::new("unknown_parameter", "", "There is no such parameter.");

@@ -6,18 +6,18 @@ use cloud::{ArchiveBucket, ExportQueue, ExportTable, env};
 /// The settings `template.yaml` gives this function.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    export_table: String,
-    export_queue_url: String,
-    export_bucket: String,
+    table: String,
+    queue_url: String,
+    bucket: String,
 }
 
 impl Settings {
     /// Reads every setting, or says which one is missing.
     pub(crate) fn from_env() -> anyhow::Result<Self> {
         Ok(Self {
-            export_table: env::required("EXPORT_TABLE")?,
-            export_queue_url: env::required("EXPORT_QUEUE_URL")?,
-            export_bucket: env::required("EXPORT_BUCKET")?,
+            table: env::required("EXPORT_TABLE")?,
+            queue_url: env::required("EXPORT_QUEUE_URL")?,
+            bucket: env::required("EXPORT_BUCKET")?,
         })
     }
 }
@@ -33,9 +33,9 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(aws: &SdkConfig, settings: Settings) -> Self {
         Self {
-            exports: ExportTable::new(aws_sdk_dynamodb::Client::new(aws), settings.export_table),
-            queue: ExportQueue::new(aws_sdk_sqs::Client::new(aws), settings.export_queue_url),
-            archives: ArchiveBucket::new(aws_sdk_s3::Client::new(aws), settings.export_bucket),
+            exports: ExportTable::new(aws_sdk_dynamodb::Client::new(aws), settings.table),
+            queue: ExportQueue::new(aws_sdk_sqs::Client::new(aws), settings.queue_url),
+            archives: ArchiveBucket::new(aws_sdk_s3::Client::new(aws), settings.bucket),
         }
     }
 }

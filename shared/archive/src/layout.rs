@@ -201,7 +201,9 @@ fn put_extra_64(out: &mut Vec<u8>, wide: &[u64]) {
     }
     put_u16(out, EXTRA_64);
     put_u16(out, short(8 * wide.len()));
-    wide.iter().for_each(|value| put_u64(out, *value));
+    for value in wide {
+        put_u64(out, *value);
+    }
 }
 
 /// The version a reader must have: 2.0 for deflate, 4.5 for zip64.

@@ -110,7 +110,7 @@ impl ExportTable {
         match result {
             Ok(_) => Ok(Created::New),
             Err(e)
-                if e.as_service_error().is_some_and(|e| e.is_transaction_canceled_exception()) =>
+                if e.as_service_error().is_some_and(aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::is_transaction_canceled_exception) =>
             {
                 // Someone was faster with the same key.
                 let identity = self.identity(&pk, key).await?;
@@ -324,10 +324,12 @@ fn keys_of(item: &Item) -> Option<(Workspace, ExportId)> {
     Some((of("pk", "W#")?.parse().ok()?, of("sk", "E#")?.parse().ok()?))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 fn text(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
@@ -341,22 +343,17 @@ fn item_of(export: &Export) -> Result<Item> {
         let steps = export.steps_done.iter().map(ToString::to_string).collect();
         item.insert("steps_done".to_owned(), AttributeValue::Ns(steps));
     }
-    match export.due() {
-        Some(due) => {
-            item.insert("due_shard".to_owned(), number(export.id.shard(DUE_SHARDS)));
-            item.insert("due_at".to_owned(), number(due.as_second()));
-        }
-        None => {
-            let end = match &export.state {
-                State::Failed { finished_at, .. } | State::Cancelled { finished_at } => {
-                    *finished_at
-                }
-                State::Deleted { deleted_at, .. } => *deleted_at,
-                State::Expired { archive, .. } | State::Succeeded { archive } => archive.expires_at,
-                State::Queued { .. } | State::Running { .. } => export.deadline,
-            };
-            item.insert("ttl".to_owned(), number((end + RECORD_LIFETIME).as_second()));
-        }
+    if let Some(due) = export.due() {
+        item.insert("due_shard".to_owned(), number(export.id.shard(DUE_SHARDS)));
+        item.insert("due_at".to_owned(), number(due.as_second()));
+    } else {
+        let end = match &export.state {
+            State::Failed { finished_at, .. } | State::Cancelled { finished_at } => *finished_at,
+            State::Deleted { deleted_at, .. } => *deleted_at,
+            State::Expired { archive, .. } | State::Succeeded { archive } => archive.expires_at,
+            State::Queued { .. } | State::Running { .. } => export.deadline,
+        };
+        item.insert("ttl".to_owned(), number((end + RECORD_LIFETIME).as_second()));
     }
     Ok(item)
 }
@@ -402,7 +399,7 @@ mod tests {
             rows: 1,
             bad_rows: 0,
         };
-        let ready = running.succeed(now, built);
+        let ready = running.succeed(now, &built);
         let gone = ready.delete(now).unwrap().removed().unwrap();
 
         for export in [queued, running, ready, gone] {

@@ -289,8 +289,9 @@ impl Export {
     }
 
     /// The same export with its archive, which lives from now on.
-    pub fn succeed(&self, now: Timestamp, built: Archive) -> Self {
-        let archive = Archive { published_at: now, expires_at: now + ARCHIVE_LIFETIME, ..built };
+    pub fn succeed(&self, now: Timestamp, built: &Archive) -> Self {
+        let archive =
+            Archive { published_at: now, expires_at: now + ARCHIVE_LIFETIME, ..built.clone() };
         self.then(State::Succeeded { archive })
     }
 
@@ -349,8 +350,9 @@ impl Export {
         match &self.state {
             State::Queued { resend_at } => Some(*resend_at.min(&self.deadline)),
             State::Running { lease, .. } => Some(lease.look_at.min(self.deadline)),
-            State::Succeeded { archive } => Some(archive.expires_at),
-            State::Expired { archive, removed: false } => Some(archive.expires_at),
+            State::Succeeded { archive } | State::Expired { archive, removed: false } => {
+                Some(archive.expires_at)
+            }
             State::Deleted { deleted_at, removed: false, .. } => Some(*deleted_at),
             State::Failed { .. }
             | State::Cancelled { .. }
@@ -437,7 +439,7 @@ mod tests {
     #[test]
     fn an_archive_lives_24_hours_to_the_second() {
         let second = SignedDuration::from_secs(1);
-        let ready = queued().claim(NOW).unwrap().succeed(NOW, archive());
+        let ready = queued().claim(NOW).unwrap().succeed(NOW, &archive());
         let end = NOW + SignedDuration::from_hours(24);
 
         assert_eq!(ready.status(end - second), Status::Succeeded);
@@ -464,7 +466,7 @@ mod tests {
             0 => export.claim(now).ok(),
             1 => running.then(|| export.release(now)),
             2 => running.then(|| export.broken(now, now)),
-            3 => running.then(|| export.succeed(now, archive())),
+            3 => running.then(|| export.succeed(now, &archive())),
             4 => running.then(|| export.fail(now, failure)),
             5 => export.cancel(now),
             6 => export.expire(now).or_else(|| export.delete(now)),

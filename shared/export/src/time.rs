@@ -42,7 +42,7 @@ fn decimal(text: &str, digits: usize) -> Option<Timestamp> {
         return None;
     }
     let scale = 10_i64.pow(u32::try_from(digits).ok()?);
-    let fraction: i64 = format!("{:0<digits$.digits$}", fraction).parse().ok()?;
+    let fraction: i64 = format!("{fraction:0<digits$.digits$}").parse().ok()?;
     let micros = whole.parse::<i64>().ok()?.checked_mul(scale)?;
     let sign = if whole.starts_with('-') { -1 } else { 1 };
     Timestamp::from_microsecond(micros.checked_add(sign * fraction)?).ok()

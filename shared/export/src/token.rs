@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
-use crate::{Workspace, sha256_hex};
+use crate::{Workspace, digest::hex, sha256_hex};
 
 const PREFIX: &str = "dct_";
 
@@ -68,7 +68,6 @@ pub struct TokenRecord {
 impl Token {
     /// Returns the token made of 40 random bytes.
     pub fn from_random(random: [u8; 40]) -> Self {
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect();
         Self { id: hex(&random[..8]), secret: hex(&random[8..]) }
     }
 
@@ -93,10 +92,10 @@ impl FromStr for Token {
     type Err = TokenError;
 
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        let hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let is_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         let rest = s.strip_prefix(PREFIX).ok_or(TokenError::Malformed)?;
         let (id, tail) = rest.split_once('_').ok_or(TokenError::Malformed)?;
-        if id.len() != 16 || tail.len() != 72 || !hex(id) || !hex(tail) {
+        if id.len() != 16 || tail.len() != 72 || !is_hex(id) || !is_hex(tail) {
             return Err(TokenError::Malformed);
         }
         let (secret, _) = tail.split_at(64);

@@ -269,6 +269,15 @@ mod tests {
         ");
     }
 
+    /// A connection that breaks.
+    struct Broken;
+
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::new(io::ErrorKind::UnexpectedEof, "connection reset"))
+        }
+    }
+
     #[test]
     fn a_damaged_object_is_told_from_one_that_did_not_come() {
         let whole = gzip(ROWS);
@@ -286,12 +295,6 @@ mod tests {
             assert!(matches!(result, Err(ObjectError::Corrupt { .. })), "{key}: {result:?}");
         }
 
-        struct Broken;
-        impl Read for Broken {
-            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-                Err(io::Error::new(io::ErrorKind::UnexpectedEof, "connection reset"))
-            }
-        }
         let result = pour("visits", None, Format::Jsonl).object(
             "a.gz",
             (&whole[..30]).chain(Broken),

@@ -145,7 +145,7 @@ impl Selection {
         });
         match self.format {
             Format::Csv => {
-                csv::push_row(out, values).map_err(|_| "a text in it is not Unicode".to_owned())?
+                csv::push_row(out, values).map_err(|_| "a text in it is not Unicode".to_owned())?;
             }
             Format::Jsonl => {
                 for (i, (cell, value)) in cells.iter().zip(values).enumerate() {

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use export::Fault;
@@ -16,7 +16,7 @@ pub struct Problem {
     code: &'static str,
     detail: String,
     faults: Vec<Fault>,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 #[derive(Serialize)]
@@ -33,7 +33,7 @@ struct Body<'a> {
 impl Problem {
     /// Returns a problem with a stable code and a sentence that says what to do.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), faults: Vec::new(), headers: HeaderMap::new() }
+        Self { status, code, detail: detail.into(), faults: Vec::new(), headers: Vec::new() }
     }
 
     /// Returns the problem of a request with these faults.
@@ -57,7 +57,7 @@ impl Problem {
 
     /// Adds a header.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.push((name, value));
         self
     }
 }
@@ -85,7 +85,8 @@ impl IntoResponse for Problem {
             detail: &self.detail,
             errors: &self.faults,
         };
-        let mut response = (self.status, self.headers, Json(&body)).into_response();
+        let mut response = (self.status, Json(&body)).into_response();
+        response.headers_mut().extend(self.headers);
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
