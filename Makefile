@@ -32,7 +32,7 @@ demo: build
 test: lint build .tools/check/done
 	@cargo build --quiet $(CARGO) --tests
 	@$(STACK) up test 4577 --auth
-	@$(if $(LACKING),echo 'Not here, so not tested with: $(LACKING)')
+	@$(if $(LACKING),echo 'Left out for want of the program: $(LACKING)')
 	@$(RUN); status=$$?; $(STACK) down test; exit $$status
 
 lint: .tools/sam/done
