@@ -11,6 +11,7 @@ mod faults;
 mod idempotency;
 mod janitor;
 mod lifecycle;
+mod liferay;
 mod readers;
 mod settings;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use archive::{Extent, Layout, Member, Method, Segment, layout, plan_parts};
-use export::{Archive, ArchiveKey, BadRowsKey, Export, WorkKey, member_name};
+use archive::{Extent, Layout, Member, Method, Segment, SegmentDecoder, layout, plan_parts};
+use export::{Archive, ArchiveKey, BadRowsKey, Export, Files, PlainKey, WorkKey};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
@@ -27,6 +27,9 @@ pub(crate) async fn assemble(
         write_bad_rows(app, export, &reports).await?;
     }
 
+    if let Files::Single(_) = &export.request.files {
+        write_plain(app, export, plan, &reports).await?;
+    }
     let key = ArchiveKey::of(&export.workspace, export.id);
     let (size_bytes, crc32) = (layout.size_bytes, layout.crc32);
     let name = format!("{}.zip", file_stem(export));
@@ -82,7 +85,10 @@ fn lay_out(export: &Export, plan: &Plan, reports: &[Report]) -> anyhow::Result<L
             }
         }
         members.push(Member {
-            name: member_name(&table.table, export.request.format)
+            name: export
+                .request
+                .files
+                .name_of(&table.table, export.request.format)
                 .parse()
                 .context("name a file")?,
             method: Method::Deflate,
@@ -93,6 +99,31 @@ fn lay_out(export: &Export, plan: &Plan, reports: &[Report]) -> anyhow::Result<L
         });
     }
     Ok(layout(members))
+}
+
+/// Writes the only file of an export as it is, for those who want no ZIP.
+async fn write_plain(
+    app: &App,
+    export: &Export,
+    plan: &Plan,
+    reports: &[Report],
+) -> anyhow::Result<()> {
+    let mut file = app.archives.write_plain(&PlainKey::of(&export.workspace, export.id));
+    let mut decoder = SegmentDecoder::default();
+    let mut content = Vec::new();
+    for ((number, _), report) in (0..).zip(&plan.steps).zip(reports) {
+        if report.segment.stored_bytes == 0 {
+            continue;
+        }
+        let mut piece =
+            app.archives.open_work(&WorkKey::piece(&export.workspace, export.id, number)).await?;
+        while let Some(chunk) = piece.next().await {
+            decoder.decode(&chunk.context("read piece")?, &mut content)?;
+            file.push(&content).await?;
+            content.clear();
+        }
+    }
+    Ok(file.finish().await?)
 }
 
 async fn write_bad_rows(app: &App, export: &Export, reports: &[Report]) -> anyhow::Result<()> {

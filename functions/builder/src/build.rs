@@ -3,10 +3,8 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use anyhow::Context as _;
-use cloud::Job;
-use export::{
-    Archive, ArchiveKey, BadRowsKey, Export, Failure, FailureCode, Lease, Refusal, State,
-};
+use cloud::{Job, call_next};
+use export::{Archive, Export, Failure, FailureCode, Lease, Refusal, State};
 use jiff::{SignedDuration, Timestamp};
 use lake::ObjectError;
 use lambda_runtime::tracing::{error, info};
@@ -48,6 +46,13 @@ pub(crate) async fn run(app: &App, job: &Job, until: Instant) -> anyhow::Result<
     let Some(export) = app.exports.get(&job.workspace, job.export).await? else {
         return come_back(5, "there is no such export, or not yet");
     };
+    if let Some(lane) = export.lane {
+        let first = app.exports.first_in_lane(&export.workspace, lane).await?;
+        if first.is_some_and(|first| first.id != export.id) {
+            // Whoever ends the export before it sends a message for it.
+            return Ok(Outcome::Done);
+        }
+    }
     let now = Timestamp::now();
     let claimed = match export.claim(now) {
         Ok(claimed) => claimed,
@@ -120,13 +125,14 @@ async fn publish(
         // Whoever holds it now writes the same archive, and may have.
         Some(State::Running { .. }) => {}
         _ => {
-            let (workspace, id) = (&export.workspace, export.id);
-            app.archives
-                .remove(&ArchiveKey::of(workspace, id), &BadRowsKey::of(workspace, id))
-                .await?;
-            info!(export.id = %id, "removed the archive of export {id}, which nobody wants any more");
+            app.archives.remove(&export.workspace, export.id).await?;
+            info!(
+                export.id = %export.id,
+                "removed the archive of export {}, which nobody wants any more", export.id
+            );
         }
     }
+    call_next(&app.exports, &app.queue, export).await?;
     Ok(Outcome::Done)
 }
 
@@ -156,12 +162,16 @@ async fn give_up(
             None => e.broken(now, now + wait),
         })
     };
-    match app.exports.change(&export.workspace, export.id, next).await?.map(|e| e.state) {
-        Some(State::Running { lease, .. }) => Ok(Outcome::ComeBack {
+    if let Some(State::Running { lease, .. }) =
+        app.exports.change(&export.workspace, export.id, next).await?.map(|e| e.state)
+    {
+        Ok(Outcome::ComeBack {
             seconds: seconds_until(now, lease.until),
             reason: "the attempt broke and is made again",
-        }),
-        _ => Ok(Outcome::Done),
+        })
+    } else {
+        call_next(&app.exports, &app.queue, export).await?;
+        Ok(Outcome::Done)
     }
 }
 

@@ -36,14 +36,15 @@ pub(crate) async fn exports(
     headers: HeaderMap,
 ) -> Result<Json<Exports>, Problem> {
     let now = Timestamp::now();
-    let Caller { workspace } = app.authenticator.bearer(&headers, Privilege::View, now).await?;
+    let Caller { workspace } =
+        app.services.authenticator.bearer(&headers, Privilege::View, now).await?;
     let Query { status, limit, mut after } =
         Query::parse(query.as_deref().unwrap_or_default()).map_err(Problem::invalid)?;
 
     let mut found: Vec<Export> = Vec::new();
     let mut more = true;
     for _ in 0..MAX_PAGES {
-        let page = app.exports.list(&workspace, after, 100).await?;
+        let page = app.services.exports.list(&workspace, after, 100).await?;
         more = page.more;
         for export in page.exports {
             if found.len() == limit {
@@ -152,8 +153,8 @@ pub(crate) async fn tables(
     State(app): State<App>,
     headers: HeaderMap,
 ) -> Result<Json<Tables>, Problem> {
-    app.authenticator.bearer(&headers, Privilege::View, Timestamp::now()).await?;
-    let tables = app.catalog.tables().map(|table| TableView {
+    app.services.authenticator.bearer(&headers, Privilege::View, Timestamp::now()).await?;
+    let tables = app.services.catalog.tables().map(|table| TableView {
         name: table.name.clone(),
         description: table.description.clone(),
         columns: table

@@ -10,14 +10,13 @@ mod write;
 
 use lambda_http::{Error, run, tracing};
 
-use crate::app::{App, Settings};
+use crate::app::App;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
 
-    let settings = Settings::from_env()?;
     let aws = cloud::aws_config().await;
 
-    run(routes::all(App::new(&aws, settings).await?)).await
+    run(routes::all(App::from_env(&aws).await?)).await
 }

@@ -7,14 +7,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use export::{
-    ARCHIVE_LIFETIME, ArchiveKey, BadRowsKey, Export, ExportId, Format, Limits, Privilege, Status,
+    ARCHIVE_LIFETIME, ArchiveKey, BadRowsKey, Export, ExportId, Format, LINK_LIFETIME, Limits,
+    Privilege, Status,
 };
 use jiff::Timestamp;
 use serde::Serialize;
 use web::{BaseUrl, Caller, Problem};
 
 use crate::{
-    app::{App, LINK_LIFETIME},
+    app::App,
     view::{self, View},
 };
 
@@ -38,7 +39,7 @@ pub(crate) async fn export(
     } else {
         (common, Json(View::of(&export, &base, now))).into_response()
     };
-    if view::is_unfinished(export.status(now)) {
+    if export.status(now).is_unfinished() {
         response
             .headers_mut()
             .insert(RETRY_AFTER.0, header::HeaderValue::from_static(RETRY_AFTER.1));
@@ -75,7 +76,7 @@ pub(crate) async fn bad_rows(
 }
 
 async fn redirect(app: &App, key: &str) -> Result<Response, Problem> {
-    let url = app.archives.sign_download(key, LINK_LIFETIME).await?;
+    let url = app.services.archives.sign_download(key, LINK_LIFETIME, None).await?;
     let headers = [(header::LOCATION, url.as_str()), (header::CACHE_CONTROL, "no-store")];
     Ok((StatusCode::FOUND, headers).into_response())
 }
@@ -95,7 +96,7 @@ pub(crate) async fn limits(
     State(app): State<App>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    app.authenticator.bearer(&headers, Privilege::View, Timestamp::now()).await?;
+    app.services.authenticator.bearer(&headers, Privilege::View, Timestamp::now()).await?;
     let view = LimitsView {
         limits: app.limits,
         formats: Format::ALL.map(|(name, _)| name),
@@ -106,9 +107,10 @@ pub(crate) async fn limits(
 }
 
 async fn find(app: &App, headers: &HeaderMap, id: &str, now: Timestamp) -> Result<Export, Problem> {
-    let Caller { workspace } = app.authenticator.bearer(headers, Privilege::View, now).await?;
+    let Caller { workspace } =
+        app.services.authenticator.bearer(headers, Privilege::View, now).await?;
     let id: ExportId = id.parse().map_err(|_| not_found())?;
-    app.exports.get(&workspace, id).await?.ok_or_else(not_found)
+    app.services.exports.get(&workspace, id).await?.ok_or_else(not_found)
 }
 
 /// Returns the export if its archive can be downloaded, or says why not and what to do.

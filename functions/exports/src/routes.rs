@@ -16,7 +16,7 @@ use crate::{app::App, list, read, write};
 const OPENAPI: &str = include_str!("../openapi.json");
 
 pub(crate) fn all(app: App) -> Router {
-    let context = from_fn_with_state(app.public_base_url.clone(), with_context);
+    let context = from_fn_with_state(app.services.public_base_url.clone(), with_context);
     Router::new()
         .route("/v1/exports", get(list::exports).post(write::create))
         .route("/v1/exports/{id}", get(read::export).delete(write::delete))

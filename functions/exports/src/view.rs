@@ -114,7 +114,7 @@ impl View {
             failure,
             links: Links {
                 this: link(""),
-                cancel: is_unfinished(status).then(|| link("/cancel")),
+                cancel: status.is_unfinished().then(|| link("/cancel")),
                 download: ready.map(|_| link("/download")),
                 bad_rows: ready.filter(|archive| archive.bad_rows > 0).map(|_| link("/bad-rows")),
             },
@@ -131,9 +131,4 @@ pub(crate) fn path(export: &Export) -> String {
 pub(crate) fn etag(export: &Export, now: Timestamp) -> String {
     let expired = if export.status(now) == Status::Expired { "-expired" } else { "" };
     format!("\"{}{expired}\"", export.version)
-}
-
-/// Tells whether a status is still going to change by itself.
-pub(crate) fn is_unfinished(status: Status) -> bool {
-    matches!(status, Status::Queued | Status::Running)
 }

@@ -7,13 +7,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use cloud::Created;
-use export::{
-    ArchiveKey, BadRowsKey, Export, ExportId, ExportRequest, Fault, Limits, Privilege, Status,
-};
+use cloud::{Created, call_next};
+use export::{Export, ExportId, ExportRequest, Fault, Limits, Privilege, Status};
 use jiff::Timestamp;
 use serde_json::Value;
-use tracing::{error, info};
 use web::{BaseUrl, Caller, Problem, is_json, nesting};
 
 use crate::{
@@ -31,22 +28,20 @@ pub(crate) async fn create(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let now = Timestamp::now();
-    let Caller { workspace } = app.authenticator.bearer(&headers, Privilege::Edit, now).await?;
+    let Caller { workspace } =
+        app.services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
     let key = idempotency::key(&headers)?;
     let body = json(&headers, &body, &app.limits)?;
-    let request = ExportRequest::from_json(&body, &app.catalog, &app.limits, now)
+    let request = ExportRequest::from_json(&body, &app.services.catalog, &app.limits, now)
         .map_err(Problem::invalid)?;
 
     let hashes = key.map(|key| idempotency::hashes(&key, &request)).transpose()?;
-    let export = Export::queued(ExportId::generate(), workspace, request, now, app.patience);
+    let export =
+        Export::queued(ExportId::generate(), workspace, request, now, app.services.patience);
     let key = hashes.as_ref().map(|(key, request)| (key.as_str(), request.as_str()));
-    match app.exports.create(&export, key).await? {
+    match app.services.exports.create(&export, key).await? {
         Created::New => {
-            info!(export.id = %export.id, workspace = %export.workspace, "created export {}", export.id);
-            // If the message is lost, the janitor sends it again: the export exists all the same.
-            if let Err(e) = app.queue.send(&export, 0).await {
-                error!(export.id = %export.id, "failed to {:#}", anyhow::Error::new(e));
-            }
+            app.services.submit(&export).await;
             Ok(accepted(&export, &base, now))
         }
         Created::Before(export) => {
@@ -76,12 +71,20 @@ pub(crate) async fn cancel(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let now = Timestamp::now();
-    let Caller { workspace } = app.authenticator.bearer(&headers, Privilege::Edit, now).await?;
+    let Caller { workspace } =
+        app.services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
     let id: ExportId = id.parse().map_err(|_| read::not_found())?;
-    let export =
-        app.exports.change(&workspace, id, |e| e.cancel(now)).await?.ok_or_else(read::not_found)?;
+    let export = app
+        .services
+        .exports
+        .change(&workspace, id, |e| e.cancel(now))
+        .await?
+        .ok_or_else(read::not_found)?;
     match export.status(now) {
-        Status::Cancelled => Ok(Json(View::of(&export, &base, now)).into_response()),
+        Status::Cancelled => {
+            call_next(&app.services.exports, &app.services.queue, &export).await?;
+            Ok(Json(View::of(&export, &base, now)).into_response())
+        }
         Status::Succeeded => Err(Problem::conflict(
             "export_finished",
             "The export has already succeeded. DELETE it to remove its archive.",
@@ -102,11 +105,16 @@ pub(crate) async fn delete(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let now = Timestamp::now();
-    let Caller { workspace } = app.authenticator.bearer(&headers, Privilege::Edit, now).await?;
+    let Caller { workspace } =
+        app.services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
     let id: ExportId = id.parse().map_err(|_| read::not_found())?;
-    let export =
-        app.exports.change(&workspace, id, |e| e.delete(now)).await?.ok_or_else(read::not_found)?;
-    if view::is_unfinished(export.status(now)) {
+    let export = app
+        .services
+        .exports
+        .change(&workspace, id, |e| e.delete(now))
+        .await?
+        .ok_or_else(read::not_found)?;
+    if export.status(now).is_unfinished() {
         return Err(Problem::conflict(
             "export_unfinished",
             "The export is still being made. Cancel it first: POST to its cancel link.",
@@ -114,10 +122,8 @@ pub(crate) async fn delete(
     }
     if let export::State::Deleted { removed: false, .. } = export.state {
         // If this breaks, the record still says that the object has to go, and the janitor sees to it.
-        app.archives
-            .remove(&ArchiveKey::of(&workspace, id), &BadRowsKey::of(&workspace, id))
-            .await?;
-        app.exports.change(&workspace, id, Export::removed).await?;
+        app.services.archives.remove(&workspace, id).await?;
+        app.services.exports.change(&workspace, id, Export::removed).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,6 +1,7 @@
 //! What an export needs that is due.
 
-use export::{ArchiveKey, BadRowsKey, Export, ExportId, Failure, FailureCode, State, Workspace};
+use cloud::call_next;
+use export::{Export, ExportId, Failure, FailureCode, State, Workspace};
 use jiff::Timestamp;
 use lambda_runtime::tracing::{error, info};
 use serde::Serialize;
@@ -46,12 +47,11 @@ async fn one(app: &App, workspace: &Workspace, id: ExportId, now: Timestamp) -> 
             info!(export.id = %id, "asked again for export {id} to be built");
         }
         State::Expired { removed: false, .. } | State::Deleted { removed: false, .. } => {
-            app.archives
-                .remove(&ArchiveKey::of(workspace, id), &BadRowsKey::of(workspace, id))
-                .await?;
+            app.archives.remove(workspace, id).await?;
             app.exports.change(workspace, id, Export::removed).await?;
             info!(export.id = %id, "removed the archive of export {id}");
         }
+        State::Failed { .. } => call_next(&app.exports, &app.queue, &export).await?,
         _ => {}
     }
     Ok(())
@@ -93,7 +93,9 @@ fn too_late(export: &Export) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use export::{ExportRequest, Format, LEASE, RESEND_AFTER, Status, TableSelection, Window};
+    use export::{
+        ExportRequest, Files, Format, LEASE, RESEND_AFTER, Status, TableSelection, Window,
+    };
     use jiff::SignedDuration;
 
     use super::*;
@@ -106,6 +108,7 @@ mod tests {
             tables: vec![TableSelection { table: "t".into(), columns: None }],
             window: Window::new(NOW, NOW + DAY).unwrap(),
             format: Format::Jsonl,
+            files: Files::default(),
             name: None,
             description: None,
             labels: [].into(),

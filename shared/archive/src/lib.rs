@@ -9,12 +9,14 @@
 //! Nothing here knows AWS or does I/O.
 
 mod extent;
+mod inflate;
 mod layout;
 mod name;
 mod parts;
 mod segment;
 
 pub use extent::Extent;
+pub use inflate::{SegmentDecoder, SegmentError};
 pub use layout::{Layout, Member, Method, layout};
 pub use name::{MemberName, NameError, names_are_distinct};
 pub use parts::{MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, Part, plan_parts};

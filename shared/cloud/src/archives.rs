@@ -15,7 +15,7 @@ use aws_sdk_s3::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::{Bytes, BytesMut};
-use export::{ArchiveKey, BadRowsKey, WorkKey};
+use export::{ArchiveKey, BadRowsKey, ExportId, PlainKey, WorkKey, Workspace};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{Error, Result};
@@ -58,12 +58,18 @@ impl ArchiveBucket {
 
     /// Begins an object of the work in progress that may be of any size.
     pub fn write_piece(&self, key: &WorkKey) -> PieceWriter {
-        PieceWriter {
-            bucket: self.clone(),
-            key: key.to_string(),
-            upload: None,
-            buffer: BytesMut::new(),
-        }
+        PieceWriter::new(self, key.to_string(), None)
+    }
+
+    /// Begins an archive's only file as it is, without a ZIP.
+    pub fn write_plain(&self, key: &PlainKey) -> PieceWriter {
+        PieceWriter::new(self, key.to_string(), Some(PlainKey::CONTENT_TYPE))
+    }
+
+    /// Opens a stretch of the work in progress.
+    pub async fn open_work(&self, key: &WorkKey) -> Result<ByteStream> {
+        let get = self.client.get_object().bucket(&self.name).key(key.to_string());
+        Ok(get.send().await.map_err(Error::aws("open piece"))?.body)
     }
 
     /// Writes the list of an export's bad rows.
@@ -239,9 +245,13 @@ impl ArchiveBucket {
         }
     }
 
-    /// Removes an archive and its bad rows, where they are.
-    pub async fn remove(&self, archive: &ArchiveKey, bad_rows: &BadRowsKey) -> Result<()> {
-        for key in [archive.to_string(), bad_rows.to_string()] {
+    /// Removes all that can be downloaded of an export, where it is.
+    pub async fn remove(&self, workspace: &Workspace, export: ExportId) -> Result<()> {
+        for key in [
+            ArchiveKey::of(workspace, export).to_string(),
+            PlainKey::of(workspace, export).to_string(),
+            BadRowsKey::of(workspace, export).to_string(),
+        ] {
             let delete = self.client.delete_object().bucket(&self.name).key(key);
             delete.send().await.map_err(Error::aws("remove archive"))?;
         }
@@ -249,9 +259,17 @@ impl ArchiveBucket {
     }
 
     /// Signs a download of `key`, good for `lifetime` if the credentials that sign live as long.
-    pub async fn sign_download(&self, key: &str, lifetime: Duration) -> Result<String> {
+    /// Without a `file_name`, it is called as it was when it was written.
+    pub async fn sign_download(
+        &self,
+        key: &str,
+        lifetime: Duration,
+        file_name: Option<&str>,
+    ) -> Result<String> {
         let config = PresigningConfig::expires_in(lifetime).map_err(Error::aws("sign download"))?;
-        let request = self.client.get_object().bucket(&self.name).key(key).presigned(config).await;
+        let get = self.client.get_object().bucket(&self.name).key(key);
+        let request =
+            get.set_response_content_disposition(file_name.map(attachment)).presigned(config).await;
         Ok(request.map_err(Error::aws("sign download"))?.uri().to_owned())
     }
 
@@ -268,6 +286,7 @@ impl ArchiveBucket {
 pub struct PieceWriter {
     bucket: ArchiveBucket,
     key: String,
+    content_type: Option<&'static str>,
     upload: Option<Upload>,
     buffer: BytesMut,
 }
@@ -282,6 +301,10 @@ impl PieceWriter {
     /// A part's size: 10,000 of them hold more than a step can make.
     const PART_BYTES: usize = 8 << 20;
     const _LARGE_ENOUGH: () = assert!(Self::PART_BYTES as u64 >= MIN_PART_BYTES);
+
+    fn new(bucket: &ArchiveBucket, key: String, content_type: Option<&'static str>) -> Self {
+        Self { bucket: bucket.clone(), key, content_type, upload: None, buffer: BytesMut::new() }
+    }
 
     /// Appends `bytes`.
     pub async fn push(&mut self, bytes: &[u8]) -> Result<()> {
@@ -299,6 +322,7 @@ impl PieceWriter {
         let Some(_) = self.upload else {
             let put =
                 client.put_object().bucket(bucket).key(&self.key).body(self.buffer.freeze().into());
+            let put = put.set_content_type(self.content_type.map(str::to_owned));
             put.send().await.map_err(Error::aws("write piece"))?;
             return Ok(());
         };
@@ -333,6 +357,7 @@ impl PieceWriter {
         let (client, bucket) = (&self.bucket.client, &self.bucket.name);
         if self.upload.is_none() {
             let begun = client.create_multipart_upload().bucket(bucket).key(&self.key);
+            let begun = begun.set_content_type(self.content_type.map(str::to_owned));
             let begun = begun.checksum_algorithm(ChecksumAlgorithm::Crc32).send().await;
             let id = begun.map_err(Error::aws("begin piece"))?.upload_id.unwrap_or_default();
             self.upload = Some(Upload { id, parts: Vec::new() });

@@ -3,21 +3,25 @@
 //! | item | `pk` | `sk` |
 //! |---|---|---|
 //! | record of an export | `W#workspace` | `E#id` |
-//! | identity: which export an idempotency key made | `W#workspace` | `I#hash of the key` |
+//! | identity: which export an idempotency key or a natural key made last | `W#workspace` | `I#hash of the key` |
+//! | place in a lane: an export that may not be finished | `W#workspace` | `Q#lane#id` |
 //!
 //! A record is in the index `due` as long as the janitor has something to do about it: `due_shard`
 //! (one of a few, so that no partition of the index is hot) and `due_at` (seconds since 1970).
 //! Every change names the version it replaces, so of two writers one wins and the other learns it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
     operation::{put_item::PutItemError, update_item::UpdateItemError},
-    types::{AttributeValue, Put, TransactWriteItem},
+    types::{AttributeValue, Put, TransactWriteItem, builders::PutBuilder},
 };
-use export::{Export, ExportId, Lease, State, Workspace};
+use export::{Export, ExportId, Lane, Lease, State, Workspace};
 use jiff::{SignedDuration, Timestamp};
 use serde_dynamo::{from_item, to_item};
 
@@ -52,6 +56,18 @@ pub enum Created {
     OtherRequest,
 }
 
+/// What came of asking for the export of a natural key.
+#[derive(Clone, Debug)]
+pub enum Joined {
+    /// It is new.
+    New {
+        /// The newest until now.
+        before: Option<Box<Export>>,
+    },
+    /// The newest there is stays the newest.
+    Kept(Box<Export>),
+}
+
 /// Some of a workspace's exports, newest first.
 #[derive(Clone, Debug)]
 pub struct Page {
@@ -71,7 +87,8 @@ impl ExportTable {
     /// request's.
     pub async fn create(&self, export: &Export, key: Option<(&str, &str)>) -> Result<Created> {
         let Some((key, request)) = key else {
-            return self.put(export).await.map(|()| Created::New);
+            let stored = self.store(export, None).await?;
+            return stored.then_some(Created::New).ok_or(Error::Stale(export.id));
         };
         let pk = pk(&export.workspace);
         let identity = self.identity(&pk, key).await?;
@@ -91,33 +108,127 @@ impl ExportTable {
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk) OR #ttl <= :now")
             .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_values(":now", number(export.created_at.as_second()))
-            .build()
-            .map_err(Error::aws("create export"))?;
+            .expression_attribute_values(":now", number(export.created_at.as_second()));
+        if self.store(export, Some(identity)).await? {
+            return Ok(Created::New);
+        }
+        // Someone was faster with the same key.
+        let identity = self.identity(&pk, key).await?;
+        self.made_before(export, identity, request).await?.ok_or(Error::Stale(export.id))
+    }
+
+    /// Reads the newest export of a natural key; `key` is the key's hash.
+    pub async fn newest(&self, workspace: &Workspace, key: &str) -> Result<Option<Export>> {
+        let identity = self.identity(&pk(workspace), key).await?;
+        match identity.as_ref().and_then(identified) {
+            Some(id) => self.get(workspace, id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Stores a new export as the newest of its natural key, unless the newest so far is to be kept.
+    /// Of many at once, one is stored.
+    pub async fn join(
+        &self,
+        export: &Export,
+        key: &str,
+        keep: impl Fn(&Export) -> bool,
+    ) -> Result<Joined> {
+        const MOST: u32 = 20;
+        let pk = pk(&export.workspace);
+        for attempt in 0..MOST {
+            let identity = self.identity(&pk, key).await?;
+            let before = identity.as_ref().and_then(identified);
+            let newest = match before {
+                Some(id) => self.get(&export.workspace, id).await?,
+                None => None,
+            };
+            if let Some(kept) = newest.as_ref().filter(|newest| keep(newest)) {
+                return Ok(Joined::Kept(Box::new(kept.clone())));
+            }
+            let item = Item::from([
+                ("pk".to_owned(), text(&pk)),
+                ("sk".to_owned(), text(format!("I#{key}"))),
+                ("export".to_owned(), text(export.id)),
+                ("ttl".to_owned(), number((export.created_at + RECORD_LIFETIME).as_second())),
+            ]);
+            let identity = Put::builder().table_name(&self.name).set_item(Some(item));
+            let identity = match before {
+                None => identity.condition_expression("attribute_not_exists(pk)"),
+                Some(before) => identity
+                    .condition_expression("#export = :before")
+                    .expression_attribute_names("#export", "export")
+                    .expression_attribute_values(":before", text(before)),
+            };
+            if self.store(export, Some(identity)).await? {
+                return Ok(Joined::New { before: newest.map(Box::new) });
+            }
+            tokio::time::sleep(Duration::from_millis(u64::from(10 * attempt))).await;
+        }
+        Err(Error::Stale(export.id))
+    }
+
+    /// Stores a new export with all that belongs to it, or tells that a condition does not hold.
+    async fn store(&self, export: &Export, identity: Option<PutBuilder>) -> Result<bool> {
         let record = Put::builder()
             .table_name(&self.name)
             .set_item(Some(item_of(export)?))
-            .condition_expression("attribute_not_exists(pk)")
-            .build()
-            .map_err(Error::aws("create export"))?;
-        let result = self
-            .client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(identity).build())
-            .transact_items(TransactWriteItem::builder().put(record).build())
-            .send()
-            .await;
-        match result {
-            Ok(_) => Ok(Created::New),
+            .condition_expression("attribute_not_exists(pk)");
+        let place = export.lane.map(|lane| {
+            let ttl = number((export.deadline + RECORD_LIFETIME).as_second());
+            Put::builder()
+                .table_name(&self.name)
+                .item("pk", text(pk(&export.workspace)))
+                .item("sk", text(format!("{}{}", lane_prefix(lane), export.id)))
+                .item("ttl", ttl)
+        });
+        let mut write = self.client.transact_write_items();
+        for put in [Some(record), place, identity].into_iter().flatten() {
+            let put = put.build().map_err(Error::aws("create export"))?;
+            write = write.transact_items(TransactWriteItem::builder().put(put).build());
+        }
+        match write.send().await {
+            Ok(_) => Ok(true),
             Err(e)
                 if e.as_service_error().is_some_and(aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::is_transaction_canceled_exception) =>
             {
-                // Someone was faster with the same key.
-                let identity = self.identity(&pk, key).await?;
-                let made = self.made_before(export, identity, request).await?;
-                made.ok_or_else(|| Error::aws("create export")(e))
+                Ok(false)
             }
             Err(e) => Err(Error::aws("create export")(e)),
+        }
+    }
+
+    /// Reads the first export of a lane that is not finished, and clears away those before it.
+    pub async fn first_in_lane(&self, workspace: &Workspace, lane: Lane) -> Result<Option<Export>> {
+        loop {
+            let output = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("pk = :pk AND begins_with(sk, :lane)")
+                .expression_attribute_values(":pk", text(pk(workspace)))
+                .expression_attribute_values(":lane", text(lane_prefix(lane)))
+                .consistent_read(true)
+                .limit(1)
+                .send()
+                .await
+                .map_err(Error::aws("read lane"))?;
+            let Some(place) = output.items.unwrap_or_default().pop() else { return Ok(None) };
+            let sk = place.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+            if let Some(id) = sk.strip_prefix(&lane_prefix(lane)).and_then(|id| id.parse().ok()) {
+                let export = self.get(workspace, id).await?;
+                if let Some(export) = export.filter(|e| e.status(e.created_at).is_unfinished()) {
+                    return Ok(Some(export));
+                }
+            }
+            self.client
+                .delete_item()
+                .table_name(&self.name)
+                .key("pk", text(pk(workspace)))
+                .key("sk", text(sk))
+                .send()
+                .await
+                .map_err(Error::aws("clear lane"))?;
         }
     }
 
@@ -150,7 +261,7 @@ impl ExportTable {
         if of("request").map(String::as_str) != Some(request) {
             return Ok(Some(Created::OtherRequest));
         }
-        let Some(id) = of("export").and_then(|id| id.parse().ok()) else { return Ok(None) };
+        let Some(id) = identified(&identity) else { return Ok(None) };
         Ok(self.get(&new.workspace, id).await?.map(|export| Created::Before(Box::new(export))))
     }
 
@@ -315,6 +426,16 @@ fn pk(workspace: &Workspace) -> String {
     format!("W#{workspace}")
 }
 
+/// How the sort keys of a lane's places begin. Ids sort by time, so places do.
+fn lane_prefix(lane: Lane) -> String {
+    format!("Q#{}#", lane.name())
+}
+
+/// The export that an identity names.
+fn identified(identity: &Item) -> Option<ExportId> {
+    identity.get("export")?.as_s().ok()?.parse().ok()
+}
+
 fn sk(id: ExportId) -> String {
     format!("E#{id}")
 }
@@ -383,6 +504,7 @@ mod tests {
             window: Window::new(Timestamp::UNIX_EPOCH, now).unwrap(),
             format: Format::Csv,
             name: Some("größe".into()),
+            files: export::Files::default(),
             description: None,
             labels: [("k".into(), String::new())].into(),
         };

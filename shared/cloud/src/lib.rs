@@ -9,13 +9,15 @@ pub mod env;
 mod error;
 mod exports;
 mod lake_bucket;
+mod lanes;
 mod queue;
 mod tokens;
 
 pub use archives::{ArchiveBucket, PieceWriter};
 pub use clients::aws_config;
 pub use error::{Error, Result};
-pub use exports::{Created, ExportTable, Page};
+pub use exports::{Created, ExportTable, Joined, Page};
 pub use lake_bucket::{LakeBucket, SourceObject};
+pub use lanes::call_next;
 pub use queue::{ExportQueue, Job};
 pub use tokens::TokenTable;

@@ -30,6 +30,8 @@ pub struct Dataset {
     pub late: SignedDuration,
     /// How its objects are compressed.
     pub compression: Compression,
+    /// How far back there is data; none goes back for ever.
+    pub retention: Option<SignedDuration>,
 }
 
 /// How objects are compressed.
@@ -58,6 +60,8 @@ pub struct Table {
     pub dataset: String,
     /// The list whose elements are its rows; without it, every record is a row.
     pub explode: Option<FieldPath>,
+    /// The field whose being `true` keeps a record out of it.
+    pub omit: Option<FieldPath>,
     /// Its columns, in their order.
     pub columns: Vec<Column>,
 }
@@ -134,6 +138,9 @@ impl Catalog {
                 time_format: raw.time_format,
                 late: SignedDuration::from_hours(i64::from(raw.late_hours)),
                 compression: raw.compression,
+                retention: raw
+                    .retention_days
+                    .map(|days| SignedDuration::from_hours(24 * i64::from(days))),
                 name: name.clone(),
             };
             if datasets.insert(name.clone(), dataset).is_some() {
@@ -239,6 +246,7 @@ struct RawDataset {
     late_hours: u16,
     #[serde(default)]
     compression: Compression,
+    retention_days: Option<u16>,
 }
 
 #[derive(Deserialize)]
@@ -249,6 +257,7 @@ struct RawTable {
     description: String,
     dataset: Spanned<String>,
     explode: Option<Spanned<String>>,
+    omit: Option<Spanned<String>>,
     columns: Vec<Spanned<RawColumn>>,
 }
 
@@ -278,12 +287,14 @@ impl RawTable {
     fn build(self) -> Result<Table, (usize, String)> {
         let at = self.name.span().start;
         check_name("table", self.name.get_ref()).map_err(|reason| (at, reason))?;
-        let explode = match &self.explode {
-            None => None,
-            Some(path) => Some(
-                FieldPath::parse(path.get_ref()).map_err(|reason| (path.span().start, reason))?,
-            ),
+        let field = |path: &Option<Spanned<String>>| match path {
+            None => Ok(None),
+            Some(path) => {
+                let read = FieldPath::parse(path.get_ref());
+                read.map(Some).map_err(|reason| (path.span().start, reason))
+            }
         };
+        let (explode, omit) = (field(&self.explode)?, field(&self.omit)?);
         let mut columns: Vec<Column> = Vec::new();
         for raw in self.columns {
             let at = raw.span().start;
@@ -302,6 +313,7 @@ impl RawTable {
             description: self.description,
             dataset: self.dataset.into_inner(),
             explode,
+            omit,
             columns,
         })
     }
@@ -372,7 +384,7 @@ mod tests {
             @r#"my.toml:6: a table's name is 1 to 64 of letters, digits, '_' and '-'; got "x/y""#);
         assert_snapshot!(refused("[[table]]\nname = \"x\"\ndataset = \"d\"\ncolumns = [\"a:text\"]"),
             @"my.toml:8: unknown variant `text`, expected one of `string`, `integer`, `number`, `boolean`, `time`, `json`");
-        assert_snapshot!(refused("[[table]]\nnmae = \"x\""), @"my.toml:6: unknown field `nmae`, expected one of `name`, `description`, `dataset`, `explode`, `columns`");
+        assert_snapshot!(refused("[[table]]\nnmae = \"x\""), @"my.toml:6: unknown field `nmae`, expected one of `name`, `description`, `dataset`, `explode`, `omit`, `columns`");
         assert_snapshot!(refused("[[dataset]]\nname = \"z\"\npath = \"{workspace}/\"\ntime = \"t\""),
             @"my.toml:7: the path must contain {yyyy}");
         assert_snapshot!(refused("[[table"), @"my.toml:5: unclosed array table, expected `]]`");

@@ -21,6 +21,20 @@ impl ArchiveKey {
     }
 }
 
+/// The key of an archive's only file as it is, without a ZIP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlainKey(String);
+
+impl PlainKey {
+    /// What the object is stored as.
+    pub const CONTENT_TYPE: &str = "application/x-ndjson";
+
+    /// Returns the key of the only file of `export`.
+    pub fn of(workspace: &Workspace, export: ExportId) -> Self {
+        Self(format!("exports/{workspace}/{export}.ndjson"))
+    }
+}
+
 /// The key of the list of rows that could not be exported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRowsKey(String);
@@ -57,6 +71,12 @@ impl WorkKey {
 }
 
 impl fmt::Display for ArchiveKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for PlainKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

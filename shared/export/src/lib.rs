@@ -29,16 +29,16 @@ pub use catalog::{
 pub use digest::sha256_hex;
 pub use fault::Fault;
 pub use id::ExportId;
-pub use key::{ArchiveKey, BadRowsKey, WorkKey};
-pub use limits::Limits;
+pub use key::{ArchiveKey, BadRowsKey, PlainKey, WorkKey};
+pub use limits::{LINK_LIFETIME, Limits};
 pub use partition::{PartitionPath, PartitionPathError};
 pub use record::{
-    ARCHIVE_LIFETIME, Archive, Export, Failure, FailureCode, LEASE, Lease, MAX_FAILURES,
+    ARCHIVE_LIFETIME, Archive, Export, Failure, FailureCode, LEASE, Lane, Lease, MAX_FAILURES,
     RESEND_AFTER, Refusal, State, Status,
 };
-pub use request::{ExportRequest, Format};
-pub use selection::{TableSelection, member_name};
-pub use time::{TimeFormat, parse_time};
+pub use request::{ExportRequest, Files, Format};
+pub use selection::TableSelection;
+pub use time::{TimeFormat, civil_utc, parse_time};
 pub use token::{Privilege, Token, TokenError, TokenRecord};
 pub use window::{Window, WindowError};
 pub use workspace::{Workspace, WorkspaceError};

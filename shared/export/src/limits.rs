@@ -1,6 +1,12 @@
-//! What a request may ask for at most.
+//! What a request may ask for at most, and how long answers hold.
+
+use std::time::Duration;
 
 use serde::Serialize;
+
+/// How long the link behind a download is good for. A new one is made at each click, so it only has
+/// to outlast a slow redirect, not the 24 hours of the archive.
+pub const LINK_LIFETIME: Duration = Duration::from_mins(5);
 
 /// What a request may ask for at most. Settings of the deployment, shown to its users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

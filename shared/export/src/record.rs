@@ -41,6 +41,9 @@ pub struct Export {
     pub workspace: Workspace,
     /// What was asked for.
     pub request: ExportRequest,
+    /// The line it stands in; none is built as soon as there is a builder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<Lane>,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// When it is given up if it is not done.
@@ -62,6 +65,14 @@ pub struct Export {
     pub bytes: u64,
     /// Where it is in its life.
     pub state: State,
+}
+
+/// A line of exports of a workspace, of which one is built at a time, in the order asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lane {
+    /// Those asked for in the Liferay dialect.
+    Liferay,
 }
 
 /// Where an export is in its life, with what only exists there.
@@ -213,6 +224,7 @@ impl Export {
             id,
             workspace,
             request,
+            lane: None,
             created_at: now,
             deadline: now + patience,
             version: 1,
@@ -224,6 +236,11 @@ impl Export {
             bytes: 0,
             state: State::Queued { resend_at: now + RESEND_AFTER },
         }
+    }
+
+    /// The same export, in a line.
+    pub fn in_lane(self, lane: Lane) -> Self {
+        Self { lane: Some(lane), ..self }
     }
 
     /// The same export, held by a builder until its lease lapses.
@@ -313,7 +330,7 @@ impl Export {
     /// The same export past its time; none if it is not.
     pub fn expire(&self, now: Timestamp) -> Option<Self> {
         match &self.state {
-            State::Succeeded { archive } if archive.expires_at <= now => {
+            State::Succeeded { archive } if archive.expires_at < now => {
                 Some(self.then(State::Expired { archive: archive.clone(), removed: false }))
             }
             _ => None,
@@ -367,7 +384,7 @@ impl Export {
         match &self.state {
             State::Queued { .. } => Status::Queued,
             State::Running { .. } => Status::Running,
-            State::Succeeded { archive } if archive.expires_at <= now => Status::Expired,
+            State::Succeeded { archive } if archive.expires_at < now => Status::Expired,
             State::Succeeded { .. } => Status::Succeeded,
             State::Failed { .. } => Status::Failed,
             State::Cancelled { .. } => Status::Cancelled,
@@ -381,7 +398,21 @@ impl Export {
     }
 }
 
+impl Lane {
+    /// Returns its name, as part of a key.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Liferay => "liferay",
+        }
+    }
+}
+
 impl Status {
+    /// Tells whether it is going to change by itself until there is an archive or a reason why not.
+    pub fn is_unfinished(self) -> bool {
+        matches!(self, Self::Queued | Self::Running)
+    }
+
     /// Every status, by the name users see.
     pub const ALL: [(&str, Self); 7] = [
         ("queued", Self::Queued),
@@ -399,7 +430,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Format, TableSelection, Window};
+    use crate::{Files, Format, TableSelection, Window};
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -408,6 +439,7 @@ mod tests {
             tables: vec![TableSelection { table: "t".into(), columns: None }],
             window: Window::new(NOW, NOW + SignedDuration::from_hours(1)).unwrap(),
             format: Format::Jsonl,
+            files: Files::default(),
             name: None,
             description: None,
             labels: [].into(),
@@ -442,10 +474,12 @@ mod tests {
         let ready = queued().claim(NOW).unwrap().succeed(NOW, &archive());
         let end = NOW + SignedDuration::from_hours(24);
 
-        assert_eq!(ready.status(end - second), Status::Succeeded);
-        assert_eq!(ready.expire(end - second), None);
-        assert_eq!(ready.status(end), Status::Expired);
-        assert_eq!(ready.expire(end).unwrap().status(end + second), Status::Expired);
+        for living in [end - second, end] {
+            assert_eq!(ready.status(living), Status::Succeeded);
+            assert_eq!(ready.expire(living), None);
+        }
+        assert_eq!(ready.status(end + second), Status::Expired);
+        assert_eq!(ready.expire(end + second).unwrap().status(end + second), Status::Expired);
     }
 
     #[test]

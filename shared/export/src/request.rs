@@ -19,6 +19,9 @@ pub struct ExportRequest {
     pub window: Window,
     /// How rows are written.
     pub format: Format,
+    /// What files there are.
+    #[serde(default)]
+    pub files: Files,
     /// What the user calls it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -30,6 +33,17 @@ pub struct ExportRequest {
     pub labels: BTreeMap<String, String>,
 }
 
+/// What files an archive has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Files {
+    /// One for each table, named after it, as `page.csv`.
+    #[default]
+    Tables,
+    /// One of this name, for the only table. Its content can also be had as it is, without a ZIP.
+    Single(String),
+}
+
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -38,6 +52,16 @@ pub enum Format {
     Jsonl,
     /// CSV (RFC 4180) with a header row, lines ending in LF.
     Csv,
+}
+
+impl Files {
+    /// Returns the name of the file that holds `table`.
+    pub fn name_of(&self, table: &str, format: Format) -> String {
+        match self {
+            Self::Tables => format!("{table}.{format}"),
+            Self::Single(name) => name.clone(),
+        }
+    }
 }
 
 impl Format {
@@ -91,7 +115,8 @@ impl ExportRequest {
                         table: table.name.clone(),
                     })
                     .collect();
-                Ok(Self { tables, window, format, name, description, labels })
+                let files = Files::Tables;
+                Ok(Self { tables, window, format, files, name, description, labels })
             }
             _ => Err(check.faults),
         }

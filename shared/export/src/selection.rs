@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Format;
-
 /// One table of an export and the columns it takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableSelection {
@@ -12,9 +10,4 @@ pub struct TableSelection {
     /// The columns in the order asked for; none given takes the whole record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
-}
-
-/// Returns the name of the file that holds a table, as `page.csv`.
-pub fn member_name(table: &str, format: Format) -> String {
-    format!("{table}.{format}")
 }

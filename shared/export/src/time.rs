@@ -28,6 +28,16 @@ pub fn parse_time(text: &str, format: TimeFormat) -> Option<Timestamp> {
     }
 }
 
+/// Reads a date and time in UTC that has exactly one of `formats`, as `%Y-%m-%dT%H:%M:%S.%3f`.
+pub fn civil_utc(text: &str, formats: &[&str]) -> Option<Timestamp> {
+    formats.iter().find_map(|format| {
+        let civil = DateTime::strptime(format, text).ok()?;
+        // Written out again it is the same, or blanks and missing zeros were overlooked.
+        (civil.strftime(format).to_string() == text).then_some(())?;
+        civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+    })
+}
+
 /// Reads a decimal number as microseconds, `digits` of its fraction counting. Exact where the
 /// number is written plainly; scientific notation goes through a float.
 fn decimal(text: &str, digits: usize) -> Option<Timestamp> {
@@ -64,6 +74,22 @@ mod tests {
             ("1.7723604305E9", TimeFormat::Seconds),
         ] {
             assert_eq!(parse_time(text, format), Some(want), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_form_is_kept_to_the_letter() {
+        let read = |text| civil_utc(text, &["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S.%3f"]);
+        assert_eq!(read("2026-02-28T23:59"), "2026-02-28T23:59:00Z".parse().ok());
+        assert_eq!(read("2026-02-28T23:59:01.250"), "2026-02-28T23:59:01.25Z".parse().ok());
+        for text in [
+            "2026-02-29T00:00",
+            "2026-2-28T00:00",
+            "2026-02-28 00:00",
+            "2026-02-28T23:59:01.25",
+            "",
+        ] {
+            assert_eq!(read(text), None, "{text}");
         }
     }
 

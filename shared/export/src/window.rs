@@ -39,6 +39,11 @@ impl Window {
         }
     }
 
+    /// Returns the window from `from` up to and including the microsecond of `last`.
+    pub fn inclusive(from: Timestamp, last: Timestamp) -> Result<Self, WindowError> {
+        Self::new(from, last.saturating_add(SignedDuration::from_micros(1)).unwrap_or(last))
+    }
+
     /// Returns the first instant inside.
     pub fn from(&self) -> Timestamp {
         self.from
@@ -89,6 +94,7 @@ mod tests {
 
         assert!(window.contains(at(10)) && window.contains(at(19)));
         assert!(!window.contains(at(9)) && !window.contains(at(20)));
+        assert_eq!(Window::inclusive(at(5), at(5)), Window::new(at(5), at(6)));
         assert_eq!(Window::new(at(5), at(5)), Err(WindowError::Empty));
         assert_eq!(Window::new(at(6), at(5)), Err(WindowError::Reversed));
     }

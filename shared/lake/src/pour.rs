@@ -134,6 +134,7 @@ mod tests {
         [[table]]
         name = "visits"
         dataset = "visits"
+        omit = "hidden"
         columns = ["page", { name = "at", path = "meta.at", type = "time" }, "n:integer", "tags:json"]
 
         [[table]]
@@ -214,6 +215,14 @@ mod tests {
         /a,2026-03-01T00:30:00Z,12345678901234567890,"[{""name"":""x""},{""name"":""y""}]"
         "",2026-03-01 00:59:59.999999,,
         "#);
+    }
+
+    #[test]
+    fn records_that_are_to_be_left_out_are() {
+        let rows = r#"{"page":"/x","hidden":true,"meta":{"at":"2026-03-01T00:30:00Z"}}"#;
+        let (text, poured) = poured(pour("visits", None, Format::Jsonl), "a.json", rows.as_bytes());
+
+        assert_eq!((text.as_str(), poured.bad_rows), ("", 0));
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub struct Selection {
     names: Vec<String>,
     time: Place,
     explode: Option<Place>,
+    omit: Option<Place>,
     /// What is written of a row; none passes records through as they are.
     cells: Option<Vec<Cell>>,
 }
@@ -75,6 +76,7 @@ impl Selection {
             format,
             time: place(&mut names, &dataset.time),
             explode: table.explode.as_ref().map(|path| place(&mut names, path)),
+            omit: table.omit.as_ref().map(|path| place(&mut names, path)),
             cells: columns
                 .map(|columns| columns.into_iter().map(|c| cell(&mut names, c)).collect()),
             names,
@@ -99,6 +101,10 @@ impl Selection {
         let found =
             fields(text, &self.names).map_err(|e| format!("it is not one JSON object: {e}"))?;
         if !self.window.contains(self.time_of(&found)?) {
+            return Ok(0);
+        }
+        let omitted = self.omit.as_ref().and_then(|place| place.find(&found));
+        if omitted.is_some_and(|value| value.get() == "true") {
             return Ok(0);
         }
         let Some(place) = &self.explode else {

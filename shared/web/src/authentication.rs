@@ -23,6 +23,23 @@ pub struct Caller {
     pub workspace: Workspace,
 }
 
+/// Why somebody may not do what they ask for. Each API says it in its own words.
+#[derive(Debug)]
+pub enum Denial {
+    /// No token was sent.
+    Missing,
+    /// What was sent is no token, was never one, or is one no more; with what to tell.
+    Invalid(&'static str, String),
+    /// The token opens several workspaces and none was chosen; with their names.
+    WorkspaceRequired(String),
+    /// The token does not open the chosen workspace.
+    WorkspaceForbidden,
+    /// The token lacks a privilege.
+    PrivilegeMissing(Privilege),
+    /// Tokens cannot be looked up.
+    Unavailable(cloud::Error),
+}
+
 impl Authenticator {
     /// Returns one that looks tokens up in `tokens`.
     pub fn new(tokens: TokenTable) -> Self {
@@ -36,34 +53,21 @@ impl Authenticator {
         headers: &HeaderMap,
         privilege: Privilege,
         now: Timestamp,
-    ) -> Result<Caller, Problem> {
-        let token: Token = match bearer(headers) {
-            None => {
-                return Err(unauthorized(
-                    "Bearer",
-                    "token_missing",
-                    "Send a token: Authorization: Bearer dct_...",
-                ));
-            }
-            Some(text) => text.parse().map_err(|e| {
-                unauthorized(
-                    INVALID,
-                    "token_invalid",
-                    format!("Send the token as it was given to you: {e}."),
-                )
-            })?,
-        };
-        let record = self.tokens.get(token.id()).await?;
+    ) -> Result<Caller, Denial> {
+        let text = bearer(headers).ok_or(Denial::Missing)?;
+        let token: Token = text.parse().map_err(|e| {
+            Denial::Invalid("token_invalid", format!("Send the token as it was given to you: {e}."))
+        })?;
+        let record = self.tokens.get(token.id()).await.map_err(Denial::Unavailable)?;
         let record = record.filter(|record| record.matches(&token)).ok_or_else(|| {
-            unauthorized(
-                INVALID,
+            Denial::Invalid(
                 "token_invalid",
-                "There is no such token. Ask your operator for one.",
+                "There is no such token. Ask your operator for one.".to_owned(),
             )
         })?;
         if !record.is_live(now) {
             let detail = "The token was revoked or has expired. Ask your operator for a new one.";
-            return Err(unauthorized(INVALID, "token_ended", detail));
+            return Err(Denial::Invalid("token_ended", detail.to_owned()));
         }
         caller(&record, headers, privilege)
     }
@@ -74,34 +78,77 @@ fn caller(
     record: &TokenRecord,
     headers: &HeaderMap,
     privilege: Privilege,
-) -> Result<Caller, Problem> {
+) -> Result<Caller, Denial> {
     let workspace = match (headers.get(WORKSPACE_HEADER), &record.workspaces[..]) {
         (None, [only]) => only.clone(),
         (None, several) => {
             let names = several.iter().map(Workspace::as_ref).collect::<Vec<_>>().join(", ");
-            let detail = format!(
-                "The token opens several workspaces ({names}). Choose one: Decant-Workspace: ..."
-            );
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "workspace_required", detail));
+            return Err(Denial::WorkspaceRequired(names));
         }
         (Some(chosen), mine) => {
             let found =
                 mine.iter().find(|workspace| workspace.as_ref().as_bytes() == chosen.as_bytes());
-            found.cloned().ok_or_else(|| {
-                let detail = "The token does not open the workspace that Decant-Workspace names.";
-                Problem::new(StatusCode::FORBIDDEN, "workspace_forbidden", detail)
-            })?
+            found.cloned().ok_or(Denial::WorkspaceForbidden)?
         }
     };
     if !record.privileges.contains(&privilege) {
-        let name = match privilege {
-            Privilege::View => "view",
-            Privilege::Edit => "edit",
-        };
-        let detail = format!("This needs the privilege \"{name}\", which the token does not have.");
-        return Err(Problem::new(StatusCode::FORBIDDEN, "privilege_missing", detail));
+        return Err(Denial::PrivilegeMissing(privilege));
     }
     Ok(Caller { workspace })
+}
+
+impl Denial {
+    /// Returns the challenge (RFC 6750, section 3) of an answer 401, if it is one.
+    pub fn challenge(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Missing => Some(HeaderValue::from_static("Bearer")),
+            Self::Invalid(..) => Some(HeaderValue::from_static("Bearer error=\"invalid_token\"")),
+            Self::WorkspaceRequired(_)
+            | Self::WorkspaceForbidden
+            | Self::PrivilegeMissing(_)
+            | Self::Unavailable(_) => None,
+        }
+    }
+
+    /// Says what is wrong and what to do.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Missing => "Send a token: Authorization: Bearer dct_...".to_owned(),
+            Self::Invalid(_, detail) => detail.clone(),
+            Self::WorkspaceRequired(names) => format!(
+                "The token opens several workspaces ({names}). Choose one: Decant-Workspace: ..."
+            ),
+            Self::WorkspaceForbidden => {
+                "The token does not open the workspace that Decant-Workspace names.".to_owned()
+            }
+            Self::PrivilegeMissing(privilege) => {
+                let name = match privilege {
+                    Privilege::View => "view",
+                    Privilege::Edit => "edit",
+                };
+                format!("This needs the privilege \"{name}\", which the token does not have.")
+            }
+            Self::Unavailable(_) => "Something went wrong on our side. Try again.".to_owned(),
+        }
+    }
+}
+
+impl From<Denial> for Problem {
+    fn from(denial: Denial) -> Self {
+        let (status, code) = match denial {
+            Denial::Unavailable(error) => return error.into(),
+            Denial::Missing => (StatusCode::UNAUTHORIZED, "token_missing"),
+            Denial::Invalid(code, _) => (StatusCode::UNAUTHORIZED, code),
+            Denial::WorkspaceRequired(_) => (StatusCode::BAD_REQUEST, "workspace_required"),
+            Denial::WorkspaceForbidden => (StatusCode::FORBIDDEN, "workspace_forbidden"),
+            Denial::PrivilegeMissing(_) => (StatusCode::FORBIDDEN, "privilege_missing"),
+        };
+        let problem = Self::new(status, code, denial.detail());
+        match denial.challenge() {
+            Some(challenge) => problem.header(header::WWW_AUTHENTICATE, challenge),
+            None => problem,
+        }
+    }
 }
 
 /// The credential of an `Authorization` header whose scheme is Bearer, in any case.
@@ -109,13 +156,6 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, credential) =
         headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim())
-}
-
-const INVALID: &str = "Bearer error=\"invalid_token\"";
-
-fn unauthorized(challenge: &'static str, code: &'static str, detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, code, detail)
-        .header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
 #[cfg(test)]

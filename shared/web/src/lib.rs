@@ -4,8 +4,10 @@ mod authentication;
 mod body;
 mod context;
 mod problem;
+mod services;
 
-pub use authentication::{Authenticator, Caller};
+pub use authentication::{Authenticator, Caller, Denial};
 pub use body::{is_json, nesting};
 pub use context::{BaseUrl, with_context};
 pub use problem::Problem;
+pub use services::Services;

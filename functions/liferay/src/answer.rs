@@ -1,0 +1,225 @@
+//! What this dialect answers.
+
+use axum::{
+    Json,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use export::{Export, State};
+use jiff::{Timestamp, tz::TimeZone};
+use serde::Serialize;
+use tracing::error;
+use web::Denial;
+
+use crate::ask::Ask;
+
+const NEW: &str =
+    "A new data export file for this date range and type will be created. Please come back later.";
+const WAITING: &str = "The data export file for this date range and type is waiting to be created. Please come back later.";
+const RUNNING: &str =
+    "The data export file for this date range and type is being created. Please come back later.";
+
+/// What a request is answered.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Where the export is.
+    Told(Told),
+    /// The export is there.
+    Leads(String),
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    Denied(Denial),
+    Wrong(Refusal),
+    Method,
+    Nothing,
+    /// Ours to solve: the chain of causes goes to the log and nowhere else.
+    Broken(anyhow::Error),
+}
+
+/// What is wrong with a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Request(String),
+    Retention(String),
+}
+
+/// Where an export is, in this dialect's words. Flat, strings, blank ones left out.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Told {
+    from_date: String,
+    created_date: String,
+    to_date: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_date: Option<String>,
+    message: String,
+    r#type: String,
+    status: &'static str,
+}
+
+impl Told {
+    /// Tells of an export that was just made, or would be; `before` is the one it follows.
+    pub(crate) fn new(ask: &Ask, created_at: Timestamp, before: Option<&Export>) -> Self {
+        let message = match before.map(|export| &export.state) {
+            Some(State::Failed { failure, .. }) => format!(
+                "The last data export for this date range and type failed: {} {NEW}",
+                failure.detail
+            ),
+            _ => NEW.to_owned(),
+        };
+        Self::with(ask, created_at, None, message, "PENDING")
+    }
+
+    /// Tells of an export that is not finished.
+    pub(crate) fn unfinished(ask: &Ask, export: &Export) -> Self {
+        match &export.state {
+            State::Running { started_at, .. } => {
+                Self::with(ask, export.created_at, Some(*started_at), RUNNING.to_owned(), "RUNNING")
+            }
+            _ => Self::with(ask, export.created_at, None, WAITING.to_owned(), "PENDING"),
+        }
+    }
+
+    fn with(
+        ask: &Ask,
+        created: Timestamp,
+        started: Option<Timestamp>,
+        message: String,
+        status: &'static str,
+    ) -> Self {
+        Self {
+            from_date: written(ask.from),
+            created_date: written(created),
+            to_date: written(ask.to),
+            started_date: started.map(written),
+            message,
+            r#type: ask.kind.to_uppercase(),
+            status,
+        }
+    }
+}
+
+/// Writes an instant as `2026-03-01T00:00:00.000Z`.
+fn written(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
+/// Returns what the file of an export is called, as `page-data-2026-03-01.zip`.
+pub(crate) fn file_name(kind: &str, completed: Timestamp, suffix: &str) -> String {
+    let day = completed.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d");
+    format!("{kind}-data-{day}.{suffix}")
+}
+
+impl From<Denial> for Refused {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::Wrong(refusal)
+    }
+}
+
+impl From<cloud::Error> for Refused {
+    fn from(error: cloud::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Told(told) => ([(header::CACHE_CONTROL, "no-store")], Json(told)).into_response(),
+            Self::Leads(url) => {
+                let headers =
+                    [(header::LOCATION, url.as_str()), (header::CACHE_CONTROL, "no-store")];
+                (StatusCode::FOUND, headers).into_response()
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    message: &'a str,
+    status: &'static str,
+}
+
+#[derive(Serialize)]
+struct RetentionBody {
+    message: &'static str,
+    description: String,
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let told = |status: StatusCode, message: &str| {
+            (status, Json(ErrorBody { message, status: "ERROR" })).into_response()
+        };
+        match self {
+            // Clients know a bad token by an answer that is quite empty.
+            Self::Denied(denial) => match (denial.challenge(), &denial) {
+                (Some(challenge), _) => {
+                    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)])
+                        .into_response()
+                }
+                (None, Denial::Unavailable(_)) => {
+                    error!("failed to look up a token: {denial:?}");
+                    told(StatusCode::INTERNAL_SERVER_ERROR, &denial.detail())
+                }
+                (None, _) => told(StatusCode::FORBIDDEN, &denial.detail()),
+            },
+            Self::Wrong(Refusal::Request(message)) => told(StatusCode::BAD_REQUEST, &message),
+            Self::Wrong(Refusal::Retention(description)) => {
+                let body = RetentionBody { message: "Bad Request", description };
+                (StatusCode::BAD_REQUEST, Json(body)).into_response()
+            }
+            Self::Method => {
+                let mut response = told(StatusCode::METHOD_NOT_ALLOWED, "Use GET.");
+                response
+                    .headers_mut()
+                    .insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
+                response
+            }
+            Self::Nothing => {
+                told(StatusCode::NOT_FOUND, "Exports are at /api/reports/export/{type}.")
+            }
+            Self::Broken(error) => {
+                error!("failed to {error:#}");
+                told(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "Something went wrong on our side. Try again; if it keeps failing, ask your operator.",
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use export::Catalog;
+
+    use super::*;
+
+    #[test]
+    fn a_new_export_is_told_as_the_documents_show() {
+        let query = "fromDate=2023-01-01T00:00:01.000Z&toDate=2023-12-31T23:59:59.000Z";
+        let now = "2024-01-02T03:04:05.678901Z".parse().unwrap();
+        let ask = Ask::read("page", query, &Catalog::built_in().unwrap(), now).ok().unwrap();
+
+        let told = serde_json::to_string(&Told::new(&ask, now, None)).unwrap();
+
+        assert_eq!(
+            told,
+            "{\"fromDate\":\"2023-01-01T00:00:01.000Z\",\"createdDate\":\"2024-01-02T03:04:05.678Z\",\
+             \"toDate\":\"2023-12-31T23:59:59.000Z\",\"message\":\"A new data export file for this date range \
+             and type will be created. Please come back later.\",\"type\":\"PAGE\",\"status\":\"PENDING\"}"
+        );
+        assert_eq!(file_name("page", now, "zip"), "page-data-2024-01-02.zip");
+    }
+}

@@ -1,0 +1,204 @@
+//! What a URL of this dialect asks for.
+
+use export::{
+    Catalog, ExportRequest, Files, Format, TableSelection, Window, civil_utc, sha256_hex,
+};
+use jiff::Timestamp;
+
+use crate::answer::Refusal;
+
+/// The types there are, and the tables that hold them.
+const TYPES: [(&str, &str); 6] = [
+    ("event", "liferay_event"),
+    ("identity", "liferay_identity"),
+    ("individual", "liferay_individual"),
+    ("membership", "liferay_membership"),
+    ("page", "liferay_page"),
+    ("segment", "liferay_segment"),
+];
+
+/// The types that are kept for a limited time only.
+const LIMITED: [&str; 2] = ["event", "page"];
+
+/// The forms of a date, always in UTC.
+const FORMS: [&str; 3] = ["%Y-%m-%dT%H:%M:%S.%3f", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"];
+
+/// What is asked for: rows of a type, from an instant up to and including another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ask {
+    pub(crate) kind: &'static str,
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+    table: &'static str,
+}
+
+impl Ask {
+    /// Reads type and query, in the order in which the documents say what is checked.
+    pub(crate) fn read(
+        kind: &str,
+        query: &str,
+        catalog: &Catalog,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let found =
+            TYPES.into_iter().find(|(name, table)| *name == kind && catalog.table(table).is_some());
+        let Some((kind, table)) = found else {
+            let names = TYPES.map(|(name, _)| name).join(", ");
+            return refuse(format!(
+                "There is no type \"{}\". The types are {names}.",
+                shorten(kind)
+            ));
+        };
+        let of = |name: &str| {
+            let mut pairs = form_urlencoded::parse(query.as_bytes());
+            pairs.find(|(key, _)| key == name).map(|(_, value)| value.trim().to_owned())
+        };
+        let given = |name| of(name).filter(|value| !value.is_empty());
+        let (from, to) = match (given("fromDate"), given("toDate")) {
+            (Some(from), Some(to)) => (from, to),
+            (None, _) => return refuse("The parameter fromDate is missing.".to_owned()),
+            (Some(_), None) => {
+                let message = "The parameter toDate is missing. In a shell, put the URL in quotes: without \
+                               them, & ends the command and only fromDate is sent.";
+                return refuse(message.to_owned());
+            }
+        };
+        let ask = Self { kind, from: date("fromDate", &from)?, to: date("toDate", &to)?, table };
+        if ask.from > ask.to {
+            return refuse("fromDate is later than toDate. Swap them.".to_owned());
+        }
+        ask.within_retention(catalog, now)?;
+        Ok(ask)
+    }
+
+    fn within_retention(&self, catalog: &Catalog, now: Timestamp) -> Result<(), Refusal> {
+        let retention =
+            catalog.table(self.table).and_then(|table| catalog.dataset_of(table).retention);
+        match retention {
+            Some(retention) if LIMITED.contains(&self.kind) && self.from < now - retention => {
+                let days = retention.as_hours() / 24;
+                Err(Refusal::Retention(format!(
+                    "Data of this type is kept for {days} days. Choose a later fromDate."
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns what is stored of the identity: the same type and instants are the same export.
+    pub(crate) fn key(&self) -> String {
+        sha256_hex(format!("liferay/{}/{}/{}", self.kind, self.from, self.to).as_bytes())
+    }
+
+    /// Returns the request it stands for.
+    pub(crate) fn request(&self) -> Option<ExportRequest> {
+        Some(ExportRequest {
+            tables: vec![TableSelection { table: self.table.to_owned(), columns: None }],
+            window: Window::inclusive(self.from, self.to).ok()?,
+            format: Format::Jsonl,
+            files: Files::Single("data.json".to_owned()),
+            name: None,
+            description: None,
+            labels: [].into(),
+        })
+    }
+}
+
+/// Reads a date. The quotes around `T` and `Z` in the documented form are meant for programmers, and
+/// are copied all the same.
+fn date(name: &str, text: &str) -> Result<Timestamp, Refusal> {
+    let plain = text.replace('\'', "");
+    let plain = plain.strip_suffix('Z').unwrap_or(&plain);
+    // Milliseconds may stand without seconds.
+    let instant = match plain.split_once('.') {
+        Some((minute, millis)) if minute.len() == "2026-03-01T00:00".len() => {
+            civil_utc(&format!("{minute}:00.{millis}"), &FORMS)
+        }
+        _ => civil_utc(plain, &FORMS),
+    };
+    instant.ok_or_else(|| {
+        Refusal::Request(format!(
+            "{name} is \"{}\", which is no date. Give it in UTC as 2026-03-01T00:00:00.000Z.",
+            shorten(text)
+        ))
+    })
+}
+
+fn refuse<T>(message: String) -> Result<T, Refusal> {
+    Err(Refusal::Request(message))
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: &str = "2026-06-01T00:00:00Z";
+
+    fn read(kind: &str, query: &str) -> Result<Ask, String> {
+        let catalog = Catalog::built_in().unwrap();
+        Ask::read(kind, query, &catalog, NOW.parse().unwrap()).map_err(|refusal| match refusal {
+            Refusal::Request(message) | Refusal::Retention(message) => message,
+        })
+    }
+
+    #[test]
+    fn every_accepted_form_of_a_date_is_the_same_request() {
+        let want =
+            read("page", "fromDate=2023-01-01T00:00:00.000Z&toDate=2023-01-31T23:59:00.000Z")
+                .unwrap();
+        for query in [
+            "fromDate=2023-01-01T00:00&toDate=2023-01-31T23:59",
+            "fromDate=2023-01-01T00:00Z&toDate=2023-01-31T23:59:00Z",
+            "toDate=2023-01-31T23%3A59.000Z&fromDate=2023-01-01T00:00:00&x=y",
+            "fromDate=2023-01-01'T'00:00:00.000'Z'&toDate=2023-01-31'T'23:59:00.000'Z'",
+        ] {
+            assert_eq!(read("page", query).as_ref(), Ok(&want), "{query}");
+            assert_eq!(read("page", query).unwrap().key(), want.key());
+        }
+        assert_ne!(
+            read("event", "fromDate=2023-01-01T00:00&toDate=2023-01-31T23:59").unwrap().key(),
+            want.key()
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_in_the_documented_order() {
+        let good = "fromDate=2023-01-01T00:00&toDate=2023-01-31T23:59";
+        for (kind, query, want) in [
+            ("pages", "", "There is no type \"pages\""),
+            ("Page", good, "There is no type \"Page\""),
+            ("page", "", "fromDate is missing"),
+            ("page", "fromDate=%20&toDate=x", "fromDate is missing"),
+            ("page", "fromDate=2023-01-01T00:00", "put the URL in quotes"),
+            ("page", "fromDate=2023-01-01&toDate=2023-01-31", "fromDate is \"2023-01-01\""),
+            ("page", "fromDate=2023-01-01T00:00&toDate=2023-02-30T00:00", "toDate is \"2023-02-30"),
+            ("page", "fromDate=2023-01-01T00:00%2B01:00&toDate=2023-02-01T00:00", "fromDate is"),
+            ("page", "fromDate=2023-01-01T00:00:00.00Z&toDate=2023-02-01T00:00", "fromDate is"),
+            ("page", "fromDate=2023-02-01T00:00&toDate=2023-01-01T00:00", "later than toDate"),
+        ] {
+            let told = read(kind, query).unwrap_err();
+            assert!(told.contains(want), "{kind}?{query}: {told}");
+        }
+        assert!(
+            read("page", "fromDate=2023-01-01T00:00&toDate=2023-01-01T00:00").is_ok(),
+            "equal is fine"
+        );
+    }
+
+    #[test]
+    fn what_is_older_than_the_retention_is_refused_for_the_limited_types() {
+        let text = include_str!("../../../shared/export/catalog.toml");
+        let text = text.replace("late_hours = 1", "late_hours = 1\nretention_days = 30");
+        let catalog = Catalog::parse("test", &text).unwrap();
+        let read = |kind| {
+            let query = "fromDate=2023-01-01T00:00&toDate=2023-01-31T23:59";
+            Ask::read(kind, query, &catalog, NOW.parse().unwrap())
+        };
+        assert!(matches!(read("page"), Err(Refusal::Retention(_))));
+        assert!(read("segment").is_ok());
+    }
+}

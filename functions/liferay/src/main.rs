@@ -1,0 +1,17 @@
+//! The Liferay Analytics Cloud dialect: one URL makes an export, tells where it is, and leads to it.
+
+mod answer;
+mod ask;
+mod routes;
+
+use lambda_http::{Error, run, tracing};
+use web::Services;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+
+    let aws = cloud::aws_config().await;
+
+    run(routes::all(Services::from_env(&aws).await?)).await
+}

@@ -1,0 +1,68 @@
+//! What every HTTP function works with.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use aws_config::SdkConfig;
+use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, TokenTable, env};
+use export::{Catalog, Export};
+use jiff::SignedDuration;
+use tracing::{error, info};
+
+use crate::Authenticator;
+
+/// The clients and settings that an HTTP function holds for as long as it is warm.
+#[derive(Clone, Debug)]
+pub struct Services {
+    /// The records of exports.
+    pub exports: ExportTable,
+    /// The queue of exports to build.
+    pub queue: ExportQueue,
+    /// Where archives are.
+    pub archives: ArchiveBucket,
+    /// Where source objects are.
+    pub lake: LakeBucket,
+    /// Who calls.
+    pub authenticator: Authenticator,
+    /// What can be asked for.
+    pub catalog: Arc<Catalog>,
+    /// How long an export may take before it is given up.
+    pub patience: SignedDuration,
+    /// The URL under which users reach the API, if it is not API Gateway's own.
+    pub public_base_url: Option<String>,
+}
+
+impl Services {
+    /// Reads the settings that `template.yaml` gives every HTTP function, or says which one is missing.
+    pub async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
+        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
+        let s3 = aws_sdk_s3::Client::new(aws);
+        let sqs = aws_sdk_sqs::Client::new(aws);
+        let lake = LakeBucket::new(s3.clone(), env::required("LAKE_BUCKET")?);
+        let catalog_key: Option<String> = env::optional("CATALOG_KEY")?;
+        let catalog = lake.catalog(catalog_key.as_deref()).await.context("load the catalog")?;
+        let tokens = TokenTable::new(dynamodb.clone(), env::required("TOKEN_TABLE")?);
+        Ok(Self {
+            exports: ExportTable::new(dynamodb, env::required("EXPORT_TABLE")?),
+            queue: ExportQueue::new(sqs, env::required("EXPORT_QUEUE_URL")?),
+            archives: ArchiveBucket::new(s3, env::required("EXPORT_BUCKET")?),
+            lake,
+            authenticator: Authenticator::new(tokens),
+            catalog: Arc::new(catalog),
+            patience: SignedDuration::from_hours(i64::from(env::required::<u16>(
+                "DEADLINE_HOURS",
+            )?)),
+            public_base_url: env::optional("PUBLIC_BASE_URL")?,
+        })
+    }
+
+    /// Asks for an export that was just stored to be built.
+    ///
+    /// If the message is lost, the janitor sends it again: the export exists all the same.
+    pub async fn submit(&self, export: &Export) {
+        info!(export.id = %export.id, workspace = %export.workspace, "created export {}", export.id);
+        if let Err(e) = self.queue.send(export, 0).await {
+            error!(export.id = %export.id, "failed to {:#}", anyhow::Error::new(e));
+        }
+    }
+}
