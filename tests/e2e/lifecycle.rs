@@ -235,3 +235,24 @@ async fn what_has_ended_cannot_be_cancelled() {
 
     assert_eq!((refused.status, refused.text("/code")), (409, "export_finished"));
 }
+
+#[tokio::test]
+async fn an_export_longer_than_one_invocation_goes_on_in_the_next() {
+    // Builders of the test stack have three seconds to work before they hand over.
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    let large = tests::sample::Sample { seed: 9, rows_per_hour: 6000, objects_per_hour: 6 };
+    let objects =
+        user.seed(large, &["amplitude_events"], at("2026-03-01T00:00:00Z"), 12).await.unwrap();
+    let body = request("amplitude_events", "2026-03-01T00:00:00Z", "2026-03-01T12:00:00Z", "csv");
+
+    let (done, archive) = user.export(&body).await.unwrap();
+
+    let rows: usize = objects.iter().map(|object| object.rows.len()).sum();
+    assert_eq!(done.body["archive"]["rows"], rows);
+    let text = archive.text("amplitude_events.csv").unwrap();
+    assert_eq!(csv::Reader::from_reader(text.as_bytes()).records().count(), rows);
+    let id = done.text("/id").parse().unwrap();
+    let record = user.stack.exports().get(&user.workspace, id).await.unwrap().unwrap();
+    assert!(record.leases > 1, "one invocation was enough, so nothing is shown");
+    assert_eq!(record.failures, 0);
+}

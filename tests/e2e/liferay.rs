@@ -331,3 +331,35 @@ async fn the_documented_commands_work_with_their_typos() {
     );
     assert_eq!(lines, "200");
 }
+
+const REQUESTS: &str = r#"
+import io, json, sys, time, zipfile, requests
+base, token = sys.argv[1:]
+while True:
+    answer = requests.get(base + "/api/reports/export/page", headers={"Authorization": "Bearer " + token},
+                          params={"fromDate": "2026-03-01T00:00:00.000Z", "toDate": "2026-03-01T01:59:59.999Z"})
+    answer.raise_for_status()
+    if answer.headers["Content-Type"] == "application/zip":
+        break
+    assert answer.json()["status"] in ("PENDING", "RUNNING"), answer.text
+    time.sleep(0.2)
+lines = zipfile.ZipFile(io.BytesIO(answer.content)).read("data.json").decode().split("\n")
+print(len([json.loads(line) for line in lines if line]))
+"#;
+
+#[tokio::test]
+async fn a_script_with_python_requests_reads_every_row() {
+    let user = user().await;
+    user.seed(SMALL, &["liferay_page"], at("2026-03-01T00:00:00Z"), 3).await.unwrap();
+    let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/check/bin/python"))
+        .args(["-c", REQUESTS, user.stack.base_url(), &user.token])
+        .output()
+        .expect("run Python, which make test sets up");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let rows: usize = said
+        .trim()
+        .parse()
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    // Some rows of the first and the third hour belong to the hour before.
+    assert!((100..=140).contains(&rows), "{rows}");
+}

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod access;
+mod amplitude;
 mod bad_requests;
 mod description;
 mod downloads;

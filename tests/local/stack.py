@@ -80,9 +80,9 @@ def deploy(name, port):
     base_url = f"http://127.0.0.1:{port}/_aws/execute-api/{API_ID}/live"
     parameters = {"Architecture": "x86_64" if os.uname().machine == "x86_64" else "arm64", "LakeBucketName": LAKE,
                   "PublicBaseUrl": base_url, "StepMegabytes": "1", "BuilderConcurrency": "2",
-                  "RequestsPerSecond": "10000", "RequestBurst": "10000"}
+                  "AmplitudeWaitSeconds": "5", "RequestsPerSecond": "10000", "RequestBurst": "10000"}
     log = folder(name) / "deploy.log"
-    command = [ROOT / ".tools/sam/bin/sam", "deploy", "--template-file", without_tls_only(name),
+    command = [ROOT / ".tools/sam/bin/sam", "deploy", "--template-file", fit_for_here(name),
                "--stack-name", STACK, "--region", REGION, "--s3-bucket", "decant-deploy",
                "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--tags", f"ms-custom-id={API_ID}",
                "--parameter-overrides", *(f"{key}={value}" for key, value in parameters.items())]
@@ -97,14 +97,19 @@ def deploy(name, port):
     (folder(name) / "stack.json").write_text(json.dumps(found, indent=2))
 
 
-def without_tls_only(name):
-    """The built template less the policies that refuse plain HTTP, which is all there is on a loopback address."""
+def fit_for_here(name):
+    """The built template less what only AWS understands, policies that refuse plain HTTP and escaped slashes, and
+    with builders that have little time."""
     import yaml
     build = ROOT / ".local" / "build"
     template = yaml.safe_load((build / "template.yaml").read_text())
     (build / "template.json").write_text(json.dumps(template, indent=1))
     kinds = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy")
     template["Resources"] = {key: value for key, value in template["Resources"].items() if value["Type"] not in kinds}
+    api = template["Resources"]["Api"]["Properties"]
+    api["BinaryMediaTypes"] = [kind.replace("~1", "/") for kind in api["BinaryMediaTypes"]]
+    # So little time, less what it keeps in reserve, that exports of some size are handed over.
+    template["Resources"]["BuilderFunction"]["Properties"]["Timeout"] = 63
     path = build / f"{name}.json"
     path.write_text(json.dumps(template))
     return path

@@ -3,12 +3,20 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use archive::{Extent, Layout, Member, Method, Segment, SegmentDecoder, layout, plan_parts};
+use archive::{
+    Extent, Gzip, Layout, Member, Method, Segment, SegmentDecoder, layout, names_are_distinct,
+    plan_parts,
+};
+use cloud::Stored;
 use export::{Archive, ArchiveKey, BadRowsKey, Export, Files, PlainKey, WorkKey};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
-use crate::{app::App, plan::Plan, step::Report};
+use crate::{
+    app::App,
+    plan::Plan,
+    step::{ObjectFile, Report},
+};
 
 /// Reports read at the same time.
 const READS_AT_ONCE: usize = 16;
@@ -33,13 +41,15 @@ pub(crate) async fn assemble(
     let key = ArchiveKey::of(&export.workspace, export.id);
     let (size_bytes, crc32) = (layout.size_bytes, layout.crc32);
     let name = format!("{}.zip", file_stem(export));
-    match app.archives.assemble(&key, plan_parts(layout.extents), crc32, &name).await {
+    match app.archives.assemble(&app.lake, &key, plan_parts(layout.extents), crc32, &name).await {
         Ok(()) => {}
         // A builder before us got this far; the same input gives the same bytes.
         Err(cloud::Error::Exists(_)) if app.archives.has_archive(&key, size_bytes).await? => {}
         Err(e) => return Err(e.into()),
     }
-    let rows = reports.iter().map(|report| report.segment.rows).sum();
+    let copied =
+        reports.iter().flat_map(|r| &r.files).any(|file| matches!(file, ObjectFile::Copied(_)));
+    let rows = (!copied).then(|| reports.iter().map(|report| report.segment.rows).sum());
     let now = Timestamp::now();
     Ok(Archive { published_at: now, expires_at: now, size_bytes, crc32, rows, bad_rows })
 }
@@ -72,25 +82,37 @@ async fn all_reports(
     Ok(known.into_values().collect())
 }
 
-fn lay_out(export: &Export, plan: &Plan, reports: &[Report]) -> anyhow::Result<Layout<WorkKey>> {
+fn lay_out(export: &Export, plan: &Plan, reports: &[Report]) -> anyhow::Result<Layout<Stored>> {
+    let members = match &export.request.files {
+        Files::Tables | Files::Single(_) => table_members(export, plan, reports)?,
+        Files::Hourly(_) => object_members(export, plan, reports)?,
+    };
+    anyhow::ensure!(
+        names_are_distinct(members.iter().map(|member| &member.name)),
+        "name each file differently"
+    );
+    Ok(layout(members))
+}
+
+/// One file for each table, of the pieces of its steps.
+fn table_members(
+    export: &Export,
+    plan: &Plan,
+    reports: &[Report],
+) -> anyhow::Result<Vec<Member<Stored>>> {
     let mut members = Vec::new();
     for (index, table) in export.request.tables.iter().enumerate() {
         let mut content = Vec::new();
         let mut whole = Segment::default();
         for ((number, step), report) in (0..).zip(&plan.steps).zip(reports) {
             if step.table == index {
-                let source = WorkKey::piece(&export.workspace, export.id, number);
-                content.push(Extent::Range { source, offset: 0, len: report.segment.stored_bytes });
+                content.push(piece_range(export, number, 0, report.segment.stored_bytes));
                 whole = whole.join(report.segment);
             }
         }
+        let name = export.request.files.name_of(&table.table, export.request.format);
         members.push(Member {
-            name: export
-                .request
-                .files
-                .name_of(&table.table, export.request.format)
-                .parse()
-                .context("name a file")?,
+            name: name.parse().context("name a file")?,
             method: Method::Deflate,
             crc32: whole.crc32,
             raw_bytes: whole.raw_bytes,
@@ -98,7 +120,51 @@ fn lay_out(export: &Export, plan: &Plan, reports: &[Report]) -> anyhow::Result<L
             stored_crc32: whole.stored_crc32,
         });
     }
-    Ok(layout(members))
+    Ok(members)
+}
+
+/// One gzip file for each source object: itself, or what was made of it. Never compressed again.
+fn object_members(
+    export: &Export,
+    plan: &Plan,
+    reports: &[Report],
+) -> anyhow::Result<Vec<Member<Stored>>> {
+    let mut members = Vec::new();
+    for ((number, step), report) in (0..).zip(&plan.steps).zip(reports) {
+        for ((object, file), made) in step.objects.iter().zip(&step.files).zip(&report.files) {
+            let (crc32, raw_bytes, content) = match made {
+                ObjectFile::Copied(crc32) => {
+                    let (source, len) = (Stored::Source(object.clone()), object.size_bytes);
+                    (*crc32, len, vec![Extent::Range { source, offset: 0, len }])
+                }
+                ObjectFile::Poured(_, segment) if segment.rows == 0 => continue,
+                ObjectFile::Poured(offset, segment) => {
+                    let gzip = Gzip::of(*segment);
+                    let rows = piece_range(export, number, *offset, segment.stored_bytes);
+                    let content = vec![Extent::Bytes(gzip.head), rows, Extent::Bytes(gzip.tail)];
+                    (gzip.crc32, gzip.size_bytes, content)
+                }
+            };
+            let name = file.name.parse().context("name a file")?;
+            members.push(Member {
+                name,
+                method: Method::Stored,
+                crc32,
+                raw_bytes,
+                content,
+                stored_crc32: crc32,
+            });
+        }
+    }
+    Ok(members)
+}
+
+fn piece_range(export: &Export, step: u32, offset: u64, len: u64) -> Extent<Stored> {
+    Extent::Range {
+        source: Stored::Work(WorkKey::piece(&export.workspace, export.id, step)),
+        offset,
+        len,
+    }
 }
 
 /// Writes the only file of an export as it is, for those who want no ZIP.

@@ -11,7 +11,9 @@ use lambda_runtime::tracing::{error, info};
 
 use crate::{
     app::App,
-    archive, plan, step,
+    archive,
+    plan::{self, Step},
+    step::{self, ObjectFile, Report},
     watch::{Lost, Watch, is_ours},
 };
 
@@ -97,13 +99,21 @@ async fn build(app: &App, export: &Export, lease: Lease, until: Instant) -> anyh
             return Ok(Built::Part);
         }
         let report = step::done(app, &export, number, step, &mut watch).await?;
-        let (rows, bytes) = (report.segment.rows, report.segment.raw_bytes);
+        let (rows, bytes) =
+            (report.segment.rows, report.segment.raw_bytes + copied_bytes(step, &report));
         anyhow::ensure!(app.exports.step_done(&export, lease, number, rows, bytes).await?, Lost);
         reports.insert(number, report);
     }
     Ok(Built::Whole(
         archive::assemble(app, &export, &plan, reports).await.context("assemble the archive")?,
     ))
+}
+
+/// The bytes of what goes in as it is.
+fn copied_bytes(step: &Step, report: &Report) -> u64 {
+    let objects = step.objects.iter().zip(&report.files);
+    let copied = objects.filter(|(_, file)| matches!(file, ObjectFile::Copied(_)));
+    copied.map(|(object, _)| object.size_bytes).sum()
 }
 
 /// Makes the archive downloadable: the object is there, now the record says so.
@@ -118,7 +128,7 @@ async fn publish(
     match stored.map(|export| export.state) {
         Some(State::Succeeded { archive }) => {
             info!(
-                export.id = %export.id, size_bytes = archive.size_bytes, rows = archive.rows,
+                export.id = %export.id, size_bytes = archive.size_bytes, rows = archive.rows.unwrap_or_default(),
                 bad_rows = archive.bad_rows, "published export {}", export.id
             );
         }

@@ -5,6 +5,7 @@ mod archive;
 mod build;
 mod messages;
 mod plan;
+mod pouring;
 mod step;
 mod watch;
 

@@ -1,31 +1,43 @@
-//! One step: source objects stream in, segments stream out, in bounded memory.
+//! One step of an export, done once however often it is begun.
 
-use std::io::{self, Read};
+use std::io;
 
 use anyhow::Context as _;
-use bytes::{Buf as _, Bytes};
-use cloud::SourceObject;
+use archive::Segment;
+use cloud::{PieceWriter, SourceObject};
 use export::{Export, WorkKey};
-use lake::{BadRow, ObjectError, Pour, Poured, Selection};
+use lake::{BadRow, MAX_LISTED_BAD_ROWS, ObjectError, Pour, Selection};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use crate::{app::App, plan::Step, watch::Watch};
-
-/// Chunks of a source object under way to the decoder. The SDK's chunks have at most some 100 KiB.
-const CHUNKS: usize = 16;
-/// Segments under way to the bucket. A segment is made from about 1 MiB.
-const SEGMENTS: usize = 2;
+use crate::{
+    app::App,
+    plan::{Step, Way},
+    pouring::pour,
+    watch::Watch,
+};
 
 /// What a step that is done made.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Report {
     /// All segments of its piece, joined.
-    pub(crate) segment: archive::Segment,
+    pub(crate) segment: Segment,
+    /// What became of each object, where each is a file of its own.
+    #[serde(default)]
+    pub(crate) files: Vec<ObjectFile>,
     /// Rows that could not be exported.
     pub(crate) bad_rows: u64,
     /// The first of them.
     pub(crate) listed: Vec<BadRow>,
+}
+
+/// What became of a source object that is a file of its own.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ObjectFile {
+    /// It goes in as it is; with its CRC-32.
+    Copied(u32),
+    /// Its rows are in the step's piece, from that byte on.
+    Poured(u64, Segment),
 }
 
 /// Does a step, or finds that it was done.
@@ -40,148 +52,96 @@ pub(crate) async fn done(
     if let Some(bytes) = app.archives.read_work(&key).await? {
         return serde_json::from_slice(&bytes).context("decode step report");
     }
-    let request = &export.request;
-    let selection =
-        Selection::new(&app.catalog, &request.tables[step.table], request.window, request.format)
-            .context("find the table and its columns in the catalog")?;
-    let pour = Pour::new(selection, app.compression_level, step.head);
-    let poured = Box::pin(stream(app, export, number, step, pour, watch)).await?;
-
-    let report =
-        Report { segment: poured.segment, bad_rows: poured.bad_rows, listed: poured.listed };
+    let mut piece = app.archives.write_piece(&WorkKey::piece(&export.workspace, export.id, number));
+    let built = if step.files.is_empty() {
+        joined(app, export, step, &mut piece, watch).await
+    } else {
+        one_by_one(app, export, step, &mut piece, watch).await
+    };
+    let report = match built {
+        Ok(report) => report,
+        Err(error) => {
+            piece.abort().await;
+            return Err(error);
+        }
+    };
+    piece.finish().await?;
     app.archives.write_work(&key, serde_json::to_vec(&report)?).await?;
     Ok(report)
 }
 
-/// Reads, pours and writes at the same time.
-async fn stream(
+/// Pours all objects of a step into one stretch of its table's file.
+async fn joined(
     app: &App,
     export: &Export,
-    number: u32,
     step: &Step,
-    pour: Pour,
+    piece: &mut PieceWriter,
     watch: &mut Watch<'_>,
-) -> anyhow::Result<Poured> {
-    let (input, inputs) = mpsc::channel(CHUNKS);
-    let (output, mut outputs) = mpsc::channel::<Vec<u8>>(SEGMENTS);
-    let pouring = tokio::task::spawn_blocking(move || pour_all(pour, inputs, &output));
-
-    let mut piece = app.archives.write_piece(&WorkKey::piece(&export.workspace, export.id, number));
-    let write = async {
-        while let Some(bytes) = outputs.recv().await {
-            piece.push(&bytes).await?;
-        }
-        Ok::<_, cloud::Error>(())
-    };
-    let feed = feed(app, &step.objects, input, watch);
-    let streamed = tokio::try_join!(feed, async { write.await.map_err(anyhow::Error::from) });
-    if streamed.is_err() {
-        // Ends the pouring, which else would wait for somebody to take its output.
-        outputs.close();
-        while outputs.recv().await.is_some() {}
-    }
-    // What the decoder says is the cause; what the channels say then only follows from it.
-    let poured = match (streamed, pouring.await.context("pour")?) {
-        (Ok(_), Ok(poured)) => poured,
-        (Err(error), Ok(_) | Err(ObjectError::Sink { .. } | ObjectError::Unreadable { .. })) => {
-            piece.abort().await;
-            return Err(error);
-        }
-        (_, Err(error)) => {
-            piece.abort().await;
-            return Err(error.into());
-        }
-    };
-    piece.finish().await?;
-    Ok(poured)
+) -> anyhow::Result<Report> {
+    let begun = Pour::new(selection(app, export, step)?, app.compression_level, step.head);
+    let poured = Box::pin(pour(app, &step.objects, begun, piece, watch)).await?;
+    Ok(Report {
+        segment: poured.segment,
+        files: Vec::new(),
+        bad_rows: poured.bad_rows,
+        listed: poured.listed,
+    })
 }
 
-/// What the decoder is given.
-#[derive(Debug)]
-enum Input {
-    Begin(String),
-    Chunk(Bytes),
-    Broken(io::Error),
-    End,
-}
-
-/// Sends the objects to the decoder. Stops early, without an error, when it has stopped listening.
-async fn feed(
+/// Makes a file of each object of a step, the cheapest way that the plan allows.
+async fn one_by_one(
     app: &App,
-    objects: &[SourceObject],
-    input: Sender<Input>,
+    export: &Export,
+    step: &Step,
+    piece: &mut PieceWriter,
     watch: &mut Watch<'_>,
-) -> anyhow::Result<()> {
-    for object in objects {
+) -> anyhow::Result<Report> {
+    let mut report = Report::default();
+    for (object, file) in step.objects.iter().zip(&step.files) {
         watch.check().await?;
-        let mut body = app.lake.open(object).await?;
-        if input.send(Input::Begin(object.key.clone())).await.is_err() {
-            return Ok(());
-        }
-        while let Some(chunk) = body.next().await {
-            watch.check().await?;
-            let message = match chunk {
-                Ok(chunk) => Input::Chunk(chunk),
-                Err(e) => Input::Broken(io::Error::other(e)),
-            };
-            if input.send(message).await.is_err() {
-                return Ok(());
+        report.files.push(match file.way {
+            Way::Copy => ObjectFile::Copied(crc32_of_gzip(app, object, watch).await?),
+            Way::Transcode => {
+                let begun = Pour::new(selection(app, export, step)?, app.compression_level, false);
+                let poured =
+                    Box::pin(pour(app, std::slice::from_ref(object), begun, piece, watch)).await?;
+                let offset = report.segment.stored_bytes;
+                report.segment = report.segment.join(poured.segment);
+                report.bad_rows += poured.bad_rows;
+                let room = MAX_LISTED_BAD_ROWS.saturating_sub(report.listed.len());
+                report.listed.extend(poured.listed.into_iter().take(room));
+                ObjectFile::Poured(offset, poured.segment)
             }
-        }
-        if input.send(Input::End).await.is_err() {
-            return Ok(());
-        }
+        });
     }
-    Ok(())
+    Ok(report)
 }
 
-fn pour_all(
-    mut pour: Pour,
-    mut inputs: Receiver<Input>,
-    output: &Sender<Vec<u8>>,
-) -> Result<Poured, ObjectError> {
-    let sink = |bytes| output.blocking_send(bytes).map_err(io::Error::other);
-    while let Some(message) = inputs.blocking_recv() {
-        if let Input::Begin(key) = message {
-            let mut object =
-                ObjectReader { inputs: &mut inputs, chunk: Bytes::new(), ended: false };
-            pour.object(&key, &mut object, sink)?;
-            object.skip_rest();
-        }
-    }
-    pour.finish(sink).map_err(|source| ObjectError::Sink { key: "the last".to_owned(), source })
+fn selection(app: &App, export: &Export, step: &Step) -> anyhow::Result<Selection> {
+    let request = &export.request;
+    Selection::new(&app.catalog, &request.tables[step.table], request.window, request.format)
+        .context("find the table and its columns in the catalog")
 }
 
-/// One object, as it arrives.
-struct ObjectReader<'a> {
-    inputs: &'a mut Receiver<Input>,
-    chunk: Bytes,
-    ended: bool,
-}
-
-impl ObjectReader<'_> {
-    fn skip_rest(&mut self) {
-        while !self.ended {
-            self.ended =
-                !matches!(self.inputs.blocking_recv(), Some(Input::Chunk(_) | Input::Broken(_)));
-        }
+/// Returns the CRC-32 of an object that goes in as it is: S3's if it knows it, else our own. What
+/// only calls itself gzip is refused.
+async fn crc32_of_gzip(
+    app: &App,
+    object: &SourceObject,
+    watch: &mut Watch<'_>,
+) -> anyhow::Result<u32> {
+    let magic = app.lake.read(object, 0, 2).await?.collect().await.context("read source object")?;
+    if magic.into_bytes()[..] != [0x1f, 0x8b] {
+        let source = io::Error::new(io::ErrorKind::InvalidData, "it is not gzip");
+        return Err(ObjectError::Corrupt { key: object.key.clone(), source }.into());
     }
-}
-
-impl Read for ObjectReader<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        while self.chunk.is_empty() && !self.ended {
-            match self.inputs.blocking_recv() {
-                Some(Input::Chunk(chunk)) => self.chunk = chunk,
-                Some(Input::End) => self.ended = true,
-                Some(Input::Broken(e)) => return Err(e),
-                Some(Input::Begin(_)) | None => {
-                    return Err(io::Error::other("the object was not sent to its end"));
-                }
-            }
-        }
-        let len = self.chunk.len().min(buf.len());
-        self.chunk.copy_to_slice(&mut buf[..len]);
-        Ok(len)
+    if let Some(known) = app.lake.crc32(object).await? {
+        return Ok(known);
     }
+    let (mut body, mut hasher) = (app.lake.open(object).await?, crc32fast::Hasher::new());
+    while let Some(chunk) = body.next().await {
+        watch.check().await?;
+        hasher.update(&chunk.context("read source object")?);
+    }
+    Ok(hasher.finalize())
 }

@@ -49,7 +49,8 @@ struct Progress {
 struct Archive {
     size_bytes: u64,
     crc32: String,
-    rows: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<u64>,
     bad_rows: u64,
 }
 

@@ -125,7 +125,7 @@ mod tests {
             expires_at: now,
             size_bytes: 1,
             crc32: 0,
-            rows: 0,
+            rows: None,
             bad_rows: 0,
         };
         let ready = queued.claim(now).unwrap().succeed(now, &built);

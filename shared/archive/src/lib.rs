@@ -9,6 +9,7 @@
 //! Nothing here knows AWS or does I/O.
 
 mod extent;
+mod gzip;
 mod inflate;
 mod layout;
 mod name;
@@ -16,6 +17,7 @@ mod parts;
 mod segment;
 
 pub use extent::Extent;
+pub use gzip::Gzip;
 pub use inflate::{SegmentDecoder, SegmentError};
 pub use layout::{Layout, Member, Method, layout};
 pub use name::{MemberName, NameError, names_are_distinct};

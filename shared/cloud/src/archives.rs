@@ -18,10 +18,21 @@ use bytes::{Bytes, BytesMut};
 use export::{ArchiveKey, BadRowsKey, ExportId, PlainKey, WorkKey, Workspace};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use crate::{Error, Result};
+use crate::{Error, LakeBucket, Result, SourceObject};
 
 /// Parts of an archive written at the same time. Each holds up to the size of a small part.
 const PARTS_AT_ONCE: usize = 4;
+/// Stretches of one part read at the same time.
+const READS_AT_ONCE: usize = 8;
+
+/// Something stored that archives are made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// A piece in the export bucket.
+    Work(WorkKey),
+    /// A source object in the lake, which goes in as it is.
+    Source(SourceObject),
+}
 
 /// The export bucket.
 #[derive(Clone, Debug)]
@@ -95,14 +106,15 @@ impl ArchiveBucket {
     /// Writes an archive from its parts. `crc32` is that of the whole, which S3 checks.
     pub async fn assemble(
         &self,
+        lake: &LakeBucket,
         key: &ArchiveKey,
-        parts: Vec<Part<WorkKey>>,
+        parts: Vec<Part<Stored>>,
         crc32: u32,
         file_name: &str,
     ) -> Result<()> {
         let (key, crc32) = (key.to_string(), base64_crc32(crc32));
         if let [Part::Write(extents)] = &parts[..] {
-            let body = self.read_extents(extents).await?;
+            let body = self.read_extents(lake, extents).await?;
             let put = self
                 .client
                 .put_object()
@@ -129,7 +141,7 @@ impl ArchiveBucket {
             .map_err(Error::aws("begin archive"))?
             .upload_id
             .unwrap_or_default();
-        let result = self.upload_parts(&key, &upload, parts, &crc32).await;
+        let result = self.upload_parts(lake, &key, &upload, parts, &crc32).await;
         if result.is_err() {
             self.abort(&key, &upload).await;
         }
@@ -138,13 +150,14 @@ impl ArchiveBucket {
 
     async fn upload_parts(
         &self,
+        lake: &LakeBucket,
         key: &str,
         upload: &str,
-        parts: Vec<Part<WorkKey>>,
+        parts: Vec<Part<Stored>>,
         crc32: &str,
     ) -> Result<()> {
         let done: Vec<CompletedPart> = stream::iter((1..).zip(parts))
-            .map(|(number, part)| self.upload_part(key, upload, number, part))
+            .map(|(number, part)| self.upload_part(lake, key, upload, number, part))
             .buffered(PARTS_AT_ONCE)
             .try_collect()
             .await?;
@@ -165,22 +178,27 @@ impl ArchiveBucket {
 
     async fn upload_part(
         &self,
+        lake: &LakeBucket,
         key: &str,
         upload: &str,
         number: i32,
-        part: Part<WorkKey>,
+        part: Part<Stored>,
     ) -> Result<CompletedPart> {
         let done = CompletedPart::builder().part_number(number);
         match part {
             Part::Copy { source, offset, len } => {
-                let copied = self
-                    .client
-                    .upload_part_copy()
+                let copy = self.client.upload_part_copy();
+                let copy = match &source {
+                    Stored::Work(key) => copy.copy_source(format!("{}/{key}", self.name)),
+                    Stored::Source(object) => copy
+                        .copy_source(lake.copy_source(object))
+                        .copy_source_if_match(&object.etag),
+                };
+                let copied = copy
                     .bucket(&self.name)
                     .key(key)
                     .upload_id(upload)
                     .part_number(number)
-                    .copy_source(format!("{}/{source}", self.name))
                     .copy_source_range(format!("bytes={offset}-{}", offset + len - 1))
                     .send()
                     .await
@@ -192,7 +210,7 @@ impl ArchiveBucket {
                 Ok(done.set_e_tag(etag).set_checksum_crc32(crc32).build())
             }
             Part::Write(extents) => {
-                let body = self.read_extents(&extents).await?;
+                let body = self.read_extents(lake, &extents).await?;
                 let sent = self
                     .client
                     .upload_part()
@@ -210,28 +228,40 @@ impl ArchiveBucket {
         }
     }
 
-    /// Reads stretches of an archive into memory, one after the other.
-    async fn read_extents(&self, extents: &[Extent<WorkKey>]) -> Result<Bytes> {
+    /// Reads stretches of an archive into memory, in order, several at a time.
+    async fn read_extents(&self, lake: &LakeBucket, extents: &[Extent<Stored>]) -> Result<Bytes> {
         let len = extents.iter().map(Extent::len).sum::<u64>();
         let mut bytes = BytesMut::with_capacity(usize::try_from(len).unwrap_or_default());
-        for extent in extents {
-            match extent {
-                Extent::Bytes(literal) => bytes.extend(literal),
-                Extent::Range { source, offset, len } => {
-                    let get = self
-                        .client
-                        .get_object()
-                        .bucket(&self.name)
-                        .key(source.to_string())
-                        .range(format!("bytes={offset}-{}", offset + len - 1));
-                    let mut body = get.send().await.map_err(Error::aws("open piece"))?.body;
-                    while let Some(chunk) = body.next().await {
-                        bytes.extend(chunk.map_err(Error::aws("read piece"))?);
-                    }
-                }
-            }
+        let mut reads = stream::iter(extents)
+            .map(|extent| self.read_extent(lake, extent))
+            .buffered(READS_AT_ONCE);
+        while let Some(read) = reads.try_next().await? {
+            bytes.extend_from_slice(&read);
         }
         Ok(bytes.freeze())
+    }
+
+    async fn read_extent(&self, lake: &LakeBucket, extent: &Extent<Stored>) -> Result<Bytes> {
+        let body = match extent {
+            Extent::Bytes(literal) => return Ok(literal.clone().into()),
+            Extent::Range { source: Stored::Source(object), offset, len } => {
+                lake.read(object, *offset, *len).await?
+            }
+            Extent::Range { source: Stored::Work(key), offset, len } => {
+                let range = format!("bytes={offset}-{}", offset + len - 1);
+                let get =
+                    self.client.get_object().bucket(&self.name).key(key.to_string()).range(range);
+                get.send().await.map_err(Error::aws("open piece"))?.body
+            }
+        };
+        Ok(body.collect().await.map_err(Error::aws("read piece"))?.into_bytes())
+    }
+
+    /// Reads a whole archive that is known to be small.
+    pub async fn read_archive(&self, key: &ArchiveKey) -> Result<Bytes> {
+        let get = self.client.get_object().bucket(&self.name).key(key.to_string());
+        let body = get.send().await.map_err(Error::aws("open archive"))?.body;
+        Ok(body.collect().await.map_err(Error::aws("read archive"))?.into_bytes())
     }
 
     /// Tells whether the archive is there and has this size.

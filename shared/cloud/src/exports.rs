@@ -518,7 +518,7 @@ mod tests {
             expires_at: now,
             size_bytes: 22,
             crc32: 7,
-            rows: 1,
+            rows: None,
             bad_rows: 0,
         };
         let ready = running.succeed(now, &built);

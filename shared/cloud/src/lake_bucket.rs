@@ -2,11 +2,14 @@
 
 use aws_sdk_s3::{
     Client,
-    error::{ProvideErrorMetadata as _, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
+    types::{ChecksumMode, ChecksumType},
 };
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use export::Catalog;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -39,13 +42,12 @@ impl LakeBucket {
     }
 
     /// Lists what lies under each of `prefixes`, in their order and then by key.
-    pub async fn list(&self, prefixes: Vec<String>) -> Result<Vec<SourceObject>> {
-        let lists: Vec<Vec<SourceObject>> = stream::iter(prefixes)
+    pub async fn list(&self, prefixes: Vec<String>) -> Result<Vec<Vec<SourceObject>>> {
+        stream::iter(prefixes)
             .map(|prefix| self.list_one(prefix))
             .buffered(LISTS_AT_ONCE)
             .try_collect()
-            .await?;
-        Ok(lists.into_iter().flatten().collect())
+            .await
     }
 
     async fn list_one(&self, prefix: String) -> Result<Vec<SourceObject>> {
@@ -75,13 +77,39 @@ impl LakeBucket {
             self.client.get_object().bucket(&self.name).key(&object.key).if_match(&object.etag);
         match get.send().await {
             Ok(output) => Ok(output.body),
-            Err(SdkError::ServiceError(e))
-                if matches!(e.err().code(), Some("NoSuchKey" | "PreconditionFailed")) =>
-            {
-                Err(Error::SourceChanged(object.key.clone()))
-            }
-            Err(e) => Err(Error::aws("open source object")(e)),
+            Err(e) => Err(changed_or("open source object", object, e)),
         }
+    }
+
+    /// Reads `len` bytes of an object from `offset`, provided it is still what it was.
+    pub async fn read(&self, object: &SourceObject, offset: u64, len: u64) -> Result<ByteStream> {
+        let get =
+            self.client.get_object().bucket(&self.name).key(&object.key).if_match(&object.etag);
+        let get = get.range(format!("bytes={offset}-{}", offset + len - 1));
+        match get.send().await {
+            Ok(output) => Ok(output.body),
+            Err(e) => Err(changed_or("read source object", object, e)),
+        }
+    }
+
+    /// Returns the CRC-32 of an object, if S3 knows that of the whole.
+    pub async fn crc32(&self, object: &SourceObject) -> Result<Option<u32>> {
+        let head =
+            self.client.head_object().bucket(&self.name).key(&object.key).if_match(&object.etag);
+        let head = match head.checksum_mode(ChecksumMode::Enabled).send().await {
+            Ok(head) => head,
+            Err(e) => return Err(changed_or("find source object", object, e)),
+        };
+        if head.checksum_type.is_some_and(|kind| kind != ChecksumType::FullObject) {
+            return Ok(None);
+        }
+        let bytes = head.checksum_crc32.and_then(|text| BASE64_STANDARD.decode(text).ok());
+        Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes))
+    }
+
+    /// Returns what S3 calls the object where it is copied from.
+    pub(crate) fn copy_source(&self, object: &SourceObject) -> String {
+        format!("{}/{}", self.name, utf8_percent_encode(&object.key, KEY))
     }
 
     /// Reads the catalog at `key`, or takes the one that ships with the code where there is no key.
@@ -92,5 +120,24 @@ impl LakeBucket {
         let bytes = body.collect().await.map_err(Error::aws("fetch catalog"))?;
         let text = String::from_utf8(bytes.to_vec()).map_err(Error::aws("read catalog"))?;
         Catalog::parse(key, &text).map_err(Error::aws("read catalog"))
+    }
+}
+
+/// What S3 has escaped of a key in `x-amz-copy-source`.
+const KEY: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+fn changed_or<E>(action: &'static str, object: &SourceObject, error: SdkError<E>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    // A HEAD has no body that could say more than the status.
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    match error.code() {
+        Some("NoSuchKey" | "NotFound" | "PreconditionFailed") => {
+            Error::SourceChanged(object.key.clone())
+        }
+        _ if status == Some(412) => Error::SourceChanged(object.key.clone()),
+        _ => Error::aws(action)(error),
     }
 }

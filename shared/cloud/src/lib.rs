@@ -13,7 +13,7 @@ mod lanes;
 mod queue;
 mod tokens;
 
-pub use archives::{ArchiveBucket, PieceWriter};
+pub use archives::{ArchiveBucket, PieceWriter, Stored};
 pub use clients::aws_config;
 pub use error::{Error, Result};
 pub use exports::{Created, ExportTable, Joined, Page};

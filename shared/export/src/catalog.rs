@@ -32,6 +32,8 @@ pub struct Dataset {
     pub compression: Compression,
     /// How far back there is data; none goes back for ever.
     pub retention: Option<SignedDuration>,
+    /// Bytes of source objects, as stored, that one export may read where the dialect has such a limit.
+    pub max_export_bytes: u64,
 }
 
 /// How objects are compressed.
@@ -62,6 +64,8 @@ pub struct Table {
     pub explode: Option<FieldPath>,
     /// The field whose being `true` keeps a record out of it.
     pub omit: Option<FieldPath>,
+    /// Whether records lack columns that a dialect promises, and must be rewritten with `null` there.
+    pub fill: bool,
     /// Its columns, in their order.
     pub columns: Vec<Column>,
 }
@@ -138,6 +142,7 @@ impl Catalog {
                 time_format: raw.time_format,
                 late: SignedDuration::from_hours(i64::from(raw.late_hours)),
                 compression: raw.compression,
+                max_export_bytes: raw.max_export_megabytes.unwrap_or(4000) * 1_000_000,
                 retention: raw
                     .retention_days
                     .map(|days| SignedDuration::from_hours(24 * i64::from(days))),
@@ -247,6 +252,7 @@ struct RawDataset {
     #[serde(default)]
     compression: Compression,
     retention_days: Option<u16>,
+    max_export_megabytes: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -258,6 +264,8 @@ struct RawTable {
     dataset: Spanned<String>,
     explode: Option<Spanned<String>>,
     omit: Option<Spanned<String>>,
+    #[serde(default)]
+    fill: bool,
     columns: Vec<Spanned<RawColumn>>,
 }
 
@@ -314,6 +322,7 @@ impl RawTable {
             dataset: self.dataset.into_inner(),
             explode,
             omit,
+            fill: self.fill,
             columns,
         })
     }
@@ -384,7 +393,7 @@ mod tests {
             @r#"my.toml:6: a table's name is 1 to 64 of letters, digits, '_' and '-'; got "x/y""#);
         assert_snapshot!(refused("[[table]]\nname = \"x\"\ndataset = \"d\"\ncolumns = [\"a:text\"]"),
             @"my.toml:8: unknown variant `text`, expected one of `string`, `integer`, `number`, `boolean`, `time`, `json`");
-        assert_snapshot!(refused("[[table]]\nnmae = \"x\""), @"my.toml:6: unknown field `nmae`, expected one of `name`, `description`, `dataset`, `explode`, `omit`, `columns`");
+        assert_snapshot!(refused("[[table]]\nnmae = \"x\""), @"my.toml:6: unknown field `nmae`, expected one of `name`, `description`, `dataset`, `explode`, `omit`, `fill`, `columns`");
         assert_snapshot!(refused("[[dataset]]\nname = \"z\"\npath = \"{workspace}/\"\ntime = \"t\""),
             @"my.toml:7: the path must contain {yyyy}");
         assert_snapshot!(refused("[[table"), @"my.toml:5: unclosed array table, expected `]]`");

@@ -91,16 +91,22 @@ impl PartitionPath {
         window: Window,
         late: SignedDuration,
     ) -> Vec<String> {
-        let step = if self.0.contains(&Part::Hour) {
-            SignedDuration::from_hours(1)
-        } else {
-            SignedDuration::from_hours(24)
-        };
+        self.partitions(workspace, window, late).into_iter().map(|(_, prefix)| prefix).collect()
+    }
+
+    /// Returns each prefix with the beginning of what is filed there.
+    pub fn partitions(
+        &self,
+        workspace: &Workspace,
+        window: Window,
+        late: SignedDuration,
+    ) -> Vec<(Timestamp, String)> {
+        let step = self.span();
         let last = window.to().saturating_add(late).unwrap_or(window.to());
         let mut at = floor(window.from(), step);
         let mut prefixes = Vec::new();
         while at < last {
-            prefixes.push(self.prefix(workspace, at));
+            prefixes.push((at, self.prefix(workspace, at)));
             match at.checked_add(step) {
                 Ok(next) => at = next,
                 Err(_) => break,
@@ -109,21 +115,50 @@ impl PartitionPath {
         prefixes
     }
 
+    /// Returns how long the time is that one prefix stands for.
+    pub fn span(&self) -> SignedDuration {
+        SignedDuration::from_hours(if self.0.contains(&Part::Hour) { 1 } else { 24 })
+    }
+
+    /// Returns fewer and shorter prefixes, which may hold other rows too: one for each day.
+    pub fn day_prefixes(
+        &self,
+        workspace: &Workspace,
+        window: Window,
+        late: SignedDuration,
+    ) -> Vec<String> {
+        let day = self.0.iter().position(|part| *part == Part::Hour).unwrap_or(self.0.len());
+        let below =
+            |parts: &[Part]| [Part::Year, Part::Month, Part::Day].iter().all(|p| parts.contains(p));
+        let parts = if below(&self.0[..day]) { &self.0[..day] } else { &self.0[..] };
+        let mut prefixes: Vec<String> = self
+            .partitions(workspace, window, late)
+            .into_iter()
+            .map(|(at, _)| written(parts, workspace, at))
+            .collect();
+        prefixes.dedup();
+        prefixes
+    }
+
     /// Returns the prefix that holds what was filed at `at`.
     pub fn prefix(&self, workspace: &Workspace, at: Timestamp) -> String {
-        let at = at.to_zoned(TimeZone::UTC).datetime();
-        self.0
-            .iter()
-            .map(|part| match part {
-                Part::Text(text) => text.clone(),
-                Part::Workspace => workspace.to_string(),
-                Part::Year => format!("{:04}", at.year()),
-                Part::Month => format!("{:02}", at.month()),
-                Part::Day => format!("{:02}", at.day()),
-                Part::Hour => format!("{:02}", at.hour()),
-            })
-            .collect()
+        written(&self.0, workspace, at)
     }
+}
+
+fn written(parts: &[Part], workspace: &Workspace, at: Timestamp) -> String {
+    let at = at.to_zoned(TimeZone::UTC).datetime();
+    parts
+        .iter()
+        .map(|part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Workspace => workspace.to_string(),
+            Part::Year => format!("{:04}", at.year()),
+            Part::Month => format!("{:02}", at.month()),
+            Part::Day => format!("{:02}", at.day()),
+            Part::Hour => format!("{:02}", at.hour()),
+        })
+        .collect()
 }
 
 /// The beginning of the hour or, for longer steps, of the day that holds `at`.
@@ -170,6 +205,25 @@ mod tests {
             path.prefixes(&acme, asked, SignedDuration::from_hours(1)),
             ["acme/2026030100/", "acme/2026030101/"]
         );
+    }
+
+    #[test]
+    fn days_are_fewer_prefixes_than_hours() {
+        let acme = "acme".parse().unwrap();
+        let asked = window("2026-02-28T00:00:00Z", "2026-03-02T01:00:00Z");
+        for (template, want) in [
+            (
+                "{workspace}/d={yyyy}-{MM}-{dd}/h={HH}/",
+                vec!["acme/d=2026-02-28/h=", "acme/d=2026-03-01/h=", "acme/d=2026-03-02/h="],
+            ),
+            (
+                "{workspace}/{yyyy}/{MM}/{dd}/",
+                vec!["acme/2026/02/28/", "acme/2026/03/01/", "acme/2026/03/02/"],
+            ),
+        ] {
+            let path = PartitionPath::parse(template).unwrap();
+            assert_eq!(path.day_prefixes(&acme, asked, SignedDuration::ZERO), want);
+        }
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub struct Export {
     pub steps_done: BTreeSet<u32>,
     /// Rows written so far.
     pub rows: u64,
-    /// Bytes of rows written so far, before compression.
+    /// Bytes of rows written so far, before compression; of copied objects, as stored.
     pub bytes: u64,
     /// Where it is in its life.
     pub state: State,
@@ -170,8 +170,8 @@ pub struct Archive {
     pub size_bytes: u64,
     /// CRC-32 of the object.
     pub crc32: u32,
-    /// Rows over all files in it.
-    pub rows: u64,
+    /// Rows over all files in it; none where objects were copied without being read.
+    pub rows: Option<u64>,
     /// Rows of the lake that could not be read and are not in it.
     pub bad_rows: u64,
 }
@@ -454,7 +454,7 @@ mod tests {
             expires_at: NOW,
             size_bytes: 22,
             crc32: 0,
-            rows: 0,
+            rows: None,
             bad_rows: 0,
         }
     }

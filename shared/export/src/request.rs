@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -42,6 +42,9 @@ pub enum Files {
     Tables,
     /// One of this name, for the only table. Its content can also be had as it is, without a ZIP.
     Single(String),
+    /// A gzip file for each source object of the only table, `folder/folder_2026-03-01_7#0.json.gz`: the
+    /// day and hour in which it was filed, and a number.
+    Hourly(String),
 }
 
 /// How rows are written.
@@ -60,7 +63,14 @@ impl Files {
         match self {
             Self::Tables => format!("{table}.{format}"),
             Self::Single(name) => name.clone(),
+            Self::Hourly(folder) => folder.clone(),
         }
+    }
+
+    /// Returns the name of the file that holds part `number` of what was filed in the hour of `hour`.
+    pub fn hourly_name(folder: &str, hour: Timestamp, number: usize) -> String {
+        let hour = hour.to_zoned(TimeZone::UTC);
+        format!("{folder}/{folder}_{}_{}#{number}.json.gz", hour.strftime("%Y-%m-%d"), hour.hour())
     }
 }
 
@@ -495,6 +505,12 @@ mod tests {
         let codes: Vec<_> = told(&body).into_iter().map(|(code, _)| code).collect();
 
         assert_eq!(codes, ["unknown_field", "unknown_table", "required", "unknown_format"]);
+    }
+
+    #[test]
+    fn an_hours_file_is_named_without_leading_zeros() {
+        let hour = "2024-03-02T07:00:00Z".parse().unwrap();
+        assert_eq!(Files::hourly_name("374182", hour, 0), "374182/374182_2024-03-02_7#0.json.gz");
     }
 
     #[test]

@@ -92,6 +92,11 @@ impl Read for Decoded<'_> {
     }
 }
 
+/// Tells whether the object `key` is stored as gzip.
+pub fn is_gzip(compression: Compression, key: &str) -> bool {
+    effective(compression, key) == Compression::Gzip
+}
+
 /// The compression itself, where it is to be told from the key.
 fn effective(compression: Compression, key: &str) -> Compression {
     let ends = |suffixes: [&str; 2]| suffixes.iter().any(|suffix| key.ends_with(suffix));

@@ -15,7 +15,7 @@ mod pour;
 mod selection;
 
 pub use bad_rows::{BadRow, MAX_LISTED_BAD_ROWS};
-pub use decode::ObjectError;
+pub use decode::{ObjectError, is_gzip};
 pub use lines::MAX_ROW_BYTES;
 pub use pour::{Pour, Poured};
 pub use selection::Selection;

@@ -1,6 +1,7 @@
 //! Who calls.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use cloud::TokenTable;
 use export::{Privilege, Token, TokenRecord, Workspace};
 use jiff::Timestamp;
@@ -55,6 +56,33 @@ impl Authenticator {
         now: Timestamp,
     ) -> Result<Caller, Denial> {
         let text = bearer(headers).ok_or(Denial::Missing)?;
+        self.holder(text, headers, privilege, now).await
+    }
+
+    /// Finds out who sent a request with a key pair (RFC 7617): the token's id, and the token.
+    pub async fn basic(
+        &self,
+        headers: &HeaderMap,
+        privilege: Privilege,
+        now: Timestamp,
+    ) -> Result<Caller, Denial> {
+        let (id, token) = basic(headers).ok_or(Denial::Missing)?;
+        if token.parse::<Token>().is_ok_and(|token| token.id() != id) {
+            return Err(Denial::Invalid(
+                "token_invalid",
+                "Key and secret do not belong together.".to_owned(),
+            ));
+        }
+        self.holder(&token, headers, privilege, now).await
+    }
+
+    async fn holder(
+        &self,
+        text: &str,
+        headers: &HeaderMap,
+        privilege: Privilege,
+        now: Timestamp,
+    ) -> Result<Caller, Denial> {
         let token: Token = text.parse().map_err(|e| {
             Denial::Invalid("token_invalid", format!("Send the token as it was given to you: {e}."))
         })?;
@@ -158,6 +186,15 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim())
 }
 
+/// The pair of an `Authorization` header whose scheme is Basic, in any case.
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let (scheme, credential) =
+        headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let bytes = BASE64_STANDARD.decode(credential.trim()).ok()?;
+    let (user, password) = str::from_utf8(&bytes).ok()?.split_once(':')?;
+    scheme.eq_ignore_ascii_case("basic").then(|| (user.to_owned(), password.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,6 +232,17 @@ mod tests {
     fn viewing_does_not_allow_editing() {
         let viewer = record(&["acme"], &[Privilege::View]);
         assert!(caller(&viewer, &HeaderMap::new(), Privilege::Edit).is_err());
+    }
+
+    #[test]
+    fn a_pair_is_split_at_the_first_colon() {
+        let headers =
+            |value: &str| HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())]);
+        let pair = Some(("a".to_owned(), "b:c".to_owned()));
+        assert_eq!(basic(&headers("basic YTpiOmM=")), pair);
+        for bad in ["Basic", "Basic %%%", "Basic YQ==", "Bearer YTpiOmM="] {
+            assert_eq!(basic(&headers(bad)), None, "{bad}");
+        }
     }
 
     #[test]

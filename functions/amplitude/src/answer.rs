@@ -1,0 +1,129 @@
+//! What this dialect answers. Nothing but a ZIP is ever a success: clients do not look.
+
+use std::fmt::Write as _;
+
+use axum::{
+    body::Bytes,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use tracing::error;
+use web::Denial;
+
+/// What a request is answered.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// A small ZIP itself: some HTTP libraries follow no redirects.
+    Zip(Bytes),
+    /// Where the ZIP is.
+    Leads(String),
+}
+
+/// Why there is no ZIP.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    Denied(Denial),
+    /// The query is wrong.
+    Query(String),
+    /// More than one export may hold; with URLs of ranges that fit.
+    TooLarge(Vec<String>),
+    /// There are no events.
+    NoData,
+    /// The work goes on.
+    NotYet,
+    /// The export failed; why.
+    Failed(String),
+    Method,
+    Nothing,
+    /// Ours to solve: the chain of causes goes to the log and nowhere else.
+    Broken(anyhow::Error),
+}
+
+impl From<Denial> for Refused {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+impl From<cloud::Error> for Refused {
+    fn from(error: cloud::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Zip(bytes) => {
+                let headers = [
+                    (header::CONTENT_TYPE, "application/zip"),
+                    (header::CONTENT_DISPOSITION, "attachment; filename=\"export.zip\""),
+                    (header::CACHE_CONTROL, "no-store"),
+                ];
+                (headers, bytes).into_response()
+            }
+            Self::Leads(url) => {
+                let headers =
+                    [(header::LOCATION, url.as_str()), (header::CACHE_CONTROL, "no-store")];
+                (StatusCode::FOUND, headers).into_response()
+            }
+        }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let told = |status: StatusCode, text: String| (status, text).into_response();
+        match self {
+            Self::Denied(Denial::Missing) => {
+                let text =
+                    "Send your API key and secret key: curl -u API_KEY:SECRET_KEY ...".to_owned();
+                let mut response = told(StatusCode::UNAUTHORIZED, text);
+                let challenge = HeaderValue::from_static("Basic realm=\"export\"");
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+                response
+            }
+            Self::Denied(Denial::Invalid(..)) => {
+                told(StatusCode::FORBIDDEN, "Invalid API Key".to_owned())
+            }
+            Self::Denied(Denial::Unavailable(error)) => Self::Broken(error.into()).into_response(),
+            Self::Denied(denial) => told(StatusCode::FORBIDDEN, denial.detail()),
+            Self::Query(text) => told(StatusCode::BAD_REQUEST, text),
+            Self::TooLarge(urls) => {
+                let mut text =
+                    "The file size of the exported data is too large. Shorten the time ranges and \
+                                try again. The limit size is 4GB. These ranges fit:"
+                        .to_owned();
+                for url in urls {
+                    // Writing to a string does not fail.
+                    _ = write!(text, "\n{url}");
+                }
+                told(StatusCode::BAD_REQUEST, text)
+            }
+            // Clients look for this very phrase.
+            Self::NoData => {
+                told(StatusCode::NOT_FOUND, "Raw data files were not found.".to_owned())
+            }
+            Self::NotYet => {
+                let text = "The export takes longer than a request may. It goes on: ask for the same URL again.";
+                let mut response = told(StatusCode::GATEWAY_TIMEOUT, text.to_owned());
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+                response
+            }
+            Self::Failed(detail) => told(StatusCode::INTERNAL_SERVER_ERROR, detail),
+            Self::Method => {
+                let mut response = told(StatusCode::METHOD_NOT_ALLOWED, "Use GET.".to_owned());
+                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
+                response
+            }
+            Self::Nothing => {
+                told(StatusCode::NOT_FOUND, "Exports are at /api/2/export.".to_owned())
+            }
+            Self::Broken(error) => {
+                error!("failed to {error:#}");
+                let text = "Something went wrong on our side. Try again; if it keeps failing, ask your operator.";
+                told(StatusCode::INTERNAL_SERVER_ERROR, text.to_owned())
+            }
+        }
+    }
+}

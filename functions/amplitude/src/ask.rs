@@ -1,0 +1,168 @@
+//! What a URL of this dialect asks for.
+
+use export::{
+    Catalog, ExportRequest, Files, Format, TableSelection, Window, Workspace, civil_utc, sha256_hex,
+};
+use jiff::{SignedDuration, Timestamp};
+
+/// The table that holds the events.
+pub(crate) const TABLE: &str = "amplitude_events";
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// The longest range, in hours: 365 days.
+const MOST_HOURS: i64 = 365 * 24;
+/// How long after its end an hour can be exported.
+const DELAY: SignedDuration = SignedDuration::from_hours(2);
+
+/// What is asked for: whole hours, both inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ask {
+    start: Timestamp,
+    /// The hour after the last.
+    end: Timestamp,
+}
+
+impl Ask {
+    /// Reads a query, or says what is wrong with it. Parameters that this API does not know are ignored.
+    pub(crate) fn read(query: &str) -> Result<Self, String> {
+        let start = hour(query, "start")?;
+        let end = hour(query, "end")?;
+        if start > end {
+            return Err("start is later than end. Swap them.".to_owned());
+        }
+        let hours = (end.duration_since(start) + HOUR).as_hours();
+        if hours > MOST_HOURS {
+            return Err(format!(
+                "The range has {hours} hours; 365 days ({MOST_HOURS} hours) are allowed."
+            ));
+        }
+        Ok(Self { start, end: end + HOUR })
+    }
+
+    /// Returns what of it can be exported at `now`: an hour is complete two hours after its end.
+    pub(crate) fn loaded(&self, now: Timestamp) -> Option<Window> {
+        let this_hour =
+            Timestamp::from_second(now.as_second().div_euclid(3600) * 3600).unwrap_or(now);
+        Window::new(self.start, self.end.min(this_hour - DELAY)).ok()
+    }
+}
+
+/// Returns what is stored of the identity: the same hours are the same export.
+pub(crate) fn key(window: Window) -> String {
+    sha256_hex(format!("amplitude/{}/{}", window.from(), window.to()).as_bytes())
+}
+
+/// Returns the request that stands for the hours of `window`; none if the catalog has no events.
+pub(crate) fn request(
+    window: Window,
+    workspace: &Workspace,
+    catalog: &Catalog,
+) -> Option<ExportRequest> {
+    let table = catalog.table(TABLE)?;
+    let columns =
+        table.fill.then(|| table.columns.iter().map(|column| column.name.clone()).collect());
+    Some(ExportRequest {
+        tables: vec![TableSelection { table: TABLE.to_owned(), columns }],
+        window,
+        format: Format::Jsonl,
+        files: Files::Hourly(app(workspace)),
+        name: None,
+        description: None,
+        labels: [].into(),
+    })
+}
+
+/// Returns the number that clients expect in file names: the workspace's name if it is one, else a
+/// number that is always the same for it.
+fn app(workspace: &Workspace) -> String {
+    let name = workspace.as_ref();
+    if name.bytes().all(|b| b.is_ascii_digit()) {
+        return name.to_owned();
+    }
+    let hash = sha256_hex(name.as_bytes());
+    u32::from_str_radix(&hash[..7], 16).unwrap_or_default().to_string()
+}
+
+/// Reads an hour as `20260301T05`; some scripts leave out its leading zero.
+fn hour(query: &str, name: &str) -> Result<Timestamp, String> {
+    let found = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
+    let Some((_, text)) = found else {
+        return Err(format!(
+            "The parameter {name} is missing. Give an hour in UTC, as 20260301T05."
+        ));
+    };
+    let padded = match text.split_once('T') {
+        Some((day, hour)) if hour.len() == 1 => format!("{day}T0{hour}"),
+        _ => text.to_string(),
+    };
+    civil_utc(&format!("{padded}00"), &["%Y%m%dT%H%M"]).filter(|_| padded.len() == 11).ok_or_else(
+        || {
+            let sent: String = text.chars().take(40).collect();
+            format!("{name} is \"{sent}\", which is no hour. Give it in UTC, as 20260301T05.")
+        },
+    )
+}
+
+/// Writes a range of hours as a query.
+pub(crate) fn query(from: Timestamp, to: Timestamp) -> String {
+    let written = |at: Timestamp| at.strftime("%Y%m%dT%H").to_string();
+    format!("start={}&end={}", written(from), written(to - HOUR))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn both_hours_are_inside() {
+        let ask = Ask::read("start=20260301T00&end=20260301T23&sort=asc").unwrap();
+        assert_eq!(ask, Ask { start: at("2026-03-01T00:00:00Z"), end: at("2026-03-02T00:00:00Z") });
+        assert_eq!(query(ask.start, ask.end), "start=20260301T00&end=20260301T23");
+        assert_eq!(
+            Ask::read("start=20260301T5&end=20260301T5"),
+            Ask::read("start=20260301T05&end=20260301T05")
+        );
+        assert!(Ask::read("start=20250101T00&end=20251231T23").is_ok(), "8760 hours");
+    }
+
+    #[test]
+    fn what_is_no_range_is_refused() {
+        for (query, want) in [
+            ("end=20260301T00", "start is missing"),
+            ("start=20260301T00", "end is missing"),
+            ("start=20260301&end=20260301T01", "start is \"20260301\""),
+            ("start=2026-03-01T00:00&end=20260301T01", "no hour"),
+            ("start=20260301T13H&end=20260301T14", "no hour"),
+            ("start=20260301T24&end=20260301T24", "no hour"),
+            ("start=20260230T00&end=20260301T01", "no hour"),
+            ("start=&end=20260301T01", "no hour"),
+            ("start=20260301T02&end=20260301T01", "later than end"),
+            ("start=20250101T00&end=20260101T00", "8761 hours"),
+        ] {
+            let told = Ask::read(query).unwrap_err();
+            assert!(told.contains(want), "{query}: {told}");
+        }
+    }
+
+    #[test]
+    fn an_hour_can_be_exported_two_hours_after_its_end() {
+        let ask = Ask::read("start=20260301T20&end=20260301T21").unwrap();
+        let loaded = |now| ask.loaded(at(now)).map(|window| window.to());
+
+        assert_eq!(loaded("2026-03-01T22:59:59Z"), None);
+        assert_eq!(loaded("2026-03-01T23:00:00Z"), Some(at("2026-03-01T21:00:00Z")));
+        assert_eq!(loaded("2026-03-02T00:00:00Z"), Some(at("2026-03-01T22:00:00Z")));
+        assert_eq!(loaded("2027-01-01T00:00:00Z"), Some(at("2026-03-01T22:00:00Z")));
+    }
+
+    #[test]
+    fn a_workspace_named_by_a_number_keeps_it() {
+        assert_eq!(app(&"374182".parse().unwrap()), "374182");
+        let number = app(&"acme".parse().unwrap());
+        assert!(number.parse::<u32>().is_ok() && number == app(&"acme".parse().unwrap()));
+    }
+}

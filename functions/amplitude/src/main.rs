@@ -1,0 +1,19 @@
+//! The Amplitude dialect: one request, one ZIP of gzip files by hour.
+
+mod answer;
+mod ask;
+mod routes;
+mod size;
+
+use lambda_http::{Error, run, tracing};
+
+use crate::routes::App;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+
+    let aws = cloud::aws_config().await;
+
+    run(routes::all(App::from_env(&aws).await?)).await
+}

@@ -1,0 +1,303 @@
+//! The Amplitude dialect: one request, one ZIP of gzip files by hour.
+
+use std::{
+    io::{Cursor, Read as _},
+    process::Command,
+};
+
+use export::{Export, ExportId};
+use flate2::read::MultiGzDecoder;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tests::{
+    Archive, Reply, Stack, User,
+    sample::{Sample, gzip},
+};
+use zip::{CompressionMethod, ZipArchive};
+
+use crate::{SMALL, at};
+
+const BEGIN: &str = "2026-03-01T00:00:00Z";
+
+async fn user() -> User {
+    Stack::connect().await.unwrap().user().await.unwrap()
+}
+
+/// Asks with the key pair of the user's token: its id, and itself.
+async fn ask(user: &User, query: &str) -> Reply {
+    let url = format!("/api/2/export?{query}");
+    user.send("GET", &url, &[("authorization", &pair(&user.token))], None).await.unwrap()
+}
+
+fn pair(token: &str) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    write!(text, "{}:{token}", &token[4..20]).unwrap();
+    format!("Basic {}", base64(text.as_bytes()))
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |chunk: &[u8], at: usize| {
+        let bits =
+            chunk.iter().enumerate().fold(0, |sum, (i, b)| sum | u32::from(*b) << (16 - 8 * i));
+        char::from(DIGITS[(bits >> (18 - 6 * at)) as usize & 63])
+    };
+    bytes
+        .chunks(3)
+        .flat_map(|chunk| {
+            (0..4).map(move |at| if at > chunk.len() { '=' } else { digit(chunk, at) })
+        })
+        .collect()
+}
+
+/// Name, stored bytes and lines of each file of an archive, in order.
+fn files(bytes: &[u8]) -> Vec<(String, Vec<u8>, Vec<String>)> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
+    let read = |index| {
+        let mut file = archive.by_index(index).unwrap();
+        assert_eq!(file.compression(), CompressionMethod::Stored, "gzip is not compressed again");
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).unwrap();
+        let mut text = String::new();
+        MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+        (file.name().unwrap().into_owned(), bytes, text.lines().map(str::to_owned).collect())
+    };
+    (0..Archive(bytes.to_vec()).listing().unwrap().len()).map(read).collect()
+}
+
+fn source_key(user: &User, hour: u8, name: &str) -> String {
+    format!("amplitude/events/workspace={}/date=2026-03-01/hour={hour:02}/{name}", user.workspace)
+}
+
+#[tokio::test]
+async fn whole_hours_are_the_source_objects_as_they_are() {
+    let user = user().await;
+    let objects = user.seed(SMALL, &["amplitude_events"], at(BEGIN), 12).await.unwrap();
+
+    let reply = ask(&user, "start=20260301T02&end=20260301T10&sort=asc").await;
+
+    assert_eq!(
+        (reply.status, reply.header("content-type")),
+        (200, "application/zip"),
+        "{:?}",
+        reply.bytes
+    );
+    let files = files(&reply.bytes);
+    assert_eq!(files.len(), 18, "two objects an hour, both hours inside");
+    let folder = files[0].0.split('/').next().unwrap().to_owned();
+    assert!(folder.bytes().all(|b| b.is_ascii_digit()));
+    let names: Vec<String> = (2..=10)
+        .flat_map(|hour| (0..2).map(move |part| (hour, part)))
+        .map(|(hour, part)| format!("{folder}/{folder}_2026-03-01_{hour}#{part}.json.gz"))
+        .collect();
+    assert_eq!(
+        files.iter().map(|file| &file.0).collect::<Vec<_>>(),
+        names.iter().collect::<Vec<_>>()
+    );
+    for (file, object) in files.iter().zip(&objects[4..]) {
+        assert!(file.1 == object.bytes, "{} is not its source", file.0);
+        let row: Value = serde_json::from_str(&file.2[0]).unwrap();
+        assert_eq!(row.as_object().unwrap().len(), 55);
+    }
+    let listed = user.get("/v1/exports").await.unwrap();
+    assert!(listed.body["exports"][0]["archive"].get("rows").is_none(), "no row was read");
+    assert_eq!(
+        ask(&user, "start=20260301T2&end=20260301T10").await.bytes,
+        reply.bytes,
+        "the same export"
+    );
+    assert_eq!(user.get("/v1/exports").await.unwrap().body["exports"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_not_gzip_becomes_gzip() {
+    let user = user().await;
+    let row = "{\"server_upload_time\":\"2026-03-01 03:15:00.000000\",\"uuid\":\"1\"}\n";
+    user.stack.put_source(&source_key(&user, 3, "a.json"), row.repeat(3).into()).await.unwrap();
+    let zst = zstd::encode_all(row.as_bytes(), 3).unwrap();
+    user.stack.put_source(&source_key(&user, 3, "b.json.zst"), zst).await.unwrap();
+    user.stack.put_source(&source_key(&user, 3, "c.json.gz"), gzip(row)).await.unwrap();
+    user.stack.put_source(&source_key(&user, 3, "d.json.gz"), Vec::new()).await.unwrap();
+
+    let files = files(&ask(&user, "start=20260301T03&end=20260301T03").await.bytes);
+
+    assert_eq!(files.iter().map(|file| file.2.len()).collect::<Vec<_>>(), [3, 1, 1]);
+    assert!(files[2].0.ends_with("_2026-03-01_3#2.json.gz"));
+}
+
+#[tokio::test]
+async fn a_source_object_that_only_calls_itself_gzip_is_never_passed_on() {
+    let user = user().await;
+    user.stack.put_source(&source_key(&user, 4, "a.json.gz"), b"{}".to_vec()).await.unwrap();
+
+    let reply = ask(&user, "start=20260301T04&end=20260301T04").await;
+
+    assert_eq!(reply.status, 500);
+    assert!(String::from_utf8(reply.bytes).unwrap().contains("a.json.gz is damaged"));
+}
+
+#[tokio::test]
+async fn a_large_archive_is_led_to() {
+    let user = user().await;
+    let sample = Sample { seed: 5, rows_per_hour: 6000, objects_per_hour: 1 };
+    let objects = user.seed(sample, &["amplitude_events"], at(BEGIN), 6).await.unwrap();
+    assert!(objects.iter().map(|object| object.bytes.len()).sum::<usize>() > 5 << 20);
+
+    let mut reply = ask(&user, "start=20260301T00&end=20260301T05").await;
+    while reply.status == 504 {
+        reply = ask(&user, "start=20260301T00&end=20260301T05").await;
+    }
+
+    assert_eq!(reply.status, 302);
+    let file =
+        user.send("GET", reply.header("location"), &[("authorization", "")], None).await.unwrap();
+    assert_eq!((file.status, file.header("content-type")), (200, "application/zip"));
+    let files = files(&file.bytes);
+    assert!(files.iter().zip(&objects).all(|(file, object)| file.1 == object.bytes));
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_goes_on_and_the_same_url_answers_later() {
+    let user = user().await;
+    user.seed(SMALL, &["amplitude_events"], at(BEGIN), 1).await.unwrap();
+    // A builder that does not exist holds the export that the URL stands for.
+    let query = "start=20260301T00&end=20260301T00";
+    let first = ask(&user, query).await;
+    assert_eq!(first.status, 200);
+    let id: ExportId =
+        user.get("/v1/exports").await.unwrap().text("/exports/0/id").parse().unwrap();
+    let built = user.stack.exports().get(&user.workspace, id).await.unwrap().unwrap();
+    let now = Timestamp::now();
+    let day = SignedDuration::from_hours(24);
+    let begun = Export::queued(id, user.workspace.clone(), built.request.clone(), now, day)
+        .claim(now)
+        .unwrap();
+    let held = Export { version: built.version + 1, ..begun };
+    user.stack.exports().put(&held).await.unwrap();
+
+    let late = ask(&user, query).await;
+    assert_eq!((late.status, late.header("retry-after")), (504, "10"));
+
+    let done = Export { version: held.version + 1, ..built };
+    user.stack.exports().put(&done).await.unwrap();
+    let again = ask(&user, query).await;
+    assert_eq!((again.status, again.bytes == first.bytes), (200, true));
+}
+
+#[tokio::test]
+async fn no_data_is_told_in_the_words_that_clients_look_for() {
+    let user = user().await;
+    let now = Timestamp::now();
+    let hour = |ago: i64| (now - SignedDuration::from_hours(ago)).strftime("%Y%m%dT%H").to_string();
+    user.seed(SMALL, &["amplitude_events"], now - SignedDuration::from_hours(1), 1).await.unwrap();
+    for query in [
+        "start=20250301T00&end=20250301T23".to_owned(),
+        // The last two hours are not complete yet, and the future is asked for all the same.
+        format!("start={}&end={}", hour(1), hour(-24)),
+    ] {
+        let reply = ask(&user, &query).await;
+        let text = String::from_utf8(reply.bytes).unwrap();
+        assert_eq!(
+            (reply.status, text.as_str()),
+            (404, "Raw data files were not found."),
+            "{query}"
+        );
+    }
+    assert_eq!(user.get("/v1/exports").await.unwrap().body["exports"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn who_has_no_good_key_is_told_so() {
+    let user = user().await;
+    let other = user.stack.user().await.unwrap();
+    let mixed = format!("{}{}", &other.token[..20], &user.token[20..]);
+    for (sent, status, text) in [
+        (String::new(), 401, "Send your API key"),
+        ("Bearer x".to_owned(), 401, "Send your API key"),
+        (format!("Basic {}", base64(b"key:secret")), 403, "Invalid API Key"),
+        (pair(&mixed), 403, "Invalid API Key"),
+        (
+            format!("Basic {}", base64(format!("other:{}", user.token).as_bytes())),
+            403,
+            "Invalid API Key",
+        ),
+    ] {
+        let reply =
+            user.send("GET", "/api/2/export", &[("authorization", &sent)], None).await.unwrap();
+        assert_eq!(reply.status, status, "{sent}");
+        assert!(String::from_utf8(reply.bytes).unwrap().starts_with(text));
+    }
+}
+
+#[tokio::test]
+async fn ranges_that_are_none_are_refused() {
+    let user = user().await;
+    for query in [
+        "",
+        "start=20260301T00",
+        "start=20260301&end=20260302",
+        "start=20260302T00&end=20260301T00",
+        "start=20240101T00&end=20260101T00",
+    ] {
+        let reply = ask(&user, query).await;
+        assert_eq!(reply.status, 400, "{query}");
+        assert!(!String::from_utf8(reply.bytes).unwrap().contains("too large"), "{query}");
+    }
+    let posted = user
+        .send("POST", "/api/2/export", &[("authorization", &pair(&user.token))], None)
+        .await
+        .unwrap();
+    assert_eq!((posted.status, posted.header("allow")), (405, "GET"));
+}
+
+#[tokio::test]
+async fn the_documented_command_works() {
+    let user = user().await;
+    user.seed(SMALL, &["amplitude_events"], at(BEGIN), 2).await.unwrap();
+    let command = format!(
+        "curl -s --location --request GET '{}/api/2/export?start=20260301T00&end=20260301T01' -u '{}:{}'",
+        user.stack.base_url(),
+        &user.token[4..20],
+        user.token
+    );
+    let output = Command::new("bash").arg("-c").arg(command).output().unwrap();
+    assert_eq!(files(&output.stdout).len(), 4);
+}
+
+/// Two clients that others published, each with its base URL changed and nothing else.
+const CLIENTS: &str = r#"
+import io, sys, zipfile, gzip
+base, key, secret, path = sys.argv[1:]
+
+from amplitude.client import AmplitudeExport
+AmplitudeExport.URL = base + "/api/2/export"
+print(len(AmplitudeExport(key, secret).export("20260301T00", "20260301T01")))
+
+from amplitude_data_wrapper import analytics_api
+analytics_api.API_DOMAINS["eu"] = base
+analytics_api.export_project_data("20260301T00", "20260301T01", key, secret, path)
+with zipfile.ZipFile(path) as z:
+    print(sum(len(gzip.decompress(z.read(name)).splitlines()) for name in z.namelist()))
+"#;
+
+#[tokio::test]
+async fn published_clients_read_every_event() {
+    let user = user().await;
+    user.seed(SMALL, &["amplitude_events"], at(BEGIN), 2).await.unwrap();
+    let path = std::env::temp_dir().join(format!("decant-{}.zip", user.workspace));
+    let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/check/bin/python"))
+        .args([
+            "-c",
+            CLIENTS,
+            user.stack.base_url(),
+            &user.token[4..20],
+            &user.token,
+            path.to_str().unwrap(),
+        ])
+        .output()
+        .expect("run Python, which make test sets up");
+    std::fs::remove_file(path).unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said, "120\n120\n", "{}", String::from_utf8_lossy(&output.stderr));
+}
