@@ -15,13 +15,14 @@ RUN     := $(if $(NEXTEST),\
   cargo test $(CARGO) --lib --bins --tests -- --test-threads=8 $(foreach reader,$(LACKING),--skip readers::$(reader)_))
 SOURCES  = Cargo.toml Cargo.lock template.yaml $(shell find functions shared -type f)
 
-.PHONY: help demo test lint deny stack down build
+.PHONY: help demo test lint deny bench stack down build
 
 help:
 	@echo 'make demo   make an export on a local stack, which stays up'
 	@echo 'make test   everything that must hold: lints, unit, property and end-to-end tests'
 	@echo 'make lint   formatting, clippy, the template'
 	@echo 'make deny   licences and origins of dependencies (installs cargo-deny)'
+	@echo 'make bench  how fast rows are poured'
 	@echo 'make stack  start the stack that the end-to-end tests use, to run them one by one'
 	@echo 'make down   stop the stacks that were started'
 
@@ -43,6 +44,9 @@ lint: .tools/sam/done
 
 deny: .tools/bin/cargo-deny
 	.tools/bin/cargo-deny --locked check bans licenses sources
+
+bench:
+	@cargo bench --quiet --locked --package lake --bench pour
 
 stack: build .tools/check/done
 	@$(STACK) up test 4577 --auth

@@ -231,6 +231,31 @@ async fn who_has_no_good_key_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_range_that_is_too_large_is_told_in_ranges_that_fit() {
+    let user = user().await;
+    // The test stack's catalog allows 20 MB; only sizes count, so nothing here has to be gzip.
+    for (hour, size) in
+        [(1, 12_000_000), (2, 7_000_000), (4, 7_000_000), (5, 7_000_000), (6, 1_000_000)]
+    {
+        user.stack.put_source(&source_key(&user, hour, "a.json.gz"), vec![0; size]).await.unwrap();
+    }
+
+    let reply = ask(&user, "start=20260301T00&end=20260301T07").await;
+
+    let text = String::from_utf8(reply.bytes).unwrap();
+    let (told, urls) = text.split_once('\n').unwrap();
+    assert_eq!(reply.status, 400);
+    assert!(told.contains("too large") && told.contains("4GB"), "{told}");
+    let base = user.stack.base_url();
+    let want = ["start=20260301T00&end=20260301T03", "start=20260301T04&end=20260301T07"];
+    assert_eq!(
+        urls.lines().collect::<Vec<_>>(),
+        want.map(|query| format!("{base}/api/2/export?{query}"))
+    );
+    assert_eq!(user.get("/v1/exports").await.unwrap().body["exports"], serde_json::json!([]));
+}
+
+#[tokio::test]
 async fn ranges_that_are_none_are_refused() {
     let user = user().await;
     for query in [

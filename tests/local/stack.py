@@ -77,8 +77,12 @@ def deploy(name, port):
     s3 = client("s3", port)
     s3.create_bucket(Bucket=LAKE)
     s3.create_bucket(Bucket="decant-deploy")
+    # The catalog that ships with the code, with a limit that a test can reach.
+    catalog = (ROOT / "shared/export/catalog.toml").read_text()
+    limited = catalog.replace('name = "amplitude_events"\npath', 'name = "amplitude_events"\nmax_export_megabytes = 20\npath', 1)
+    s3.put_object(Bucket=LAKE, Key="catalog.toml", Body=limited.encode())
     base_url = f"http://127.0.0.1:{port}/_aws/execute-api/{API_ID}/live"
-    parameters = {"Architecture": "x86_64" if os.uname().machine == "x86_64" else "arm64", "LakeBucketName": LAKE,
+    parameters = {"Architecture": "x86_64" if os.uname().machine == "x86_64" else "arm64", "LakeBucketName": LAKE, "CatalogKey": "catalog.toml",
                   "PublicBaseUrl": base_url, "StepMegabytes": "1", "BuilderConcurrency": "2",
                   "AmplitudeWaitSeconds": "5", "RequestsPerSecond": "10000", "RequestBurst": "10000"}
     log = folder(name) / "deploy.log"

@@ -13,7 +13,7 @@ use axum::{
 use cloud::{Joined, env};
 use export::{
     Archive, ArchiveKey, Dataset, Export, ExportId, LINK_LIFETIME, Privilege, State as ExportState,
-    Status, Window,
+    Window,
 };
 use jiff::Timestamp;
 use web::{BaseUrl, Caller, Services, with_context};
@@ -79,11 +79,11 @@ async fn export(
 
     let new = Export::queued(ExportId::generate(), workspace, request, now, services.patience);
     let newest = services.exports.newest(&new.workspace, &ask::key(window)).await?;
-    if !newest.is_some_and(|newest| is_kept(&newest, now)) {
+    if !newest.is_some_and(|newest| newest.stands(now)) {
         check_size(services, &new, window, &base).await?;
     }
     let joined =
-        services.exports.join(&new, &ask::key(window), |newest| is_kept(newest, now)).await?;
+        services.exports.join(&new, &ask::key(window), |newest| newest.stands(now)).await?;
     let export = match joined {
         Joined::Kept(export) => *export,
         Joined::New { .. } => {
@@ -119,14 +119,6 @@ async fn check_size(
 
 fn dataset(services: &Services) -> Option<&Dataset> {
     services.catalog.table(TABLE).map(|table| services.catalog.dataset_of(table))
-}
-
-/// Tells whether the newest export of these hours is what they stand for. Otherwise a new one is made.
-fn is_kept(newest: &Export, now: Timestamp) -> bool {
-    match newest.status(now) {
-        Status::Queued | Status::Running | Status::Succeeded => true,
-        Status::Failed | Status::Cancelled | Status::Expired | Status::Deleted => false,
-    }
 }
 
 /// Waits until the export has an archive.

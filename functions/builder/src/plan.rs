@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use cloud::SourceObject;
-use export::{Dataset, Export, Files, Format, TableSelection, WorkKey};
+use export::{Dataset, Export, Files, Format, Table, TableSelection, WorkKey};
 use jiff::Timestamp;
 use lake::is_gzip;
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,7 @@ pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<Plan> {
                 .into_iter()
                 .zip(listed)
                 .flat_map(|(hour, objects)| {
-                    hourly(export, dataset, selection, folder, hour, objects)
+                    hourly(export, (dataset, table, selection), folder, hour, objects)
                 })
                 .collect(),
         };
@@ -86,8 +86,7 @@ pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<Plan> {
 /// Names the files of what was filed in one hour, and chooses how each is made.
 fn hourly(
     export: &Export,
-    dataset: &Dataset,
-    selection: &TableSelection,
+    (dataset, table, selection): (&Dataset, &Table, &TableSelection),
     folder: &str,
     hour: Timestamp,
     objects: Vec<SourceObject>,
@@ -96,7 +95,8 @@ fn hourly(
     let end = hour + dataset.path.span();
     // Where rows are filed by their own time, all rows of a whole partition are wanted.
     let whole = dataset.late.is_zero() && window.from() <= hour && end <= window.to();
-    let as_it_is = whole && selection.columns.is_none() && export.request.format == Format::Jsonl;
+    let all = table.omit.is_none() && table.explode.is_none() && selection.columns.is_none();
+    let as_it_is = whole && all && export.request.format == Format::Jsonl;
     let filled = objects.into_iter().filter(|object| object.size_bytes > 0);
     filled
         .enumerate()

@@ -53,7 +53,7 @@ pub(crate) async fn pour(
 /// What the decoder is given.
 #[derive(Debug)]
 enum Input {
-    Begin(String),
+    Begin(String, u64),
     Chunk(Bytes),
     Broken(io::Error),
     End,
@@ -69,7 +69,7 @@ async fn feed(
     for object in objects {
         watch.check().await?;
         let mut body = app.lake.open(object).await?;
-        if input.send(Input::Begin(object.key.clone())).await.is_err() {
+        if input.send(Input::Begin(object.key.clone(), object.size_bytes)).await.is_err() {
             return Ok(());
         }
         while let Some(chunk) = body.next().await {
@@ -96,12 +96,18 @@ fn pour_all(
 ) -> Result<Poured, ObjectError> {
     let sink = |bytes| output.blocking_send(bytes).map_err(io::Error::other);
     while let Some(message) = inputs.blocking_recv() {
-        if let Input::Begin(key) = message {
-            let mut object =
-                ObjectReader { inputs: &mut inputs, chunk: Bytes::new(), ended: false };
+        let Input::Begin(key, size_bytes) = message else { continue };
+        let mut object = ObjectReader { inputs: &mut inputs, chunk: Bytes::new(), ended: false };
+        if pour.wants_whole(&key, size_bytes) {
+            let mut data = Vec::with_capacity(usize::try_from(size_bytes).unwrap_or_default());
+            if let Err(source) = object.read_to_end(&mut data) {
+                return Err(ObjectError::Unreadable { key, source });
+            }
+            pour.whole_object(&key, &data, sink)?;
+        } else {
             pour.object(&key, &mut object, sink)?;
-            object.skip_rest();
         }
+        object.skip_rest();
     }
     pour.finish(sink).map_err(|source| ObjectError::Sink { key: "the last".to_owned(), source })
 }
@@ -129,7 +135,7 @@ impl Read for ObjectReader<'_> {
                 Some(Input::Chunk(chunk)) => self.chunk = chunk,
                 Some(Input::End) => self.ended = true,
                 Some(Input::Broken(e)) => return Err(e),
-                Some(Input::Begin(_)) | None => {
+                Some(Input::Begin(..)) | None => {
                     return Err(io::Error::other("the object was not sent to its end"));
                 }
             }

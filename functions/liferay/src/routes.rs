@@ -10,7 +10,6 @@ use axum::{
 use cloud::Joined;
 use export::{
     ArchiveKey, Export, ExportId, LINK_LIFETIME, Lane, PlainKey, Privilege, State as ExportState,
-    Status,
 };
 use jiff::Timestamp;
 use web::{Caller, Services, with_context};
@@ -45,7 +44,7 @@ async fn export(
 
     let joined = if method == Method::HEAD {
         match services.exports.newest(&workspace, &ask.key()).await? {
-            Some(newest) if is_kept(&newest, now) => Joined::Kept(Box::new(newest)),
+            Some(newest) if newest.stands(now) => Joined::Kept(Box::new(newest)),
             before => Joined::New { before: before.map(Box::new) },
         }
     } else {
@@ -54,7 +53,7 @@ async fn export(
             .ok_or_else(|| Refused::Broken(anyhow::anyhow!("make a window of {ask:?}")))?;
         let new = Export::queued(ExportId::generate(), workspace, request, now, services.patience);
         let new = new.in_lane(Lane::Liferay);
-        let joined = services.exports.join(&new, &ask.key(), |newest| is_kept(newest, now)).await?;
+        let joined = services.exports.join(&new, &ask.key(), |newest| newest.stands(now)).await?;
         if let Joined::New { .. } = joined {
             services.submit(&new).await;
         }
@@ -68,14 +67,6 @@ async fn export(
             }
             _ => Ok(Answer::Told(Told::unfinished(&ask, &export))),
         },
-    }
-}
-
-/// Tells whether the newest export of a URL is what the URL stands for. Otherwise a new one is made.
-fn is_kept(newest: &Export, now: Timestamp) -> bool {
-    match newest.status(now) {
-        Status::Queued | Status::Running | Status::Succeeded => true,
-        Status::Failed | Status::Cancelled | Status::Expired | Status::Deleted => false,
     }
 }
 
@@ -103,41 +94,4 @@ async fn leads(
         (ArchiveKey::of(&export.workspace, export.id).to_string(), name)
     };
     Ok(Answer::Leads(services.archives.sign_download(&key, LINK_LIFETIME, Some(&name)).await?))
-}
-
-#[cfg(test)]
-mod tests {
-    use export::{Archive, Catalog};
-    use jiff::SignedDuration;
-
-    use super::*;
-
-    #[test]
-    fn a_url_gives_its_file_for_24_hours_and_a_new_one_after() {
-        let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
-        let query = "fromDate=2023-01-01T00:00&toDate=2023-01-31T23:59";
-        let ask = Ask::read("page", query, &Catalog::built_in().unwrap(), now).ok().unwrap();
-        let id = ExportId::generate();
-        let day = SignedDuration::from_hours(24);
-        let queued = Export::queued(id, "acme".parse().unwrap(), ask.request().unwrap(), now, day);
-        let built = Archive {
-            published_at: now,
-            expires_at: now,
-            size_bytes: 1,
-            crc32: 0,
-            rows: None,
-            bad_rows: 0,
-        };
-        let ready = queued.claim(now).unwrap().succeed(now, &built);
-
-        for (seconds, kept) in [(86_399, true), (86_400, true), (86_401, false)] {
-            assert_eq!(
-                is_kept(&ready, now + SignedDuration::from_secs(seconds)),
-                kept,
-                "{seconds}"
-            );
-        }
-        assert!(is_kept(&queued, now + day), "who waits is never lost");
-        assert!(!is_kept(&queued.cancel(now).unwrap(), now));
-    }
 }

@@ -393,6 +393,15 @@ impl Export {
         }
     }
 
+    /// Tells whether it is still what a URL stands for that makes an export and then leads to it. Else
+    /// the URL makes the next.
+    pub fn stands(&self, now: Timestamp) -> bool {
+        match self.status(now) {
+            Status::Queued | Status::Running | Status::Succeeded => true,
+            Status::Failed | Status::Cancelled | Status::Expired | Status::Deleted => false,
+        }
+    }
+
     fn then(&self, state: State) -> Self {
         Self { version: self.version + 1, state, ..self.clone() }
     }
@@ -480,6 +489,16 @@ mod tests {
         }
         assert_eq!(ready.status(end + second), Status::Expired);
         assert_eq!(ready.expire(end + second).unwrap().status(end + second), Status::Expired);
+    }
+
+    #[test]
+    fn a_url_stands_for_its_export_for_24_hours_and_for_the_next_one_after() {
+        let ready = queued().claim(NOW).unwrap().succeed(NOW, &archive());
+        for (seconds, stands) in [(86_399, true), (86_400, true), (86_401, false)] {
+            assert_eq!(ready.stands(NOW + SignedDuration::from_secs(seconds)), stands, "{seconds}");
+        }
+        assert!(queued().stands(NOW + ARCHIVE_LIFETIME), "who waits is never lost");
+        assert!(!queued().cancel(NOW).unwrap().stands(NOW));
     }
 
     #[test]

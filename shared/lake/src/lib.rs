@@ -10,9 +10,11 @@ mod bad_rows;
 mod csv;
 mod decode;
 mod fields;
+mod inflate;
 mod lines;
 mod pour;
 mod selection;
+mod splice;
 
 pub use bad_rows::{BadRow, MAX_LISTED_BAD_ROWS};
 pub use decode::{ObjectError, is_gzip};

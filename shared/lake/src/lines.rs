@@ -17,41 +17,64 @@ pub(crate) enum Line<'a> {
     TooLong,
 }
 
-/// Calls `each` with every line of `input` and its number from 1. The last line needs no end; a line
-/// may end in LF or CRLF; a byte order mark at the beginning is left out.
+/// Calls `each` with every line of `input` and its number from 1.
 pub(crate) fn each_line<E: From<io::Error>>(
     mut input: impl Read,
     mut each: impl FnMut(u64, Line<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut buffer = vec![0; BUFFER];
-    let mut begun = Begun::default();
-    let mut number = 0;
+    let mut lines = Lines::default();
     loop {
-        let len = match input.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(len) => len,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+        match input.read(&mut buffer) {
+            Ok(0) => return lines.finish(each),
+            Ok(len) => lines.push(&buffer[..len], &mut each)?,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(e.into()),
-        };
-        let mut rest = &buffer[..len];
+        }
+    }
+}
+
+/// Puts lines together from bytes as they come. The last line needs no end; a line may end in LF or
+/// CRLF; a byte order mark at the beginning is left out.
+#[derive(Default)]
+pub(crate) struct Lines {
+    begun: Begun,
+    number: u64,
+}
+
+impl Lines {
+    /// Calls `each` with every line that `bytes` completes.
+    pub(crate) fn push<E>(
+        &mut self,
+        bytes: &[u8],
+        mut each: impl FnMut(u64, Line<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut rest = bytes;
         while let Some(end) = memchr::memchr(b'\n', rest) {
-            number += 1;
-            if begun.is_empty() && !begun.too_long {
-                each(number, trimmed(number, &rest[..end]))?;
+            self.number += 1;
+            if self.begun.is_empty() && !self.begun.too_long {
+                each(self.number, trimmed(self.number, &rest[..end]))?;
             } else {
-                begun.push(&rest[..end]);
-                each(number, begun.line(number))?;
-                begun.clear();
+                self.begun.push(&rest[..end]);
+                each(self.number, self.begun.line(self.number))?;
+                self.begun.clear();
             }
             rest = &rest[end + 1..];
         }
-        begun.push(rest);
+        self.begun.push(rest);
+        Ok(())
     }
-    if !begun.is_empty() || begun.too_long {
-        number += 1;
-        each(number, begun.line(number))?;
+
+    /// Calls `each` with the last line, if it has no end.
+    pub(crate) fn finish<E>(
+        self,
+        mut each: impl FnMut(u64, Line<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.begun.is_empty() && !self.begun.too_long {
+            return Ok(());
+        }
+        each(self.number + 1, self.begun.line(self.number + 1))
     }
-    Ok(())
 }
 
 /// The part of a line that was read so far.

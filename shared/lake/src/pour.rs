@@ -6,8 +6,9 @@ use archive::{SEGMENT_BYTES, Segment, SegmentEncoder};
 
 use crate::{
     BadRow, MAX_LISTED_BAD_ROWS, ObjectError, Selection,
-    decode::Decoded,
-    lines::{Line, each_line},
+    decode::{Decoded, is_gzip},
+    lines::{Line, Lines, each_line},
+    splice::{GzipError, splice},
 };
 
 /// Pours the rows of one object after the other into segments.
@@ -30,6 +31,20 @@ pub struct Poured {
     pub bad_rows: u64,
     /// The first of them.
     pub listed: Vec<BadRow>,
+    /// Objects whose compressed stream was taken over.
+    pub spliced: u64,
+}
+
+/// The largest object, as stored, that is held as a whole so that its stream can be taken over.
+const MAX_SPLICE_BYTES: u64 = 32 << 20;
+
+/// Not every row of an object goes in as it is.
+struct NotWhole;
+
+impl From<GzipError> for NotWhole {
+    fn from(_: GzipError) -> Self {
+        Self
+    }
 }
 
 /// What stopped the reading of an object.
@@ -76,6 +91,61 @@ impl Pour {
         poured.map_err(|stop| match stop {
             Stop::Read(source) => decoded.blame(key, source),
             Stop::Sink(source) => ObjectError::Sink { key: key.to_owned(), source },
+        })
+    }
+
+    /// Tells whether an object of that size is better given as a whole, to [`Pour::whole_object`].
+    pub fn wants_whole(&self, key: &str, size_bytes: u64) -> bool {
+        size_bytes <= MAX_SPLICE_BYTES
+            && self.selection.passes_through()
+            && is_gzip(self.selection.compression, key)
+    }
+
+    /// Pours the rows of the object `key`, whose stored bytes are `data`.
+    ///
+    /// If every row is wanted as it is, the object's own compressed stream is taken over. Otherwise,
+    /// and if anything is wrong with it, it is poured as any other.
+    pub fn whole_object(
+        &mut self,
+        key: &str,
+        data: &[u8],
+        mut sink: impl FnMut(Vec<u8>) -> io::Result<()>,
+    ) -> Result<(), ObjectError> {
+        let mut stored = Vec::with_capacity(data.len() + 64);
+        let Some(segment) = self.spliced(data, &mut stored) else {
+            return self.object(key, data, sink);
+        };
+        let handed_on = |source| ObjectError::Sink { key: key.to_owned(), source };
+        if !self.raw.is_empty() {
+            self.flush(&mut sink).map_err(handed_on)?;
+        }
+        self.poured.segment = self.poured.segment.join(segment);
+        self.poured.spliced += 1;
+        // In pieces, so that what is under way to the bucket stays bounded.
+        stored.chunks(SEGMENT_BYTES).try_for_each(|piece| sink(piece.to_vec())).map_err(handed_on)
+    }
+
+    /// Takes over a gzip object's compressed stream; none if not every row goes in as it is.
+    fn spliced(&self, data: &[u8], stored: &mut Vec<u8>) -> Option<Segment> {
+        let (mut lines, mut rows, mut bytes) = (Lines::default(), 0, 0_u64);
+        let content = splice(data, stored, |chunk| {
+            lines.push(chunk, |_, line| match line {
+                Line::Whole(record) if self.selection.takes_whole(record) => {
+                    rows += 1;
+                    bytes += record.len() as u64 + 1;
+                    Ok(())
+                }
+                _ => Err(NotWhole),
+            })
+        });
+        let content = content.ok()?;
+        // Blank lines, CRLF, a byte order mark, a last line without an end: all of them change the length.
+        (bytes == content.len).then(|| Segment {
+            crc32: content.crc32,
+            raw_bytes: content.len,
+            stored_crc32: crc32fast::hash(stored),
+            stored_bytes: stored.len() as u64,
+            rows,
         })
     }
 
@@ -231,6 +301,66 @@ mod tests {
 
         assert_eq!(text, "page,tag\n/a,x\n/a,y\n");
         assert_eq!(poured.segment.rows, 2);
+    }
+
+    /// As [`poured`], with the object given as a whole.
+    fn whole(mut pour: Pour, object: &[u8]) -> (String, Poured) {
+        assert!(pour.wants_whole("a.json.gz", object.len() as u64));
+        let mut stored = Vec::new();
+        let mut sink = |bytes: Vec<u8>| {
+            stored.extend(bytes);
+            Ok(())
+        };
+        pour.object("first.json", ROWS.as_bytes(), &mut sink).unwrap();
+        pour.whole_object("a.json.gz", object, &mut sink).unwrap();
+        pour.object("last.json", ROWS.as_bytes(), &mut sink).unwrap();
+        let poured = pour.finish(&mut sink).unwrap();
+        assert_eq!(poured.segment.stored_bytes, stored.len() as u64);
+        assert_eq!(poured.segment.stored_crc32, crc32fast::hash(&stored));
+        stored.extend(END_OF_MEMBER);
+        let mut text = String::new();
+        DeflateDecoder::new(&stored[..]).read_to_string(&mut text).unwrap();
+        assert_eq!(poured.segment.crc32, crc32fast::hash(text.as_bytes()));
+        (text, poured)
+    }
+
+    #[test]
+    fn an_object_whose_rows_are_all_wanted_is_spliced_and_no_other() {
+        let lines: Vec<&str> = ROWS.lines().collect();
+        let (first, late, last) = (lines[0], lines[1], lines[3]);
+        for (text, spliced) in [
+            (format!("{first}\n{last}\n"), 1),
+            (String::new(), 1),
+            (format!("{first}\n{late}\n{last}\n"), 0),
+            (format!("{first}\n\n{last}\n"), 0),
+            (format!("{first}\r\n{last}\n"), 0),
+            (format!("{first}\n{last}"), 0),
+            (format!("\u{feff}{first}\n{last}\n"), 0),
+            (format!("{first}\n{{\n{last}\n"), 0),
+        ] {
+            let want = poured(pour("visits", None, Format::Jsonl), "a.json", text.as_bytes());
+            let edge = poured(pour("visits", None, Format::Jsonl), "a.json", ROWS.as_bytes()).0;
+            let (read, poured) = whole(pour("visits", None, Format::Jsonl), &gzip(&text));
+
+            assert_eq!(read, format!("{edge}{}{edge}", want.0), "{text}");
+            assert_eq!((poured.spliced, poured.bad_rows), (spliced, want.1.bad_rows), "{text}");
+        }
+        assert!(!pour("visits", None, Format::Csv).wants_whole("a.json.gz", 1));
+        assert!(!pour("visits", None, Format::Jsonl).wants_whole("a.json", 1));
+        assert!(
+            !pour("visits", None, Format::Jsonl).wants_whole("a.json.gz", MAX_SPLICE_BYTES + 1)
+        );
+    }
+
+    #[test]
+    fn a_damaged_whole_object_is_told_like_any_other() {
+        let object = gzip(ROWS);
+        let result = pour("visits", None, Format::Jsonl).whole_object(
+            "a.gz",
+            &object[..object.len() - 1],
+            |_| Ok(()),
+        );
+        assert!(matches!(result, Err(ObjectError::Corrupt { .. })), "{result:?}");
     }
 
     #[test]

@@ -90,6 +90,24 @@ impl Selection {
         }
     }
 
+    /// Tells whether records that are taken go in as they are.
+    pub(crate) fn passes_through(&self) -> bool {
+        self.cells.is_none() && self.explode.is_none() && self.format == Format::Jsonl
+    }
+
+    /// Tells whether a record goes in as it is; not if it is a bad one.
+    pub(crate) fn takes_whole(&self, record: &[u8]) -> bool {
+        let Ok(text) = str::from_utf8(record) else { return false };
+        let Ok(found) = fields(text, &self.names) else { return false };
+        let wanted = self.time_of(&found).is_ok_and(|time| self.window.contains(time));
+        wanted && !self.omits(&found)
+    }
+
+    fn omits(&self, found: &[Option<&RawValue>]) -> bool {
+        let value = self.omit.as_ref().and_then(|place| place.find(found));
+        value.is_some_and(|value| value.get() == "true")
+    }
+
     /// Appends the rows that are taken of a record, and returns how many, or what is wrong with it.
     pub(crate) fn push_rows(&self, record: &[u8], out: &mut Vec<u8>) -> Result<u64, String> {
         let begin = out.len();
@@ -100,11 +118,7 @@ impl Selection {
         let text = str::from_utf8(record).map_err(|_| "it is not UTF-8".to_owned())?;
         let found =
             fields(text, &self.names).map_err(|e| format!("it is not one JSON object: {e}"))?;
-        if !self.window.contains(self.time_of(&found)?) {
-            return Ok(0);
-        }
-        let omitted = self.omit.as_ref().and_then(|place| place.find(&found));
-        if omitted.is_some_and(|value| value.get() == "true") {
+        if !self.window.contains(self.time_of(&found)?) || self.omits(&found) {
             return Ok(0);
         }
         let Some(place) = &self.explode else {
