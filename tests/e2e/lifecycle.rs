@@ -108,6 +108,12 @@ async fn the_same_request_gives_the_same_bytes() {
     let (_, second) = user.export(&body).await.unwrap();
 
     assert!(first.0.len() > 1000);
+    let work = format!("work/{}/", user.workspace);
+    // Pieces go when the archive is there.
+    let begun = std::time::Instant::now();
+    while !user.stack.export_keys(&work).await.unwrap().is_empty() {
+        assert!(begun.elapsed().as_secs() < 20, "pieces are left");
+    }
     assert!(first.0 == second.0, "the archives differ");
 }
 

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, time::Instant};
 
 use anyhow::Context as _;
 use cloud::{Job, call_next};
-use export::{Archive, Export, Failure, FailureCode, Lease, Refusal, State};
+use export::{Archive, Export, Failure, FailureCode, Lease, Refusal, State, WorkKey};
 use jiff::{SignedDuration, Timestamp};
 use lake::ObjectError;
-use lambda_runtime::tracing::{error, info};
+use lambda_runtime::tracing::{error, info, warn};
 
 use crate::{
     app::App,
@@ -125,15 +125,17 @@ async fn publish(
 ) -> anyhow::Result<Outcome> {
     let ready = |e: &Export| is_ours(e, lease).then(|| e.succeed(Timestamp::now(), &archive));
     let stored = app.exports.change(&export.workspace, export.id, ready).await?;
-    match stored.map(|export| export.state) {
-        Some(State::Succeeded { archive }) => {
+    let stored = stored.ok_or_else(|| anyhow::anyhow!("find export {}", export.id))?;
+    match &stored.state {
+        State::Succeeded { archive } => {
+            clear(app, &stored).await;
             info!(
                 export.id = %export.id, size_bytes = archive.size_bytes, rows = archive.rows.unwrap_or_default(),
                 bad_rows = archive.bad_rows, "published export {}", export.id
             );
         }
         // Whoever holds it now writes the same archive, and may have.
-        Some(State::Running { .. }) => {}
+        State::Running { .. } => {}
         _ => {
             app.archives.remove(&export.workspace, export.id).await?;
             info!(
@@ -144,6 +146,17 @@ async fn publish(
     }
     call_next(&app.exports, &app.queue, export).await?;
     Ok(Outcome::Done)
+}
+
+/// Removes the pieces that the archive was made of. What is left behind, the bucket's lifecycle removes.
+async fn clear(app: &App, export: &Export) {
+    let (workspace, id) = (&export.workspace, export.id);
+    let of_step = |n| [WorkKey::report(workspace, id, n), WorkKey::piece(workspace, id, n)];
+    let steps = (0..export.steps_total).flat_map(of_step);
+    let keys: Vec<WorkKey> = std::iter::once(WorkKey::plan(workspace, id)).chain(steps).collect();
+    if let Err(e) = app.archives.remove_work(&keys).await {
+        warn!(export.id = %id, "failed to {:#}", anyhow::Error::new(e));
+    }
 }
 
 /// Leaves the rest of the steps to the next invocation.
@@ -165,7 +178,7 @@ async fn give_up(
     error!(export.id = %export.id, "failed to {error:#}");
     let failure = failure_of(&error);
     let now = Timestamp::now();
-    let wait = SignedDuration::from_secs(5 << export.failures.min(8));
+    let wait = SignedDuration::from_secs(20 << export.failures.min(8));
     let next = |e: &Export| {
         is_ours(e, lease).then(|| match &failure {
             Some(failure) => e.fail(now, failure.clone()),

@@ -11,7 +11,10 @@ use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
     presigning::PresigningConfig,
     primitives::ByteStream,
-    types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart},
+    types::{
+        ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, Delete,
+        ObjectIdentifier,
+    },
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::{Bytes, BytesMut};
@@ -284,6 +287,23 @@ impl ArchiveBucket {
         ] {
             let delete = self.client.delete_object().bucket(&self.name).key(key);
             delete.send().await.map_err(Error::aws("remove archive"))?;
+        }
+        Ok(())
+    }
+
+    /// Removes what was only needed until an archive was published.
+    pub async fn remove_work(&self, keys: &[WorkKey]) -> Result<()> {
+        const MOST_AT_ONCE: usize = 1000;
+        for keys in keys.chunks(MOST_AT_ONCE) {
+            let objects: Result<Vec<ObjectIdentifier>, _> = keys
+                .iter()
+                .map(|key| ObjectIdentifier::builder().key(key.to_string()).build())
+                .collect();
+            let objects = objects.map_err(Error::aws("remove work"))?;
+            let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build();
+            let delete = delete.map_err(Error::aws("remove work"))?;
+            let sent = self.client.delete_objects().bucket(&self.name).delete(delete).send().await;
+            sent.map_err(Error::aws("remove work"))?;
         }
         Ok(())
     }
