@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tracing::error;
-use web::Denial;
+use web::{Denial, redirect_to};
 
 /// What a request is answered.
 #[derive(Debug)]
@@ -62,11 +62,7 @@ impl IntoResponse for Answer {
                 ];
                 (headers, bytes).into_response()
             }
-            Self::Leads(url) => {
-                let headers =
-                    [(header::LOCATION, url.as_str()), (header::CACHE_CONTROL, "no-store")];
-                (StatusCode::FOUND, headers).into_response()
-            }
+            Self::Leads(url) => redirect_to(&url),
         }
     }
 }

@@ -12,7 +12,7 @@ use export::{
 };
 use jiff::Timestamp;
 use serde::Serialize;
-use web::{BaseUrl, Caller, Problem};
+use web::{BaseUrl, Caller, Problem, redirect_to};
 
 use crate::{
     app::App,
@@ -77,8 +77,7 @@ pub(crate) async fn bad_rows(
 
 async fn redirect(app: &App, key: &str) -> Result<Response, Problem> {
     let url = app.services.archives.sign_download(key, LINK_LIFETIME, None).await?;
-    let headers = [(header::LOCATION, url.as_str()), (header::CACHE_CONTROL, "no-store")];
-    Ok((StatusCode::FOUND, headers).into_response())
+    Ok(redirect_to(&url))
 }
 
 /// What a deployment allows, in one answer.

@@ -9,7 +9,7 @@ use export::{Export, State};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use tracing::error;
-use web::Denial;
+use web::{Denial, redirect_to};
 
 use crate::ask::Ask;
 
@@ -135,11 +135,7 @@ impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         match self {
             Self::Told(told) => ([(header::CACHE_CONTROL, "no-store")], Json(told)).into_response(),
-            Self::Leads(url) => {
-                let headers =
-                    [(header::LOCATION, url.as_str()), (header::CACHE_CONTROL, "no-store")];
-                (StatusCode::FOUND, headers).into_response()
-            }
+            Self::Leads(url) => redirect_to(&url),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - [`Segment`]: a stretch of raw deflate that ends on a byte boundary without a final block. Any
 //!   number of segments from any number of builders, one after the other, are one member.
-//! - [`layout`]: from the members' sizes and checksums to the exact bytes of the archive, as a list
+//! - [`layout()`]: from the members' sizes and checksums to the exact bytes of the archive, as a list
 //!   of [`Extent`]s: bytes to write, and ranges of objects that already lie in the bucket.
 //! - [`plan_parts`]: from extents to the parts of an S3 multipart upload.
 //!

@@ -10,62 +10,34 @@
 //! (one of a few, so that no partition of the index is hot) and `due_at` (seconds since 1970).
 //! Every change names the version it replaces, so of two writers one wins and the other learns it.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
     operation::{put_item::PutItemError, update_item::UpdateItemError},
-    types::{AttributeValue, Put, TransactWriteItem, builders::PutBuilder},
+    types::AttributeValue,
 };
-use export::{Export, ExportId, Lane, Lease, State, Workspace};
+use export::{Export, ExportId, Lease, State, Workspace};
 use jiff::{SignedDuration, Timestamp};
 use serde_dynamo::{from_item, to_item};
 
 use crate::{Error, Result};
 
-type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// How many partitions the index of unfinished work has.
 const DUE_SHARDS: u8 = 8;
 const DUE_INDEX: &str = "due";
 
 /// How long a record stays after its last change, before DynamoDB removes it.
-const RECORD_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// How long an idempotency key is remembered.
-const IDENTITY_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+pub(crate) const RECORD_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The table of exports.
 #[derive(Clone, Debug)]
 pub struct ExportTable {
-    client: Client,
-    name: String,
-}
-
-/// What came of creating an export.
-#[derive(Clone, Debug)]
-pub enum Created {
-    /// It is new.
-    New,
-    /// The same request under the same key made this one before.
-    Before(Box<Export>),
-    /// Another request was made under the same key.
-    OtherRequest,
-}
-
-/// What came of asking for the export of a natural key.
-#[derive(Clone, Debug)]
-pub enum Joined {
-    /// It is new.
-    New {
-        /// The newest until now.
-        before: Option<Box<Export>>,
-    },
-    /// The newest there is stays the newest.
-    Kept(Box<Export>),
+    pub(crate) client: Client,
+    pub(crate) name: String,
 }
 
 /// Some of a workspace's exports, newest first.
@@ -81,188 +53,6 @@ impl ExportTable {
     /// Returns the table called `name`.
     pub fn new(client: Client, name: String) -> Self {
         Self { client, name }
-    }
-
-    /// Stores a new export; under an idempotency key, at most one. `key` is the key's hash and the
-    /// request's.
-    pub async fn create(&self, export: &Export, key: Option<(&str, &str)>) -> Result<Created> {
-        let Some((key, request)) = key else {
-            let stored = self.store(export, None).await?;
-            return stored.then_some(Created::New).ok_or(Error::Stale(export.id));
-        };
-        let pk = pk(&export.workspace);
-        let identity = self.identity(&pk, key).await?;
-        if let Some(made) = self.made_before(export, identity, request).await? {
-            return Ok(made);
-        }
-        let item = Item::from([
-            ("pk".to_owned(), text(&pk)),
-            ("sk".to_owned(), text(format!("I#{key}"))),
-            ("export".to_owned(), text(export.id)),
-            ("request".to_owned(), text(request)),
-            ("ttl".to_owned(), number((export.created_at + IDENTITY_LIFETIME).as_second())),
-        ]);
-        // DynamoDB removes items some time after their ttl, so an identity past it may be replaced.
-        let identity = Put::builder()
-            .table_name(&self.name)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk) OR #ttl <= :now")
-            .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_values(":now", number(export.created_at.as_second()));
-        if self.store(export, Some(identity)).await? {
-            return Ok(Created::New);
-        }
-        // Someone was faster with the same key.
-        let identity = self.identity(&pk, key).await?;
-        self.made_before(export, identity, request).await?.ok_or(Error::Stale(export.id))
-    }
-
-    /// Reads the newest export of a natural key; `key` is the key's hash.
-    pub async fn newest(&self, workspace: &Workspace, key: &str) -> Result<Option<Export>> {
-        let identity = self.identity(&pk(workspace), key).await?;
-        match identity.as_ref().and_then(identified) {
-            Some(id) => self.get(workspace, id).await,
-            None => Ok(None),
-        }
-    }
-
-    /// Stores a new export as the newest of its natural key, unless the newest so far is to be kept.
-    /// Of many at once, one is stored.
-    pub async fn join(
-        &self,
-        export: &Export,
-        key: &str,
-        keep: impl Fn(&Export) -> bool,
-    ) -> Result<Joined> {
-        const MOST: u32 = 20;
-        let pk = pk(&export.workspace);
-        for attempt in 0..MOST {
-            let identity = self.identity(&pk, key).await?;
-            let before = identity.as_ref().and_then(identified);
-            let newest = match before {
-                Some(id) => self.get(&export.workspace, id).await?,
-                None => None,
-            };
-            if let Some(kept) = newest.as_ref().filter(|newest| keep(newest)) {
-                return Ok(Joined::Kept(Box::new(kept.clone())));
-            }
-            let item = Item::from([
-                ("pk".to_owned(), text(&pk)),
-                ("sk".to_owned(), text(format!("I#{key}"))),
-                ("export".to_owned(), text(export.id)),
-                ("ttl".to_owned(), number((export.created_at + RECORD_LIFETIME).as_second())),
-            ]);
-            let identity = Put::builder().table_name(&self.name).set_item(Some(item));
-            let identity = match before {
-                None => identity.condition_expression("attribute_not_exists(pk)"),
-                Some(before) => identity
-                    .condition_expression("#export = :before")
-                    .expression_attribute_names("#export", "export")
-                    .expression_attribute_values(":before", text(before)),
-            };
-            if self.store(export, Some(identity)).await? {
-                return Ok(Joined::New { before: newest.map(Box::new) });
-            }
-            tokio::time::sleep(Duration::from_millis(u64::from(10 * attempt))).await;
-        }
-        Err(Error::Stale(export.id))
-    }
-
-    /// Stores a new export with all that belongs to it, or tells that a condition does not hold.
-    async fn store(&self, export: &Export, identity: Option<PutBuilder>) -> Result<bool> {
-        let record = Put::builder()
-            .table_name(&self.name)
-            .set_item(Some(item_of(export)?))
-            .condition_expression("attribute_not_exists(pk)");
-        let place = export.lane.map(|lane| {
-            let ttl = number((export.deadline + RECORD_LIFETIME).as_second());
-            Put::builder()
-                .table_name(&self.name)
-                .item("pk", text(pk(&export.workspace)))
-                .item("sk", text(format!("{}{}", lane_prefix(lane), export.id)))
-                .item("ttl", ttl)
-        });
-        let mut write = self.client.transact_write_items();
-        for put in [Some(record), place, identity].into_iter().flatten() {
-            let put = put.build().map_err(Error::aws("create export"))?;
-            write = write.transact_items(TransactWriteItem::builder().put(put).build());
-        }
-        match write.send().await {
-            Ok(_) => Ok(true),
-            Err(e)
-                if e.as_service_error().is_some_and(aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::is_transaction_canceled_exception) =>
-            {
-                Ok(false)
-            }
-            Err(e) => Err(Error::aws("create export")(e)),
-        }
-    }
-
-    /// Reads the first export of a lane that is not finished, and clears away those before it.
-    pub async fn first_in_lane(&self, workspace: &Workspace, lane: Lane) -> Result<Option<Export>> {
-        loop {
-            let output = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :lane)")
-                .expression_attribute_values(":pk", text(pk(workspace)))
-                .expression_attribute_values(":lane", text(lane_prefix(lane)))
-                .consistent_read(true)
-                .limit(1)
-                .send()
-                .await
-                .map_err(Error::aws("read lane"))?;
-            let Some(place) = output.items.unwrap_or_default().pop() else { return Ok(None) };
-            let sk = place.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
-            if let Some(id) = sk.strip_prefix(&lane_prefix(lane)).and_then(|id| id.parse().ok()) {
-                let export = self.get(workspace, id).await?;
-                if let Some(export) = export.filter(|e| e.status(e.created_at).is_unfinished()) {
-                    return Ok(Some(export));
-                }
-            }
-            self.client
-                .delete_item()
-                .table_name(&self.name)
-                .key("pk", text(pk(workspace)))
-                .key("sk", text(sk))
-                .send()
-                .await
-                .map_err(Error::aws("clear lane"))?;
-        }
-    }
-
-    async fn identity(&self, pk: &str, key: &str) -> Result<Option<Item>> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .key("pk", text(pk))
-            .key("sk", text(format!("I#{key}")))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(Error::aws("get identity"))?;
-        Ok(output.item)
-    }
-
-    async fn made_before(
-        &self,
-        new: &Export,
-        identity: Option<Item>,
-        request: &str,
-    ) -> Result<Option<Created>> {
-        let Some(identity) = identity else { return Ok(None) };
-        let of = |name: &str| identity.get(name).and_then(|value| value.as_s().ok());
-        let ttl = identity.get("ttl").and_then(|value| value.as_n().ok()?.parse::<i64>().ok());
-        if ttl.is_none_or(|ttl| ttl <= new.created_at.as_second()) {
-            return Ok(None);
-        }
-        if of("request").map(String::as_str) != Some(request) {
-            return Ok(Some(Created::OtherRequest));
-        }
-        let Some(id) = identified(&identity) else { return Ok(None) };
-        Ok(self.get(&new.workspace, id).await?.map(|export| Created::Before(Box::new(export))))
     }
 
     /// Reads the latest version of an export; none if the workspace has no such export.
@@ -422,21 +212,11 @@ impl ExportTable {
     }
 }
 
-fn pk(workspace: &Workspace) -> String {
+pub(crate) fn pk(workspace: &Workspace) -> String {
     format!("W#{workspace}")
 }
 
-/// How the sort keys of a lane's places begin. Ids sort by time, so places do.
-fn lane_prefix(lane: Lane) -> String {
-    format!("Q#{}#", lane.name())
-}
-
-/// The export that an identity names.
-fn identified(identity: &Item) -> Option<ExportId> {
-    identity.get("export")?.as_s().ok()?.parse().ok()
-}
-
-fn sk(id: ExportId) -> String {
+pub(crate) fn sk(id: ExportId) -> String {
     format!("E#{id}")
 }
 
@@ -446,16 +226,16 @@ fn keys_of(item: &Item) -> Option<(Workspace, ExportId)> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
-fn text(value: impl ToString) -> AttributeValue {
+pub(crate) fn text(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
-fn number(value: impl ToString) -> AttributeValue {
+pub(crate) fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-fn item_of(export: &Export) -> Result<Item> {
+pub(crate) fn item_of(export: &Export) -> Result<Item> {
     let mut item: Item = to_item(export).map_err(Error::aws("encode export"))?;
     item.insert("pk".to_owned(), text(pk(&export.workspace)));
     item.insert("sk".to_owned(), text(sk(export.id)));
@@ -479,7 +259,7 @@ fn item_of(export: &Export) -> Result<Item> {
     Ok(item)
 }
 
-fn export_of(mut item: Item) -> Result<Export> {
+pub(crate) fn export_of(mut item: Item) -> Result<Export> {
     let steps_done: BTreeSet<u32> = match item.remove("steps_done") {
         Some(AttributeValue::Ns(steps)) => {
             steps.iter().filter_map(|step| step.parse().ok()).collect()

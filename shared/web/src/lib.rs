@@ -4,10 +4,12 @@ mod authentication;
 mod body;
 mod context;
 mod problem;
+mod redirect;
 mod services;
 
 pub use authentication::{Authenticator, Caller, Denial};
 pub use body::{is_json, nesting};
 pub use context::{BaseUrl, with_context};
 pub use problem::Problem;
+pub use redirect::redirect_to;
 pub use services::Services;
