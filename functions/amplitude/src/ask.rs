@@ -1,7 +1,8 @@
 //! What a URL of this dialect asks for.
 
 use export::{
-    Catalog, ExportRequest, Files, Format, TableSelection, Window, Workspace, civil_utc, sha256_hex,
+    Catalog, ExportRequest, Files, Format, TableSelection, Window, Workspace, civil_utc, hour_of,
+    sha256_hex,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -41,9 +42,7 @@ impl Ask {
 
     /// Returns what of it can be exported at `now`: an hour is complete two hours after its end.
     pub(crate) fn loaded(&self, now: Timestamp) -> Option<Window> {
-        let this_hour =
-            Timestamp::from_second(now.as_second().div_euclid(3600) * 3600).unwrap_or(now);
-        Window::new(self.start, self.end.min(this_hour - DELAY)).ok()
+        Window::new(self.start, self.end.min(hour_of(now) - DELAY)).ok()
     }
 }
 

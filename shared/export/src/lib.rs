@@ -38,7 +38,7 @@ pub use record::{
 };
 pub use request::{ExportRequest, Files, Format};
 pub use selection::TableSelection;
-pub use time::{TimeFormat, civil_utc, parse_time};
+pub use time::{TimeFormat, civil_utc, hour_of, parse_time};
 pub use token::{Privilege, Token, TokenError, TokenRecord};
 pub use window::{Window, WindowError};
 pub use workspace::{Workspace, WorkspaceError};

@@ -1,12 +1,8 @@
 //! Where a dataset's objects lie, hour by hour.
 
-use jiff::{
-    SignedDuration, Timestamp,
-    civil::{DateTime, Time},
-    tz::TimeZone,
-};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use crate::{Window, Workspace};
+use crate::{Window, Workspace, time::floor};
 
 /// A template of the prefixes that hold a dataset's objects.
 ///
@@ -159,14 +155,6 @@ fn written(parts: &[Part], workspace: &Workspace, at: Timestamp) -> String {
             Part::Hour => format!("{:02}", at.hour()),
         })
         .collect()
-}
-
-/// The beginning of the hour or, for longer steps, of the day that holds `at`.
-fn floor(at: Timestamp, step: SignedDuration) -> Timestamp {
-    let civil = at.to_zoned(TimeZone::UTC).datetime();
-    let hour = if step > SignedDuration::from_hours(1) { 0 } else { civil.hour() };
-    let begin = DateTime::from_parts(civil.date(), Time::constant(hour, 0, 0, 0));
-    begin.to_zoned(TimeZone::UTC).map_or(at, |zoned| zoned.timestamp())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The instants in source rows.
 
-use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 use serde::Deserialize;
 
 /// How a dataset writes its time field.
@@ -26,6 +26,17 @@ pub fn parse_time(text: &str, format: TimeFormat) -> Option<Timestamp> {
         TimeFormat::Seconds => decimal(text, 6),
         TimeFormat::Milliseconds => decimal(text, 3),
     }
+}
+
+/// Returns the beginning of the hour that holds `at`, in UTC.
+pub fn hour_of(at: Timestamp) -> Timestamp {
+    floor(at, SignedDuration::from_hours(1))
+}
+
+/// Returns the beginning of the span of `step`, whole seconds, that holds `at`; spans are counted from 1970.
+pub(crate) fn floor(at: Timestamp, step: SignedDuration) -> Timestamp {
+    let step = step.as_secs();
+    Timestamp::from_second(at.as_second().div_euclid(step) * step).unwrap_or(at)
 }
 
 /// Reads a date and time in UTC that has exactly one of `formats`, as `%Y-%m-%dT%H:%M:%S.%3f`.
@@ -74,6 +85,17 @@ mod tests {
             ("1.7723604305E9", TimeFormat::Seconds),
         ] {
             assert_eq!(parse_time(text, format), Some(want), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_hour_begins_before_what_is_in_it() {
+        for (at, hour) in [
+            ("2026-03-01T05:59:59.999999Z", "2026-03-01T05:00:00Z"),
+            ("2026-03-01T05:00:00Z", "2026-03-01T05:00:00Z"),
+            ("1969-12-31T23:30:00Z", "1969-12-31T23:00:00Z"),
+        ] {
+            assert_eq!(hour_of(at.parse().unwrap()), hour.parse().unwrap());
         }
     }
 
