@@ -159,6 +159,24 @@ mod tests {
     }
 
     #[test]
+    fn records_are_rewritten_with_all_columns_only_where_the_catalog_asks_for_it() {
+        let text = include_str!("../../../shared/export/catalog.toml");
+        let filled = text.replacen(
+            "dataset = \"amplitude_events\"",
+            "dataset = \"amplitude_events\"\nfill = true",
+            1,
+        );
+        let columns = |text: &str| {
+            let catalog = Catalog::parse("test", text).unwrap();
+            let window =
+                Window::new(at("2026-03-01T00:00:00Z"), at("2026-03-01T01:00:00Z")).unwrap();
+            let request = request(window, &"acme".parse().unwrap(), &catalog).unwrap();
+            request.tables[0].columns.as_ref().map(Vec::len)
+        };
+        assert_eq!((columns(text), columns(&filled)), (None, Some(55)));
+    }
+
+    #[test]
     fn a_workspace_named_by_a_number_keeps_it() {
         assert_eq!(app(&"374182".parse().unwrap()), "374182");
         let number = app(&"acme".parse().unwrap());
