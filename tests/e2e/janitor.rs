@@ -100,3 +100,64 @@ async fn an_archive_past_its_time_is_removed() {
     assert_eq!(expired.due(), None);
     assert!(user.stack.export_keys(&key).await.unwrap().is_empty());
 }
+
+/// Kills every builder of the stack, as a machine that fails would. The test runs alone.
+fn kill_builders(stack: &Stack) -> usize {
+    let port = stack.base_url().split(':').nth(2).unwrap().split('/').next().unwrap().to_owned();
+    let code = format!("ministack-provided-code-{port}/");
+    let mut killed = 0;
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let path = process.path();
+        let of_stack = std::fs::read_link(path.join("exe"))
+            .is_ok_and(|exe| exe.to_string_lossy().contains(&code));
+        let variables = std::fs::read(path.join("environ")).unwrap_or_default();
+        if of_stack && String::from_utf8_lossy(&variables).contains("STEP_BYTES=") {
+            let pid = process.file_name();
+            assert!(
+                std::process::Command::new("kill").arg("-9").arg(pid).status().unwrap().success()
+            );
+            killed += 1;
+        }
+    }
+    killed
+}
+
+#[tokio::test]
+async fn a_killed_builder_is_replaced_and_the_archive_is_whole() {
+    let user = user().await;
+    let sample = tests::sample::Sample { seed: 11, rows_per_hour: 4000, objects_per_hour: 4 };
+    let begin = crate::at("2026-03-01T00:00:00Z");
+    let objects = user.seed(sample, &["amplitude_events"], begin, 10).await.unwrap();
+    let body = request("amplitude_events", "2026-03-01T00:00:00Z", "2026-03-01T10:00:00Z", "csv");
+    let url = user.create(&body).await.unwrap();
+    while user.get(&url).await.unwrap().body["progress"]["steps_done"].as_u64() < Some(1) {}
+
+    assert!(kill_builders(&user.stack) > 0);
+    let id = user.get(&url).await.unwrap().text("/id").parse().unwrap();
+    let halted = user.stack.exports().get(&user.workspace, id).await.unwrap().unwrap();
+    let State::Running { started_at, lease } = halted.state else { panic!("{:?}", halted.state) };
+    let done = u32::try_from(halted.steps_done.len()).unwrap();
+    assert!(
+        !lease.released && (1..halted.steps_total).contains(&done),
+        "it was not in the middle: {done}"
+    );
+
+    // The lease lapses, as it does in time.
+    let now = Timestamp::now();
+    let lapsed =
+        State::Running { started_at, lease: export::Lease { until: now, look_at: now, ..lease } };
+    let later = Export { version: halted.version + 1, state: lapsed, ..halted };
+    user.stack.exports().put(&later).await.unwrap();
+
+    let built = user.finished(&url).await.unwrap();
+    let rows: usize = objects.iter().map(|object| object.rows.len()).sum();
+    assert_eq!(
+        (built.text("/status"), &built.body["archive"]["rows"]),
+        ("succeeded", &serde_json::json!(rows))
+    );
+    let archive = user.download(built.text("/links/download")).await.unwrap();
+    let text = archive.text("amplitude_events.csv").unwrap();
+    assert_eq!(csv::Reader::from_reader(text.as_bytes()).records().count(), rows);
+    let record = user.stack.exports().get(&user.workspace, id).await.unwrap().unwrap();
+    assert_eq!(record.failures, 1);
+}
