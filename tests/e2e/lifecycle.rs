@@ -244,7 +244,7 @@ async fn what_has_ended_cannot_be_cancelled() {
 
 #[tokio::test]
 async fn an_export_longer_than_one_invocation_goes_on_in_the_next() {
-    // Builders of the test stack have three seconds to work before they hand over.
+    // Builders of the test stack have one second to work before they hand over.
     let user = Stack::connect().await.unwrap().user().await.unwrap();
     let large = tests::sample::Sample { seed: 9, rows_per_hour: 6000, objects_per_hour: 6 };
     let objects =

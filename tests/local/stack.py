@@ -2,7 +2,8 @@
 
   stack.py up NAME PORT [--auth]     start one, deploy the built template to it, write .local/NAME/stack.json
   stack.py down NAME                 stop it
-  stack.py invoke NAME PAYLOAD       invoke the admin function of a running one, print its answer
+  stack.py invoke NAME FUNCTION PAYLOAD
+                                     invoke a function of a running one, as the template calls it, print its answer
 
 NAME names a folder below .local, so that a demo and a test run can stand side by side.
 """
@@ -113,7 +114,7 @@ def fit_for_here(name):
     api = template["Resources"]["Api"]["Properties"]
     api["BinaryMediaTypes"] = [kind.replace("~1", "/") for kind in api["BinaryMediaTypes"]]
     # So little time, less what it keeps in reserve, that exports of some size are handed over.
-    template["Resources"]["BuilderFunction"]["Properties"]["Timeout"] = 63
+    template["Resources"]["BuilderFunction"]["Properties"]["Timeout"] = 61
     path = build / f"{name}.json"
     path.write_text(json.dumps(template))
     return path
@@ -170,10 +171,12 @@ def down(name):
     os.kill(pid, signal.SIGKILL)
 
 
-def invoke(name, payload):
+def invoke(name, function, payload):
     stack = json.loads((folder(name) / "stack.json").read_text())
     port = int(stack["endpoint"].rsplit(":", 1)[1])
-    answer = client("lambda", port).invoke(FunctionName=stack["AdminFunctionName"], Payload=payload.encode())
+    resource = client("cloudformation", port).describe_stack_resource(StackName=STACK, LogicalResourceId=function)
+    physical = resource["StackResourceDetail"]["PhysicalResourceId"]
+    answer = client("lambda", port).invoke(FunctionName=physical, Payload=payload.encode())
     print(answer["Payload"].read().decode())
     return 1 if "FunctionError" in answer else 0
 
@@ -184,8 +187,8 @@ def main(arguments):
             up(name, int(port), bool(auth))
         case ["down", name]:
             down(name)
-        case ["invoke", name, payload]:
-            return invoke(name, payload)
+        case ["invoke", name, function, payload]:
+            return invoke(name, function, payload)
         case _:
             sys.exit(__doc__)
 

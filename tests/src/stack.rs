@@ -157,14 +157,19 @@ impl Stack {
 
     /// Invokes the admin function.
     pub async fn admin(&self, payload: &Value) -> anyhow::Result<Value> {
+        self.invoke("AdminFunction", payload).await
+    }
+
+    /// Invokes a function, as the template calls it.
+    pub async fn invoke(&self, function: &str, payload: &Value) -> anyhow::Result<Value> {
         let python = project().join(".tools/stack/bin/python");
         let script = project().join("tests/local/stack.py");
         let output = tokio::process::Command::new(python)
             .arg(script)
-            .args(["invoke", &self.name, &payload.to_string()])
+            .args(["invoke", &self.name, function, &payload.to_string()])
             .output()
             .await?;
-        serde_json::from_slice(&output.stdout).context("read the admin function's answer")
+        serde_json::from_slice(&output.stdout).context("read the function's answer")
     }
 
     /// Returns the URL below which the API is.

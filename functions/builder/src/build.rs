@@ -95,7 +95,8 @@ async fn build(app: &App, export: &Export, lease: Lease, until: Instant) -> anyh
         if export.steps_done.contains(&number) {
             continue;
         }
-        if Instant::now() >= until {
+        // At least one step an invocation, or a slow start would hand over for ever.
+        if Instant::now() >= until && !reports.is_empty() {
             return Ok(Built::Part);
         }
         let report = step::done(app, &export, number, step, &mut watch).await?;
