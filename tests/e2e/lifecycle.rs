@@ -224,7 +224,9 @@ async fn an_export_is_cancelled_while_it_is_built_and_leaves_nothing() {
     );
     let prefix = format!("exports/{}/", user.workspace);
     assert!(user.stack.export_keys(&prefix).await.unwrap().is_empty());
-    assert_eq!(user.stack.open_uploads("").await.unwrap_or(0), 0);
+    let work = format!("work/{}/", user.workspace);
+    assert_eq!(user.stack.open_uploads(&prefix).await.unwrap(), 0);
+    assert_eq!(user.stack.open_uploads(&work).await.unwrap(), 0);
     assert_eq!(
         user.get(&format!("{url}/download")).await.unwrap().text("/code"),
         "export_cancelled"
