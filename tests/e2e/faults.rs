@@ -116,7 +116,7 @@ async fn a_source_object_that_changed_after_the_plan_fails_the_export() {
         let export = unsent(&user, Timestamp::now());
         let object =
             SourceObject { key: key(&user, "a.json"), etag: "\"0\"".into(), size_bytes: 9 };
-        let plan = json!({ "steps": [{ "table": 0, "head": true, "objects": [object] }] });
+        let plan = json!({ "steps": [{ "table": 0, "head": true, "objects": [{ "object": object, "way": "transcode" }] }] });
         let plan_key = WorkKey::plan(&user.workspace, export.id);
         user.stack.archives().write_work(&plan_key, plan.to_string().into()).await.unwrap();
         user.stack.exports().put(&export).await.unwrap();

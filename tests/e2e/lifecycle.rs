@@ -211,6 +211,8 @@ async fn an_export_is_cancelled_while_it_is_built_and_leaves_nothing() {
     );
     let again = user.post(&format!("{url}/cancel"), &json!(null)).await.unwrap();
     assert_eq!((again.status, again.text("/status")), (200, "cancelled"));
+    let deleted = user.send("DELETE", &url, &[], None).await.unwrap();
+    assert_eq!((deleted.status, deleted.text("/code")), (409, "no_archive"));
 
     // The builder sees it within a step and stops.
     tokio::time::sleep(std::time::Duration::from_secs(5)).await;

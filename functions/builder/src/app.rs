@@ -37,8 +37,8 @@ impl Settings {
         };
         let level = settings.compression_level;
         anyhow::ensure!(
-            (1..=9).contains(&level),
-            "use COMPRESSION_LEVEL {level}: it must be 1 to 9"
+            (1..=12).contains(&level),
+            "use COMPRESSION_LEVEL {level}: it must be 1 to 12"
         );
         Ok(settings)
     }
@@ -52,8 +52,10 @@ pub(crate) struct App {
     pub(crate) archives: ArchiveBucket,
     pub(crate) lake: LakeBucket,
     pub(crate) catalog: Catalog,
-    /// 1 (fast) to 9 (small).
+    /// 1 (fast) to 12 (small).
     pub(crate) compression_level: u32,
+    /// How many threads pour.
+    pub(crate) workers: usize,
     /// Stored bytes of source objects in one step, at least.
     pub(crate) step_bytes: u64,
 }
@@ -72,6 +74,7 @@ impl App {
             lake,
             catalog,
             compression_level: settings.compression_level,
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
             step_bytes: settings.step_bytes,
         })
     }

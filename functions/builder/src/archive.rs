@@ -14,8 +14,8 @@ use jiff::Timestamp;
 
 use crate::{
     app::App,
-    plan::Plan,
-    step::{ObjectFile, Report},
+    plan::{Plan, Step},
+    step::{Content, Made, Report},
 };
 
 /// Reports read at the same time.
@@ -47,9 +47,12 @@ pub(crate) async fn assemble(
         Err(cloud::Error::Exists(_)) if app.archives.has_archive(&key, size_bytes).await? => {}
         Err(e) => return Err(e.into()),
     }
-    let copied =
-        reports.iter().flat_map(|r| &r.files).any(|file| matches!(file, ObjectFile::Copied(_)));
-    let rows = (!copied).then(|| reports.iter().map(|report| report.segment.rows).sum());
+    // None if anything was copied without being read.
+    let rows = |made: &Made| match made {
+        Made::Copied(_) => None,
+        Made::Poured(segment, _) => Some(segment.rows),
+    };
+    let rows = reports.iter().flat_map(|report| &report.made).map(rows).sum();
     let now = Timestamp::now();
     Ok(Archive { published_at: now, expires_at: now, size_bytes, crc32, rows, bad_rows })
 }
@@ -94,7 +97,7 @@ fn lay_out(export: &Export, plan: &Plan, reports: &[Report]) -> anyhow::Result<L
     Ok(layout(members))
 }
 
-/// One file for each table, of the pieces of its steps.
+/// One file for each table, of what its steps made.
 fn table_members(
     export: &Export,
     plan: &Plan,
@@ -106,8 +109,11 @@ fn table_members(
         let mut whole = Segment::default();
         for ((number, step), report) in (0..).zip(&plan.steps).zip(reports) {
             if step.table == index {
-                content.push(piece_range(export, number, 0, report.segment.stored_bytes));
-                whole = whole.join(report.segment);
+                content.extend(extents(export, number, step, report).into_iter().flatten());
+                whole = report.made.iter().fold(whole, |whole, made| match made {
+                    Made::Poured(segment, _) => whole.join(*segment),
+                    Made::Copied(_) => whole,
+                });
             }
         }
         let name = export.request.files.name_of(&table.table, export.request.format);
@@ -131,23 +137,21 @@ fn object_members(
 ) -> anyhow::Result<Vec<Member<Stored>>> {
     let mut members = Vec::new();
     for ((number, step), report) in (0..).zip(&plan.steps).zip(reports) {
-        for ((object, file), made) in step.objects.iter().zip(&step.files).zip(&report.files) {
+        let made = report.made.iter().zip(extents(export, number, step, report));
+        for (planned, (made, extents)) in step.objects.iter().zip(made) {
             let (crc32, raw_bytes, content) = match made {
-                ObjectFile::Copied(crc32) => {
-                    let (source, len) = (Stored::Source(object.clone()), object.size_bytes);
-                    (*crc32, len, vec![Extent::Range { source, offset: 0, len }])
-                }
-                ObjectFile::Poured(_, segment) if segment.rows == 0 => continue,
-                ObjectFile::Poured(offset, segment) => {
+                Made::Copied(crc32) => (*crc32, planned.object.size_bytes, extents),
+                Made::Poured(segment, _) if segment.rows == 0 => continue,
+                Made::Poured(segment, _) => {
                     let gzip = Gzip::of(*segment);
-                    let rows = piece_range(export, number, *offset, segment.stored_bytes);
-                    let content = vec![Extent::Bytes(gzip.head), rows, Extent::Bytes(gzip.tail)];
+                    let head = std::iter::once(Extent::Bytes(gzip.head));
+                    let content = head.chain(extents).chain([Extent::Bytes(gzip.tail)]).collect();
                     (gzip.crc32, gzip.size_bytes, content)
                 }
             };
-            let name = file.name.parse().context("name a file")?;
+            let name = planned.file.as_deref().unwrap_or_default();
             members.push(Member {
-                name,
+                name: name.parse().context("name a file")?,
                 method: Method::Stored,
                 crc32,
                 raw_bytes,
@@ -159,12 +163,29 @@ fn object_members(
     Ok(members)
 }
 
-fn piece_range(export: &Export, step: u32, offset: u64, len: u64) -> Extent<Stored> {
-    Extent::Range {
-        source: Stored::Work(WorkKey::piece(&export.workspace, export.id, step)),
-        offset,
-        len,
-    }
+/// Where the bytes are of all that a step made.
+fn extents(export: &Export, number: u32, step: &Step, report: &Report) -> Vec<Vec<Extent<Stored>>> {
+    let piece = Stored::Work(WorkKey::piece(&export.workspace, export.id, number));
+    let source = |index: usize| Stored::Source(step.objects[index].object.clone());
+    let mut used = 0;
+    let mut extent = |content: &Content| match *content {
+        Content::Piece(len) => {
+            used += len;
+            Extent::Range { source: piece.clone(), offset: used - len, len }
+        }
+        Content::Object { object, offset, len } => {
+            Extent::Range { source: source(object), offset, len }
+        }
+    };
+    let made = report.made.iter().enumerate();
+    made.map(|(index, made)| match made {
+        Made::Copied(_) => {
+            let len = step.objects[index].object.size_bytes;
+            vec![Extent::Range { source: source(index), offset: 0, len }]
+        }
+        Made::Poured(_, contents) => contents.iter().map(&mut extent).collect(),
+    })
+    .collect()
 }
 
 /// Writes the only file of an export as it is, for those who want no ZIP.
@@ -177,16 +198,14 @@ async fn write_plain(
     let mut file = app.archives.write_plain(&PlainKey::of(&export.workspace, export.id));
     let mut decoder = SegmentDecoder::default();
     let mut content = Vec::new();
-    for ((number, _), report) in (0..).zip(&plan.steps).zip(reports) {
-        if report.segment.stored_bytes == 0 {
-            continue;
-        }
-        let mut piece =
-            app.archives.open_work(&WorkKey::piece(&export.workspace, export.id, number)).await?;
-        while let Some(chunk) = piece.next().await {
-            decoder.decode(&chunk.context("read piece")?, &mut content)?;
-            file.push(&content).await?;
-            content.clear();
+    for ((number, step), report) in (0..).zip(&plan.steps).zip(reports) {
+        for extent in extents(export, number, step, report).into_iter().flatten() {
+            let mut stored = app.archives.open_extent(&app.lake, &extent).await?;
+            while let Some(chunk) = stored.next().await {
+                decoder.decode(&chunk.context("read piece")?, &mut content)?;
+                file.push(&content).await?;
+                content.clear();
+            }
         }
     }
     Ok(file.finish().await?)

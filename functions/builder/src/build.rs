@@ -11,9 +11,7 @@ use lambda_runtime::tracing::{error, info, warn};
 
 use crate::{
     app::App,
-    archive,
-    plan::{self, Step},
-    step::{self, ObjectFile, Report},
+    archive, plan, step,
     watch::{Lost, Watch, is_ours},
 };
 
@@ -100,21 +98,13 @@ async fn build(app: &App, export: &Export, lease: Lease, until: Instant) -> anyh
             return Ok(Built::Part);
         }
         let report = step::done(app, &export, number, step, &mut watch).await?;
-        let (rows, bytes) =
-            (report.segment.rows, report.segment.raw_bytes + copied_bytes(step, &report));
+        let (rows, bytes) = report.progress(step);
         anyhow::ensure!(app.exports.step_done(&export, lease, number, rows, bytes).await?, Lost);
         reports.insert(number, report);
     }
     Ok(Built::Whole(
         archive::assemble(app, &export, &plan, reports).await.context("assemble the archive")?,
     ))
-}
-
-/// The bytes of what goes in as it is.
-fn copied_bytes(step: &Step, report: &Report) -> u64 {
-    let objects = step.objects.iter().zip(&report.files);
-    let copied = objects.filter(|(_, file)| matches!(file, ObjectFile::Copied(_)));
-    copied.map(|(object, _)| object.size_bytes).sum()
 }
 
 /// Makes the archive downloadable: the object is there, now the record says so.

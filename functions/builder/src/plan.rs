@@ -2,9 +2,9 @@
 
 use anyhow::Context as _;
 use cloud::SourceObject;
-use export::{Dataset, Export, Files, Format, Table, TableSelection, WorkKey};
+use export::{Dataset, Export, ExportRequest, Files, Format, Table, TableSelection, WorkKey};
 use jiff::Timestamp;
-use lake::is_gzip;
+use lake::{Object, is_gzip};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -19,35 +19,48 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
 }
 
-/// Some source objects of one table, which become one piece of its file, or a file each.
+/// Some source objects of one table, which become one stretch of its file, or a file each.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Step {
     /// Which of the request's tables.
     pub(crate) table: usize,
-    /// Whether the piece stands at the head of the file.
+    /// Whether it stands at the head of the file.
     pub(crate) head: bool,
     /// The objects, in order.
-    pub(crate) objects: Vec<SourceObject>,
-    /// The file that each of them becomes; empty where they are joined.
-    #[serde(default)]
-    pub(crate) files: Vec<File>,
+    pub(crate) objects: Vec<Planned>,
 }
 
-/// A file that is made from one source object.
+/// A source object, and what is to be made of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct File {
-    pub(crate) name: String,
+pub(crate) struct Planned {
+    pub(crate) object: SourceObject,
     pub(crate) way: Way,
+    /// The file that it becomes, if it is one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<String>,
 }
 
-/// How a source object becomes a file of its own.
+/// How a source object goes in: the cheapest way that serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Way {
-    /// It goes in as it is. No byte is read if S3 knows its checksum.
+    /// As it is. No byte is read if S3 knows its checksum.
     Copy,
+    /// Its compressed stream is taken over, if every row turns out to be wanted.
+    Splice,
     /// It is decoded, rows are selected, and it is compressed again.
     Transcode,
+}
+
+impl Planned {
+    /// Returns the object as it is to be poured.
+    pub(crate) fn to_pour(&self) -> Object {
+        Object {
+            key: self.object.key.clone(),
+            size_bytes: self.object.size_bytes,
+            likely_whole: self.way == Way::Splice,
+        }
+    }
 }
 
 /// Reads the plan of an export, or makes it.
@@ -64,65 +77,61 @@ pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<Plan> {
         let partitions = dataset.path.partitions(&export.workspace, window, dataset.late);
         let (hours, prefixes): (Vec<Timestamp>, Vec<String>) = partitions.into_iter().unzip();
         let listed = app.lake.list(prefixes).await?;
-        let objects = match &export.request.files {
-            Files::Tables | Files::Single(_) => {
-                listed.into_iter().flatten().map(|object| (object, None)).collect()
-            }
-            Files::Hourly(folder) => hours
-                .into_iter()
-                .zip(listed)
-                .flat_map(|(hour, objects)| {
-                    hourly(export, (dataset, table, selection), folder, hour, objects)
-                })
-                .collect(),
-        };
-        steps.extend(cut(index, objects, app.step_bytes));
+        let planned = hours.into_iter().zip(listed).flat_map(|(hour, objects)| {
+            partition(&export.request, (dataset, table, selection), hour, objects)
+        });
+        steps.extend(cut(index, planned.collect(), app.step_bytes));
     }
     let plan = Plan { steps };
     app.archives.write_work(&key, serde_json::to_vec(&plan)?).await?;
     Ok(plan)
 }
 
-/// Names the files of what was filed in one hour, and chooses how each is made.
-fn hourly(
-    export: &Export,
+/// Chooses what is made of the objects that were filed in one hour.
+fn partition(
+    request: &ExportRequest,
     (dataset, table, selection): (&Dataset, &Table, &TableSelection),
-    folder: &str,
     hour: Timestamp,
     objects: Vec<SourceObject>,
-) -> Vec<(SourceObject, Option<File>)> {
-    let window = export.request.window;
-    let end = hour + dataset.path.span();
-    // Where rows are filed by their own time, all rows of a whole partition are wanted.
-    let whole = dataset.late.is_zero() && window.from() <= hour && end <= window.to();
-    let all = table.omit.is_none() && table.explode.is_none() && selection.columns.is_none();
-    let as_it_is = whole && all && export.request.format == Format::Jsonl;
-    let filled = objects.into_iter().filter(|object| object.size_bytes > 0);
+) -> Vec<Planned> {
+    let window = request.window;
+    // Rows are filed by their own time, or up to `late` after it.
+    let inside = window.from() <= hour - dataset.late && hour + dataset.path.span() <= window.to();
+    let as_they_are = request.format == Format::Jsonl
+        && table.explode.is_none()
+        && selection.columns.is_none()
+        && inside;
+    let way = |object: &SourceObject| match &request.files {
+        _ if !(as_they_are && is_gzip(dataset.compression, &object.key)) => Way::Transcode,
+        Files::Hourly(_) if dataset.late.is_zero() && table.omit.is_none() => Way::Copy,
+        Files::Hourly(_) | Files::Tables | Files::Single(_) => Way::Splice,
+    };
+    let filled = objects.into_iter().filter(|object| object.size_bytes > 0).enumerate();
     filled
-        .enumerate()
         .map(|(number, object)| {
-            let copy = as_it_is && is_gzip(dataset.compression, &object.key);
-            let way = if copy { Way::Copy } else { Way::Transcode };
-            (object, Some(File { name: Files::hourly_name(folder, hour, number), way }))
+            let file = match &request.files {
+                Files::Hourly(folder) => Some(Files::hourly_name(folder, hour, number)),
+                Files::Tables | Files::Single(_) => None,
+            };
+            Planned { way: way(&object), object, file }
         })
         .collect()
 }
 
 /// Cuts a table's objects into steps of about `step_bytes`. A table without objects has a step too,
 /// since its file has a head.
-fn cut(table: usize, objects: Vec<(SourceObject, Option<File>)>, step_bytes: u64) -> Vec<Step> {
-    let begin = |head| Step { table, head, objects: Vec::new(), files: Vec::new() };
+fn cut(table: usize, objects: Vec<Planned>, step_bytes: u64) -> Vec<Step> {
+    let begin = |head| Step { table, head, objects: Vec::new() };
     let mut steps = Vec::new();
     let (mut step, mut bytes) = (begin(true), 0);
-    for (object, file) in objects {
-        let full = bytes + object.size_bytes > step_bytes || step.objects.len() == MOST_OBJECTS;
-        if bytes > 0 && full {
+    for planned in objects {
+        let size = planned.object.size_bytes;
+        if bytes > 0 && (bytes + size > step_bytes || step.objects.len() == MOST_OBJECTS) {
             steps.push(std::mem::replace(&mut step, begin(false)));
             bytes = 0;
         }
-        bytes += object.size_bytes;
-        step.objects.push(object);
-        step.files.extend(file);
+        bytes += size;
+        step.objects.push(planned);
     }
     steps.push(step);
     steps
@@ -136,12 +145,14 @@ mod tests {
     fn steps_hold_every_object_once_in_order() {
         let object =
             |n: u64| SourceObject { key: n.to_string(), etag: String::new(), size_bytes: n * 10 };
-        let steps = cut(0, (0..10).map(|n| (object(n), None)).collect(), 100);
+        let planned = |n| Planned { object: object(n), way: Way::Splice, file: None };
+        let steps = cut(0, (0..10).map(planned).collect(), 100);
 
-        let keys: Vec<_> = steps.iter().flat_map(|s| &s.objects).map(|o| o.key.as_str()).collect();
+        let keys: Vec<_> =
+            steps.iter().flat_map(|s| &s.objects).map(|o| o.object.key.as_str()).collect();
         assert_eq!(keys, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
         let sizes: Vec<u64> =
-            steps.iter().map(|s| s.objects.iter().map(|o| o.size_bytes).sum()).collect();
+            steps.iter().map(|s| s.objects.iter().map(|o| o.object.size_bytes).sum()).collect();
         assert_eq!(sizes, [100, 50, 60, 70, 80, 90]);
         assert_eq!(steps.iter().filter(|s| s.head).count(), 1);
         assert_eq!(cut(0, Vec::new(), 100).len(), 1);

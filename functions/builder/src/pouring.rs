@@ -1,144 +1,134 @@
 //! Source objects stream in, segments stream out, in bounded memory.
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    ops::Range,
+};
 
 use anyhow::Context as _;
 use bytes::{Buf as _, Bytes};
 use cloud::{PieceWriter, SourceObject};
-use lake::{ObjectError, Pour, Poured};
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use lake::{Object, ObjectError, Pour, Poured, Selection, Stretch};
+use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver};
 
-use crate::{app::App, watch::Watch};
+use crate::{app::App, plan::Planned, step::Content, watch::Watch};
 
 /// Chunks of a source object under way to the decoder. The SDK's chunks have at most some 100 KiB.
 const CHUNKS: usize = 16;
-/// Segments under way to the bucket. A segment is made from about 1 MiB.
-const SEGMENTS: usize = 2;
+/// Stretches under way to the bucket.
+const STRETCHES: usize = 2;
+
+/// What is to be poured: see [`Pour`].
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) selection: Selection,
+    pub(crate) objects: Vec<Planned>,
+    pub(crate) runs: Vec<Range<usize>>,
+    pub(crate) head: bool,
+}
+
+/// A run's rows, and where its compressed bytes are.
+pub(crate) type Run = (Poured, Vec<Content>);
 
 /// Reads, pours and writes at the same time.
 pub(crate) async fn pour(
     app: &App,
-    objects: &[SourceObject],
-    pour: Pour,
+    task: Task,
     piece: &mut PieceWriter,
     watch: &mut Watch<'_>,
-) -> anyhow::Result<Poured> {
-    let (input, inputs) = mpsc::channel(CHUNKS);
-    let (output, mut outputs) = mpsc::channel::<Vec<u8>>(SEGMENTS);
-    let pouring = tokio::task::spawn_blocking(move || pour_all(pour, inputs, &output));
+) -> anyhow::Result<Vec<Run>> {
+    let sources: Vec<SourceObject> =
+        task.objects.iter().map(|planned| planned.object.clone()).collect();
+    let mut contents = vec![Vec::new(); task.runs.len()];
+    let (ask, asked) = mpsc::unbounded_channel();
+    let (output, mut outputs) = mpsc::channel::<(usize, Stretch)>(STRETCHES);
+    let (level, workers) = (app.compression_level, app.workers);
+    let pouring = tokio::task::spawn_blocking(move || {
+        let objects: Vec<Object> = task.objects.iter().map(Planned::to_pour).collect();
+        let (selection, objects) = (&task.selection, &objects[..]);
+        let pour = Pour { selection, objects, runs: task.runs, head: task.head, level, workers };
+        let open = |index| {
+            let (to, chunks) = mpsc::channel(CHUNKS);
+            ask.send((index, to)).map_err(io::Error::other)?;
+            Ok(ObjectReader { chunks, chunk: Bytes::new(), ended: false })
+        };
+        pour.run(open, |run, stretch| {
+            output.blocking_send((run, stretch)).map_err(io::Error::other)
+        })
+    });
 
     let write = async {
-        while let Some(bytes) = outputs.recv().await {
-            piece.push(&bytes).await?;
+        while let Some((run, stretch)) = outputs.recv().await {
+            if let Stretch::Bytes(bytes) = &stretch {
+                piece.push(bytes).await?;
+            }
+            Content::push(&mut contents[run], &stretch);
         }
-        Ok::<_, cloud::Error>(())
+        anyhow::Ok(())
     };
-    let feed = feed(app, objects, input, watch);
-    let streamed = tokio::try_join!(feed, async { write.await.map_err(anyhow::Error::from) });
-    if streamed.is_err() {
-        // Ends the pouring, which else would wait for somebody to take its output.
-        outputs.close();
-        while outputs.recv().await.is_some() {}
-    }
+    let streamed = tokio::select! {
+        streamed = async { tokio::try_join!(feed(app, &sources, asked), write) } => streamed.map(drop),
+        lost = watch.lost() => Err(lost),
+    };
+    // Ends the pouring, which else would wait for somebody to take its output.
+    drop(outputs);
     // What the decoder says is the cause; what the channels say then only follows from it.
     match (streamed, pouring.await.context("pour")?) {
-        (Ok(_), Ok(poured)) => Ok(poured),
-        (Err(error), Ok(_) | Err(ObjectError::Sink { .. } | ObjectError::Unreadable { .. })) => {
+        (Ok(()), Ok(poured)) => Ok(poured.into_iter().zip(contents).collect()),
+        (Err(error), Ok(_) | Err(ObjectError::Sink(_) | ObjectError::Unreadable { .. })) => {
             Err(error)
         }
         (_, Err(error)) => Err(error.into()),
     }
 }
 
-/// What the decoder is given.
-#[derive(Debug)]
-enum Input {
-    Begin(String, u64),
-    Chunk(Bytes),
-    Broken(io::Error),
-    End,
-}
+/// A chunk of an object; an empty one at its end.
+type Chunk = io::Result<Bytes>;
 
-/// Sends the objects to the decoder. Stops early, without an error, when it has stopped listening.
+/// Sends the objects that are asked for, several at a time, until nobody asks any more.
 async fn feed(
     app: &App,
     objects: &[SourceObject],
-    input: Sender<Input>,
-    watch: &mut Watch<'_>,
+    mut asked: UnboundedReceiver<(usize, Sender<Chunk>)>,
 ) -> anyhow::Result<()> {
-    for object in objects {
-        watch.check().await?;
-        let mut body = app.lake.open(object).await?;
-        if input.send(Input::Begin(object.key.clone(), object.size_bytes)).await.is_err() {
-            return Ok(());
+    let mut feeds = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            Some((index, to)) = asked.recv() => feeds.push(feed_one(app, &objects[index], to)),
+            Some(fed) = feeds.next() => fed?,
+            else => return Ok(()),
         }
-        while let Some(chunk) = body.next().await {
-            watch.check().await?;
-            let message = match chunk {
-                Ok(chunk) => Input::Chunk(chunk),
-                Err(e) => Input::Broken(io::Error::other(e)),
-            };
-            if input.send(message).await.is_err() {
-                return Ok(());
-            }
-        }
-        if input.send(Input::End).await.is_err() {
+    }
+}
+
+/// Sends one object. Stops early, without an error, when nobody listens any more.
+async fn feed_one(app: &App, object: &SourceObject, to: Sender<Chunk>) -> anyhow::Result<()> {
+    let mut body = app.lake.open(object).await?;
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(io::Error::other);
+        if !chunk.as_ref().is_ok_and(Bytes::is_empty) && to.send(chunk).await.is_err() {
             return Ok(());
         }
     }
+    _ = to.send(Ok(Bytes::new())).await;
     Ok(())
 }
 
-fn pour_all(
-    mut pour: Pour,
-    mut inputs: Receiver<Input>,
-    output: &Sender<Vec<u8>>,
-) -> Result<Poured, ObjectError> {
-    let sink = |bytes| output.blocking_send(bytes).map_err(io::Error::other);
-    while let Some(message) = inputs.blocking_recv() {
-        let Input::Begin(key, size_bytes) = message else { continue };
-        let mut object = ObjectReader { inputs: &mut inputs, chunk: Bytes::new(), ended: false };
-        if pour.wants_whole(&key, size_bytes) {
-            let mut data = Vec::with_capacity(usize::try_from(size_bytes).unwrap_or_default());
-            if let Err(source) = object.read_to_end(&mut data) {
-                return Err(ObjectError::Unreadable { key, source });
-            }
-            pour.whole_object(&key, &data, sink)?;
-        } else {
-            pour.object(&key, &mut object, sink)?;
-        }
-        object.skip_rest();
-    }
-    pour.finish(sink).map_err(|source| ObjectError::Sink { key: "the last".to_owned(), source })
-}
-
 /// One object, as it arrives.
-struct ObjectReader<'a> {
-    inputs: &'a mut Receiver<Input>,
+struct ObjectReader {
+    chunks: Receiver<Chunk>,
     chunk: Bytes,
     ended: bool,
 }
 
-impl ObjectReader<'_> {
-    fn skip_rest(&mut self) {
-        while !self.ended {
-            self.ended =
-                !matches!(self.inputs.blocking_recv(), Some(Input::Chunk(_) | Input::Broken(_)));
-        }
-    }
-}
-
-impl Read for ObjectReader<'_> {
+impl Read for ObjectReader {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        while self.chunk.is_empty() && !self.ended {
-            match self.inputs.blocking_recv() {
-                Some(Input::Chunk(chunk)) => self.chunk = chunk,
-                Some(Input::End) => self.ended = true,
-                Some(Input::Broken(e)) => return Err(e),
-                Some(Input::Begin(..)) | None => {
-                    return Err(io::Error::other("the object was not sent to its end"));
-                }
-            }
+        if self.chunk.is_empty() && !self.ended {
+            let next = self.chunks.blocking_recv();
+            self.chunk = next
+                .unwrap_or_else(|| Err(io::Error::other("the object was not sent to its end")))?;
+            self.ended = self.chunk.is_empty();
         }
         let len = self.chunk.len().min(buf.len());
         self.chunk.copy_to_slice(&mut buf[..len]);

@@ -5,39 +5,76 @@ use std::io;
 use anyhow::Context as _;
 use archive::Segment;
 use cloud::{PieceWriter, SourceObject};
-use export::{Export, WorkKey};
-use lake::{BadRow, MAX_LISTED_BAD_ROWS, ObjectError, Pour, Selection};
+use export::{Export, Files, WorkKey};
+use lake::{Account, BadRow, MAX_LISTED_BAD_ROWS, ObjectError, Selection, Stretch, runs_of};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
-    plan::{Step, Way},
-    pouring::pour,
+    plan::{Planned, Step, Way},
+    pouring::{Task, pour},
     watch::Watch,
 };
 
 /// What a step that is done made.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Report {
-    /// All segments of its piece, joined.
-    pub(crate) segment: Segment,
-    /// What became of each object, where each is a file of its own.
-    #[serde(default)]
-    pub(crate) files: Vec<ObjectFile>,
+    /// Its stretch of the table's file, or what became of each object that is a file of its own.
+    pub(crate) made: Vec<Made>,
     /// Rows that could not be exported.
     pub(crate) bad_rows: u64,
     /// The first of them.
     pub(crate) listed: Vec<BadRow>,
 }
 
-/// What became of a source object that is a file of its own.
+/// What source objects became.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum ObjectFile {
-    /// It goes in as it is; with its CRC-32.
+pub(crate) enum Made {
+    /// One that goes in as it is; with its CRC-32.
     Copied(u32),
-    /// Its rows are in the step's piece, from that byte on.
-    Poured(u64, Segment),
+    /// Compressed rows, and where they are.
+    Poured(Segment, Vec<Content>),
+}
+
+/// A stretch of compressed rows. Those of the step's piece follow each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Content {
+    /// That many bytes of the step's piece.
+    Piece(u64),
+    /// Bytes of one of the step's source objects.
+    Object { object: usize, offset: u64, len: u64 },
+}
+
+impl Content {
+    /// Appends a stretch that was made.
+    pub(crate) fn push(contents: &mut Vec<Self>, stretch: &Stretch) {
+        match (stretch, contents.last_mut()) {
+            (Stretch::Bytes(bytes), Some(Self::Piece(len))) => *len += bytes.len() as u64,
+            (Stretch::Bytes(bytes), _) => contents.push(Self::Piece(bytes.len() as u64)),
+            (Stretch::Object { object, offset, len }, _) => {
+                contents.push(Self::Object { object: *object, offset: *offset, len: *len });
+            }
+        }
+    }
+}
+
+impl Report {
+    /// Rows that were written, and bytes of them; of copied objects as stored.
+    pub(crate) fn progress(&self, step: &Step) -> (u64, u64) {
+        let objects = step.objects.iter().map(Some).chain(std::iter::repeat(None));
+        self.made.iter().zip(objects).fold((0, 0), |(rows, bytes), (made, planned)| match made {
+            Made::Copied(_) => (rows, bytes + planned.map_or(0, |p| p.object.size_bytes)),
+            Made::Poured(segment, _) => (rows + segment.rows, bytes + segment.raw_bytes),
+        })
+    }
+
+    fn add(&mut self, account: Account) {
+        self.bad_rows += account.bad_rows;
+        let room = MAX_LISTED_BAD_ROWS.saturating_sub(self.listed.len());
+        self.listed.extend(account.listed.into_iter().take(room));
+    }
 }
 
 /// Does a step, or finds that it was done.
@@ -53,11 +90,7 @@ pub(crate) async fn done(
         return serde_json::from_slice(&bytes).context("decode step report");
     }
     let mut piece = app.archives.write_piece(&WorkKey::piece(&export.workspace, export.id, number));
-    let built = if step.files.is_empty() {
-        joined(app, export, step, &mut piece, watch).await
-    } else {
-        one_by_one(app, export, step, &mut piece, watch).await
-    };
+    let built = build(app, export, step, &mut piece, watch).await;
     let report = match built {
         Ok(report) => report,
         Err(error) => {
@@ -70,57 +103,63 @@ pub(crate) async fn done(
     Ok(report)
 }
 
-/// Pours all objects of a step into one stretch of its table's file.
-async fn joined(
+async fn build(
     app: &App,
     export: &Export,
     step: &Step,
     piece: &mut PieceWriter,
     watch: &mut Watch<'_>,
 ) -> anyhow::Result<Report> {
-    let begun = Pour::new(selection(app, export, step)?, app.compression_level, step.head);
-    let poured = Box::pin(pour(app, &step.objects, begun, piece, watch)).await?;
-    Ok(Report {
-        segment: poured.segment,
-        files: Vec::new(),
-        bad_rows: poured.bad_rows,
-        listed: poured.listed,
-    })
-}
-
-/// Makes a file of each object of a step, the cheapest way that the plan allows.
-async fn one_by_one(
-    app: &App,
-    export: &Export,
-    step: &Step,
-    piece: &mut PieceWriter,
-    watch: &mut Watch<'_>,
-) -> anyhow::Result<Report> {
+    let alone = matches!(export.request.files, Files::Hourly(_));
+    let runs = if alone {
+        let poured = (0..).zip(&step.objects).filter(|(_, planned)| planned.way != Way::Copy);
+        poured.map(|(index, _)| index..index + 1).collect()
+    } else {
+        runs_of(&step.objects.iter().map(Planned::to_pour).collect::<Vec<_>>())
+    };
+    let task = Task {
+        selection: selection(app, export, step)?,
+        objects: step.objects.clone(),
+        runs,
+        head: step.head && !alone,
+    };
+    let runs = Box::pin(pour(app, task, piece, watch)).await?;
     let mut report = Report::default();
-    for (object, file) in step.objects.iter().zip(&step.files) {
-        watch.check().await?;
-        report.files.push(match file.way {
-            Way::Copy => ObjectFile::Copied(crc32_of_gzip(app, object, watch).await?),
-            Way::Transcode => {
-                let begun = Pour::new(selection(app, export, step)?, app.compression_level, false);
-                let poured =
-                    Box::pin(pour(app, std::slice::from_ref(object), begun, piece, watch)).await?;
-                let offset = report.segment.stored_bytes;
-                report.segment = report.segment.join(poured.segment);
-                report.bad_rows += poured.bad_rows;
-                let room = MAX_LISTED_BAD_ROWS.saturating_sub(report.listed.len());
-                report.listed.extend(poured.listed.into_iter().take(room));
-                ObjectFile::Poured(offset, poured.segment)
-            }
-        });
+    let mut poured = Vec::new();
+    for (run, contents) in runs {
+        report.add(run.account);
+        poured.push((run.segment, contents));
+    }
+    if alone {
+        let mut poured = poured.into_iter();
+        for planned in &step.objects {
+            let made = match planned.way {
+                Way::Copy => Made::Copied(crc32_of_gzip(app, &planned.object, watch).await?),
+                Way::Splice | Way::Transcode => {
+                    let (segment, contents) = poured.next().context("find what was poured")?;
+                    Made::Poured(segment, contents)
+                }
+            };
+            report.made.push(made);
+        }
+    } else {
+        let whole = poured.iter().fold(Segment::default(), |whole, (next, _)| whole.join(*next));
+        let contents = poured.into_iter().flat_map(|(_, contents)| contents);
+        report.made.push(Made::Poured(whole, contents.collect()));
     }
     Ok(report)
 }
 
 fn selection(app: &App, export: &Export, step: &Step) -> anyhow::Result<Selection> {
     let request = &export.request;
-    Selection::new(&app.catalog, &request.tables[step.table], request.window, request.format)
-        .context("find the table and its columns in the catalog")
+    let table = &request.tables[step.table];
+    let selection = Selection::new(&app.catalog, table, request.window, request.format)
+        .context("find the table and its columns in the catalog")?;
+    Ok(match request.files {
+        // Readers of these are known that split lines at more than line feeds.
+        Files::Hourly(_) => selection.escaping_separators(),
+        Files::Tables | Files::Single(_) => selection,
+    })
 }
 
 /// Returns the CRC-32 of an object that goes in as it is: S3's if it knows it, else our own. What

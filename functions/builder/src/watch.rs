@@ -28,6 +28,16 @@ impl<'a> Watch<'a> {
         Self { app, export, lease, looked: Instant::now() }
     }
 
+    /// Waits until the export is no longer ours.
+    pub(crate) async fn lost(&mut self) -> anyhow::Error {
+        loop {
+            tokio::time::sleep(EVERY).await;
+            if let Err(lost) = self.check().await {
+                return lost;
+            }
+        }
+    }
+
     /// Fails if the export is no longer ours, as far as a look within the last seconds tells.
     pub(crate) async fn check(&mut self) -> anyhow::Result<()> {
         if self.looked.elapsed() < EVERY {

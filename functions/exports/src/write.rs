@@ -114,18 +114,23 @@ pub(crate) async fn delete(
         .change(&workspace, id, |e| e.delete(now))
         .await?
         .ok_or_else(read::not_found)?;
-    if export.status(now).is_unfinished() {
-        return Err(Problem::conflict(
+    match export.status(now) {
+        Status::Queued | Status::Running => Err(Problem::conflict(
             "export_unfinished",
             "The export is still being made. Cancel it first: POST to its cancel link.",
-        ));
+        )),
+        Status::Failed | Status::Cancelled => Err(Problem::conflict(
+            "no_archive",
+            "The export ended without an archive; there is nothing to delete.",
+        )),
+        Status::Deleted if export.removed().is_some() => {
+            // If this breaks, the record still says that the object has to go, and the janitor sees to it.
+            app.services.archives.remove(&workspace, id).await?;
+            app.services.exports.change(&workspace, id, Export::removed).await?;
+            Ok(StatusCode::NO_CONTENT)
+        }
+        Status::Succeeded | Status::Expired | Status::Deleted => Ok(StatusCode::NO_CONTENT),
     }
-    if let export::State::Deleted { removed: false, .. } = export.state {
-        // If this breaks, the record still says that the object has to go, and the janitor sees to it.
-        app.services.archives.remove(&workspace, id).await?;
-        app.services.exports.change(&workspace, id, Export::removed).await?;
-    }
-    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Reads a body, limits first.

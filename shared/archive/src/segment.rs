@@ -4,8 +4,13 @@
 //! and that refers to nothing before its own beginning. Segments in a row and [`END_OF_MEMBER`] are
 //! one valid deflate stream; the CRC-32 of the whole follows from those of the segments.
 
-use flate2::{Compress, Compression, FlushCompress, Status};
+use std::fmt;
+
+use crc32fast::Hasher;
+use libdeflater::{CompressionLvl, Compressor};
 use serde::{Deserialize, Serialize};
+
+use crate::deflate::{BitReader, DeflateError, Receiver, inflate};
 
 /// An empty final block, which ends the deflate stream of a member.
 pub const END_OF_MEMBER: [u8; 2] = [0x03, 0x00];
@@ -50,39 +55,78 @@ pub(crate) fn join_crc32(first: u32, second: u32, second_len: u64) -> u32 {
 }
 
 /// Makes segments. The same content gives the same bytes.
-#[derive(Debug)]
-pub struct SegmentEncoder(Compress);
+pub struct SegmentEncoder {
+    compressor: Compressor,
+    /// What the compressor wrote, before it is made a segment.
+    stream: Vec<u8>,
+}
+
+impl fmt::Debug for SegmentEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SegmentEncoder").finish_non_exhaustive()
+    }
+}
 
 impl SegmentEncoder {
-    /// Returns an encoder of a deflate level, 1 (fast) to 9 (small).
+    /// Returns an encoder of one of libdeflate's levels, 1 (fast) to 12 (small).
     pub fn new(level: u32) -> Self {
-        Self(Compress::new(Compression::new(level), false))
+        let level = i32::try_from(level).ok().and_then(|level| CompressionLvl::new(level).ok());
+        Self { compressor: Compressor::new(level.unwrap_or_default()), stream: Vec::new() }
     }
 
     /// Appends the segment of `raw` to `out` and returns what is known of it.
+    ///
+    /// What was compressed is read back: libdeflate writes whole streams, in which the last block is
+    /// to be found, and whoever reads it sees whether it is right.
     pub fn encode(&mut self, raw: &[u8], rows: u64, out: &mut Vec<u8>) -> Segment {
         let begin = out.len();
-        self.0.reset();
-        // Full flush: on a byte boundary, no final block, nothing referred to across it.
-        loop {
-            let read = usize::try_from(self.0.total_in()).unwrap_or(usize::MAX);
-            out.reserve((raw.len() - read) / 4 + 1024);
-            let (before, free) = (out.len(), out.capacity());
-            let status = self.0.compress_vec(&raw[read..], out, FlushCompress::Full);
-            debug_assert!(matches!(status, Ok(Status::Ok | Status::BufError)));
-            let all_read = self.0.total_in() == raw.len() as u64;
-            // With room left over, the flush is complete.
-            if all_read && (out.len() < free || out.len() == before) {
-                break;
-            }
+        let crc32 = crc32fast::hash(raw);
+        let bound = self.compressor.deflate_compress_bound(raw.len());
+        self.stream.resize(bound, 0);
+        let len = self.compressor.deflate_compress(raw, &mut self.stream).unwrap_or(0);
+        let mut joinable = Joinable { out, hasher: Hasher::new() };
+        let read_back = inflate(&mut BitReader::new(&self.stream[..len]), &mut joinable);
+        if read_back.is_err() || joinable.hasher.finalize() != crc32 {
+            out.truncate(begin);
+            push_stored(raw, out);
         }
         Segment {
-            crc32: crc32fast::hash(raw),
+            crc32,
             raw_bytes: raw.len() as u64,
             stored_crc32: crc32fast::hash(&out[begin..]),
             stored_bytes: (out.len() - begin) as u64,
             rows,
         }
+    }
+}
+
+/// Keeps a stream as a segment.
+struct Joinable<'a> {
+    out: &'a mut Vec<u8>,
+    hasher: Hasher,
+}
+
+impl Receiver for Joinable<'_> {
+    type Error = DeflateError;
+
+    fn content(&mut self, bytes: &[u8]) -> Result<(), DeflateError> {
+        self.hasher.update(bytes);
+        Ok(())
+    }
+
+    fn stored(&mut self, bytes: &[u8], _: Option<u64>) {
+        self.out.extend_from_slice(bytes);
+    }
+}
+
+/// Appends `raw` without compressing it (RFC 1951, section 3.2.4).
+fn push_stored(raw: &[u8], out: &mut Vec<u8>) {
+    for block in raw.chunks(usize::from(u16::MAX)) {
+        let len = u16::try_from(block.len()).unwrap_or(u16::MAX);
+        out.push(0);
+        out.extend(len.to_le_bytes());
+        out.extend((!len).to_le_bytes());
+        out.extend(block);
     }
 }
 
@@ -127,6 +171,16 @@ mod tests {
             prop_assert_eq!(decoder.total_in(), stored.len() as u64);
             prop_assert_eq!(&read, &contents.concat());
             prop_assert_eq!((all.crc32, all.raw_bytes), (crc32fast::hash(&read), read.len() as u64));
+        }
+
+        #[test]
+        fn content_that_is_not_compressed_is_a_segment_too(raw in content()) {
+            let mut stored = Vec::new();
+            push_stored(&raw, &mut stored);
+            stored.extend(END_OF_MEMBER);
+            let mut read = Vec::new();
+            DeflateDecoder::new(&stored[..]).read_to_end(&mut read).unwrap();
+            prop_assert!(read == raw);
         }
 
         #[test]

@@ -80,12 +80,6 @@ impl ArchiveBucket {
         PieceWriter::new(self, key.to_string(), Some(PlainKey::CONTENT_TYPE))
     }
 
-    /// Opens a stretch of the work in progress.
-    pub async fn open_work(&self, key: &WorkKey) -> Result<ByteStream> {
-        let get = self.client.get_object().bucket(&self.name).key(key.to_string());
-        Ok(get.send().await.map_err(Error::aws("open piece"))?.body)
-    }
-
     /// Writes the list of an export's bad rows.
     pub async fn write_bad_rows(
         &self,
@@ -245,19 +239,32 @@ impl ArchiveBucket {
     }
 
     async fn read_extent(&self, lake: &LakeBucket, extent: &Extent<Stored>) -> Result<Bytes> {
-        let body = match extent {
-            Extent::Bytes(literal) => return Ok(literal.clone().into()),
+        if let Extent::Bytes(literal) = extent {
+            return Ok(literal.clone().into());
+        }
+        let body = self.open_extent(lake, extent).await?;
+        Ok(body.collect().await.map_err(Error::aws("read piece"))?.into_bytes())
+    }
+
+    /// Opens a stretch of an archive.
+    pub async fn open_extent(
+        &self,
+        lake: &LakeBucket,
+        extent: &Extent<Stored>,
+    ) -> Result<ByteStream> {
+        match extent {
+            Extent::Bytes(literal) => Ok(literal.clone().into()),
+            Extent::Range { len: 0, .. } => Ok(ByteStream::default()),
             Extent::Range { source: Stored::Source(object), offset, len } => {
-                lake.read(object, *offset, *len).await?
+                lake.read(object, *offset, *len).await
             }
             Extent::Range { source: Stored::Work(key), offset, len } => {
                 let range = format!("bytes={offset}-{}", offset + len - 1);
                 let get =
                     self.client.get_object().bucket(&self.name).key(key.to_string()).range(range);
-                get.send().await.map_err(Error::aws("open piece"))?.body
+                Ok(get.send().await.map_err(Error::aws("open piece"))?.body)
             }
-        };
-        Ok(body.collect().await.map_err(Error::aws("read piece"))?.into_bytes())
+        }
     }
 
     /// Reads a whole archive that is known to be small.

@@ -1,7 +1,13 @@
 //! The instants in source rows.
 
-use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::{
+    SignedDuration, Timestamp,
+    civil::{Date, DateTime, date},
+    tz::TimeZone,
+};
 use serde::Deserialize;
+
+const UNIX_EPOCH: Date = date(1970, 1, 1);
 
 /// How a dataset writes its time field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -19,13 +25,53 @@ pub enum TimeFormat {
 /// Reads an instant from the text of a row's time field, quotes removed.
 pub fn parse_time(text: &str, format: TimeFormat) -> Option<Timestamp> {
     match format {
-        TimeFormat::Text => text.parse().ok().or_else(|| {
+        TimeFormat::Text => plain_utc(text).or_else(|| text.parse().ok()).or_else(|| {
             let civil: DateTime = text.parse().ok()?;
             civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
         }),
         TimeFormat::Seconds => decimal(text, 6),
         TimeFormat::Milliseconds => decimal(text, 3),
     }
+}
+
+/// Reads `2026-03-01T10:20:30.5Z`, with a `T` or a blank, with or without fraction and `Z`: what nearly
+/// every row has, several times faster than by a parser that knows all forms. None for other forms.
+fn plain_utc(text: &str) -> Option<Timestamp> {
+    let bytes = text.strip_suffix('Z').unwrap_or(text).as_bytes();
+    let (fields, fraction) = bytes.split_at_checked(19)?;
+    for (at, separators) in [(4, b"--"), (7, b"--"), (10, b"T "), (13, b"::"), (16, b"::")] {
+        if !separators.contains(&fields[at]) {
+            return None;
+        }
+    }
+    let [century, year, month, day, hour, minute, second] =
+        [0, 2, 5, 8, 11, 14, 17].map(|at| number(&fields[at..at + 2]));
+    let date = Date::new(
+        i16::try_from(century? * 100 + year?).ok()?,
+        i8::try_from(month?).ok()?,
+        i8::try_from(day?).ok()?,
+    );
+    let days = date.ok()?.duration_since(UNIX_EPOCH).as_secs() / 86_400;
+    let (hour, minute, second) = (hour?, minute?, second?);
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let nanoseconds = match fraction {
+        [] => 0,
+        [b'.', digits @ ..] if (1..=9).contains(&digits.len()) => {
+            number(digits)? * 10_i32.pow(9 - u32::try_from(digits.len()).ok()?)
+        }
+        _ => return None,
+    };
+    let seconds = days * 86_400 + i64::from(hour * 3600 + minute * 60 + second);
+    Timestamp::new(seconds, nanoseconds).ok()
+}
+
+/// Reads digits, nine at most.
+fn number(digits: &[u8]) -> Option<i32> {
+    digits.iter().try_fold(0, |sum, digit| {
+        digit.is_ascii_digit().then(|| sum * 10 + i32::from(digit - b'0'))
+    })
 }
 
 /// Returns the beginning of the hour that holds `at`, in UTC.
@@ -71,7 +117,39 @@ fn decimal(text: &str, digits: usize) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_fast_way_reads_what_the_slow_one_reads(
+            at in any::<i64>().prop_map(|n| n % 253_402_300_799), nanoseconds in 0..1_000_000_000_i32,
+            digits in 0..=9_usize, letter in prop_oneof![Just('T'), Just(' ')], zone in prop_oneof![Just("Z"), Just("")],
+            change in prop::option::of((0..20_usize, "[0-9T:. -]"))
+        ) {
+            let at = Timestamp::new(at, if at < 0 { 0 } else { nanoseconds }).unwrap();
+            let mut text = at.strftime(&format!("%Y-%m-%d{letter}%H:%M:%S")).to_string();
+            if digits > 0 {
+                text += &format!(".{nanoseconds:09}")[..=digits];
+            }
+            text += zone;
+            if let Some((place, other)) = change
+                && place < text.len()
+            {
+                text.replace_range(place..=place, &other);
+            }
+            let slow = || -> Option<Timestamp> {
+                text.parse().ok().or_else(|| {
+                    let civil: DateTime = text.parse().ok()?;
+                    civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+                })
+            };
+            if let Some(fast) = plain_utc(&text) {
+                prop_assert_eq!(Some(fast), slow(), "{}", text);
+            }
+        }
+    }
 
     #[test]
     fn every_form_of_one_instant_is_that_instant() {

@@ -21,7 +21,7 @@ use std::{
 
 use export::{Catalog, Format, TableSelection, Window};
 use flate2::{Compression, bufread::MultiGzDecoder, write::GzEncoder};
-use lake::{Pour, Selection};
+use lake::{Object, Pour, Selection, Stretch, runs_of};
 
 const HOURS: usize = 24;
 const BYTES: usize = 128 << 20;
@@ -93,32 +93,33 @@ fn read_only(file: &[u8]) -> usize {
 }
 
 /// Pours all files and returns the size of what came out.
-fn poured(files: &[Vec<u8>], format: Format, whole: bool) -> usize {
+fn poured(files: &[Vec<u8>], format: Format, likely_whole: bool) -> usize {
     let catalog = Catalog::parse("bench", CATALOG).unwrap();
     let day = Window::new(
         "2026-03-01T00:00:00Z".parse().unwrap(),
         "2026-03-02T00:00:00Z".parse().unwrap(),
     );
     let table = TableSelection { table: "events".to_owned(), columns: None };
-    let selection = Selection::new(&catalog, &table, day.unwrap(), format).unwrap();
-    let (mut pour, mut out) = (Pour::new(selection, 6, true), 0);
-    for file in files {
-        let sink = |bytes: Vec<u8>| {
-            out += bytes.len();
+    let selection = &Selection::new(&catalog, &table, day.unwrap(), format).unwrap();
+    let object = |file: &Vec<u8>| Object {
+        key: "a.json.gz".to_owned(),
+        size_bytes: file.len() as u64,
+        likely_whole,
+    };
+    let objects = &files.iter().map(object).collect::<Vec<_>>()[..];
+    let runs = runs_of(objects);
+    let pour = Pour { selection, objects, runs, head: true, level: 5, workers: 1 };
+    let mut out = 0;
+    let poured = pour.run(
+        |index| Ok(&files[index][..]),
+        |_, stretch| {
+            if let Stretch::Bytes(bytes) = stretch {
+                out += bytes.len();
+            }
             Ok(())
-        };
-        if whole {
-            assert!(pour.wants_whole("a.json.gz", file.len() as u64));
-            pour.whole_object("a.json.gz", file, sink).unwrap();
-        } else {
-            pour.object("a.json.gz", &file[..], sink).unwrap();
-        }
-    }
-    let poured = pour.finish(|bytes| {
-        out += bytes.len();
-        Ok(())
-    });
-    assert_eq!(poured.unwrap().bad_rows, 0);
+        },
+    );
+    assert_eq!(poured.unwrap().iter().map(|run| run.account.bad_rows).sum::<u64>(), 0);
     out
 }
 

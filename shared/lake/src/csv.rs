@@ -5,19 +5,17 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 /// Appends the row of `cells`.
 pub(crate) fn push_row<'a>(
     out: &mut Vec<u8>,
-    cells: impl IntoIterator<Item = Option<&'a RawValue>>,
+    cells: impl IntoIterator<Item = Option<&'a str>>,
 ) -> serde_json::Result<()> {
     for (i, cell) in cells.into_iter().enumerate() {
         if i > 0 {
             out.push(b',');
         }
         if let Some(value) = cell {
-            push_value(out, value.get())?;
+            push_value(out, value)?;
         }
     }
     out.push(b'\n');
@@ -37,8 +35,11 @@ pub(crate) fn push_header<'a>(out: &mut Vec<u8>, names: impl IntoIterator<Item =
 
 fn push_value(out: &mut Vec<u8>, json: &str) -> serde_json::Result<()> {
     match json.as_bytes().first() {
-        Some(b'"') => push_text(out, &serde_json::from_str::<Text<'_>>(json)?.0),
-        Some(b'n') | None => {}
+        Some(b'"') if json.contains('\\') => {
+            push_text(out, &serde_json::from_str::<Text<'_>>(json)?.0);
+        }
+        Some(b'"') => push_text(out, &json[1..json.len() - 1]),
+        Some(b'n') | None => {} // null
         Some(_) => push_text(out, json),
     }
     Ok(())
@@ -49,8 +50,9 @@ fn push_value(out: &mut Vec<u8>, json: &str) -> serde_json::Result<()> {
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 fn push_text(out: &mut Vec<u8>, text: &str) {
-    let quote = |b: u8| matches!(b, b',' | b'"' | b'\n' | b'\r');
-    if !text.is_empty() && !text.bytes().any(quote) {
+    let quoted =
+        memchr::memchr3(b',', b'"', b'\n', text.as_bytes()).is_some() || text.contains('\r');
+    if !text.is_empty() && !quoted {
         out.extend(text.as_bytes());
         return;
     }
@@ -72,9 +74,7 @@ mod tests {
 
     fn row(cells: &[Option<&str>]) -> String {
         let mut out = Vec::new();
-        let cells: Vec<Option<&RawValue>> =
-            cells.iter().map(|cell| cell.map(|json| serde_json::from_str(json).unwrap())).collect();
-        push_row(&mut out, cells).unwrap();
+        push_row(&mut out, cells.iter().copied()).unwrap();
         String::from_utf8(out).unwrap()
     }
 

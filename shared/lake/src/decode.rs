@@ -3,14 +3,15 @@
 use std::{
     cell::Cell,
     io::{self, BufRead, BufReader, Read},
-    rc::Rc,
 };
 
+use archive::deflate::{DeflateError, Receiver};
 use export::Compression;
-use flate2::bufread::MultiGzDecoder;
+
+use crate::gzip::{self, GzipError};
 
 /// How much of an object is held at a time, in bytes.
-const BUFFER: usize = 64 * 1024;
+const BUFFER: usize = 256 * 1024;
 
 /// The largest Zstandard window accepted, as a power of two: 128 MiB, what decoders must support
 /// without being asked to (RFC 8878 recommends at least 8 MiB).
@@ -35,60 +36,93 @@ pub enum ObjectError {
         /// What the source said.
         source: io::Error,
     },
-    /// What was made of it could not be handed on.
-    #[error("hand on what was made of object {key}")]
-    Sink {
-        /// The object.
-        key: String,
-        /// What the receiver said.
-        source: io::Error,
-    },
+    /// What was made could not be handed on.
+    #[error("hand on what was made")]
+    Sink(#[source] io::Error),
 }
 
-/// A decoded object that can tell its own faults from those of its source.
-pub(crate) struct Decoded<'a> {
-    reader: Box<dyn Read + 'a>,
-    source_failed: Rc<Cell<bool>>,
+/// What stopped the decoding of an object.
+#[derive(Debug)]
+pub(crate) enum Stop<E> {
+    Corrupt(io::Error),
+    Unreadable(io::Error),
+    /// Whoever takes the content wants no more.
+    By(E),
 }
 
-impl<'a> Decoded<'a> {
-    /// Opens the object `key`, whose stored bytes are `input`.
-    pub(crate) fn open(
-        key: &str,
-        compression: Compression,
-        input: impl Read + 'a,
-    ) -> io::Result<Self> {
-        let source_failed = Rc::new(Cell::new(false));
-        let source = Source { input, failed: Rc::clone(&source_failed) };
-        let mut buffered = BufReader::with_capacity(BUFFER, source);
-        let empty = buffered.fill_buf()?.is_empty();
-        let reader: Box<dyn Read + 'a> = match effective(compression, key) {
-            _ if empty => Box::new(io::empty()),
-            Compression::Gzip => Box::new(MultiGzDecoder::new(buffered)),
-            Compression::Zstd => {
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(buffered)?;
-                decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-                Box::new(decoder)
+/// Calls `each` with the content of the object `key`, whose stored bytes are `input`.
+pub(crate) fn decode<E>(
+    key: &str,
+    compression: Compression,
+    input: impl Read,
+    each: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), Stop<E>> {
+    match effective(compression, key) {
+        Compression::Gzip => gzip::read(input, &mut Content(each)).map(drop),
+        Compression::Zstd => {
+            let failed = Cell::new(false);
+            let mut buffered = BufReader::new(Source { input, failed: &failed });
+            if buffered.fill_buf().map_err(Stop::Unreadable)?.is_empty() {
+                return Ok(());
             }
-            Compression::None | Compression::Auto => Box::new(buffered),
-        };
-        Ok(Self { reader, source_failed })
+            let culprit = |e| if failed.get() { Stop::Unreadable(e) } else { Stop::Corrupt(e) };
+            let mut decoder =
+                zstd::stream::read::Decoder::with_buffer(buffered).map_err(culprit)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(culprit)?;
+            chunks(decoder, culprit, each)
+        }
+        Compression::None | Compression::Auto => chunks(input, Stop::Unreadable, each),
     }
+}
 
-    /// Names the culprit of an error that reading this object gave.
-    pub(crate) fn blame(&self, key: &str, source: io::Error) -> ObjectError {
-        let key = key.to_owned();
-        if self.source_failed.get() {
-            ObjectError::Unreadable { key, source }
-        } else {
-            ObjectError::Corrupt { key, source }
+fn chunks<E>(
+    mut input: impl Read,
+    culprit: impl Fn(io::Error) -> Stop<E>,
+    mut each: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), Stop<E>> {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match input.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(len) => each(&buffer[..len]).map_err(Stop::By)?,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(culprit(e)),
         }
     }
 }
 
-impl Read for Decoded<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.reader.read(buf)
+/// Passes the content of a gzip file on.
+struct Content<F>(F);
+
+impl<E, F: FnMut(&[u8]) -> Result<(), E>> Receiver for Content<F> {
+    type Error = Stop<E>;
+
+    fn content(&mut self, bytes: &[u8]) -> Result<(), Stop<E>> {
+        (self.0)(bytes).map_err(Stop::By)
+    }
+
+    fn stored(&mut self, _: &[u8], _: Option<u64>) {}
+}
+
+impl<E> From<DeflateError> for Stop<E> {
+    fn from(error: DeflateError) -> Self {
+        match error {
+            DeflateError::Read(e) => Self::Unreadable(e),
+            damage @ (DeflateError::Truncated | DeflateError::Corrupt) => {
+                Self::Corrupt(io::Error::new(io::ErrorKind::InvalidData, damage))
+            }
+        }
+    }
+}
+
+impl<E> From<GzipError> for Stop<E> {
+    fn from(error: GzipError) -> Self {
+        match error {
+            GzipError::Deflate(error) => error.into(),
+            damage @ (GzipError::Header | GzipError::Checksum) => {
+                Self::Corrupt(io::Error::new(io::ErrorKind::InvalidData, damage))
+            }
+        }
     }
 }
 
@@ -109,12 +143,12 @@ fn effective(compression: Compression, key: &str) -> Compression {
 }
 
 /// Remembers whether it failed, since decoders pass its errors on as theirs.
-struct Source<R> {
+struct Source<'f, R> {
     input: R,
-    failed: Rc<Cell<bool>>,
+    failed: &'f Cell<bool>,
 }
 
-impl<R: Read> Read for Source<R> {
+impl<R: Read> Read for Source<'_, R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.input.read(buf).inspect_err(|_| self.failed.set(true))
     }

@@ -1,55 +1,71 @@
-//! Fields of a JSON object, found without building a tree. Values are slices of the row.
+//! Fields of a JSON object, found without building a tree. Values are stretches of the row.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::scan::{Names, scan};
+
 /// Returns the values of `names` in the object `json`, none where it is missing. Of two fields with
 /// one name the last counts. The whole of `json` is checked to be one JSON object.
-pub(crate) fn fields<'a>(
-    json: &'a str,
-    names: &[String],
-) -> serde_json::Result<Vec<Option<&'a RawValue>>> {
-    let mut json = serde_json::Deserializer::from_str(json);
-    let found = json.deserialize_map(Fields(names))?;
-    json.end()?;
+pub(crate) fn fields<'a>(json: &'a str, names: &Names) -> serde_json::Result<Vec<Option<&'a str>>> {
+    let mut found = vec![None; names.len()];
+    if !scan(json, names, &mut found) {
+        parse(json, names, &mut found)?;
+    }
     Ok(found)
 }
 
 /// Returns what `path` leads to from `value`; none where a name is missing or stands in no object.
-pub(crate) fn descend<'a>(value: &'a RawValue, path: &[String]) -> Option<&'a RawValue> {
+pub(crate) fn descend<'a>(value: &'a str, path: &[Names]) -> Option<&'a str> {
     let mut value = value;
     for name in path {
-        let found = fields(value.get(), std::slice::from_ref(name)).ok()?;
-        value = found.into_iter().next()??;
+        if !value.starts_with('{') {
+            return None;
+        }
+        value = fields(value, name).ok()?.into_iter().next()??;
     }
     Some(value)
 }
 
-struct Fields<'n>(&'n [String]);
+/// As [`scan`], for every row, and with a reason why one is not JSON.
+fn parse<'a>(
+    json: &'a str,
+    names: &Names,
+    found: &mut [Option<&'a str>],
+) -> serde_json::Result<()> {
+    found.fill(None);
+    let mut json = serde_json::Deserializer::from_str(json);
+    json.deserialize_map(Fields { names, found })?;
+    json.end()
+}
 
-impl<'de> Visitor<'de> for Fields<'_> {
-    type Value = Vec<Option<&'de RawValue>>;
+struct Fields<'n, 'f, 'a> {
+    names: &'n Names,
+    found: &'f mut [Option<&'a str>],
+}
+
+impl<'de> Visitor<'de> for Fields<'_, '_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = vec![None; self.0.len()];
-        while let Some(index) = map.next_key_seed(Name(self.0))? {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(index) = map.next_key_seed(Name(self.names))? {
             match index {
-                Some(index) => found[index] = Some(map.next_value::<&RawValue>()?),
+                Some(index) => self.found[index] = Some(map.next_value::<&RawValue>()?.get()),
                 None => _ = map.next_value::<IgnoredAny>()?,
             }
         }
-        Ok(found)
+        Ok(())
     }
 }
 
 /// Reads a key as its place among the names.
-struct Name<'n>(&'n [String]);
+struct Name<'n>(&'n Names);
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {
     type Value = Option<usize>;
@@ -67,7 +83,7 @@ impl Visitor<'_> for Name<'_> {
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.0.iter().position(|name| name == key))
+        Ok(self.0.index_of(key.as_bytes()))
     }
 }
 
@@ -78,17 +94,21 @@ mod tests {
 
     use super::*;
 
-    fn names() -> Vec<String> {
-        ["a", "b", "ä\""].map(str::to_owned).into()
+    const NAMES: [&str; 3] = ["a", "b", "ä\""];
+
+    fn names() -> Names {
+        Names::new(NAMES.map(str::to_owned).into())
     }
 
     #[test]
     fn escapes_duplicates_and_nesting_do_not_confuse_it() {
         let row =
             r#"{"x":{"a":1},"a":1,"\u00e4\"":[1, 2 ],"s":"\"b\":2","a":12345678901234567890}"#;
-        let found: Vec<_> =
-            fields(row, &names()).unwrap().into_iter().map(|v| v.map(RawValue::get)).collect();
+        let found = fields(row, &names()).unwrap();
         assert_eq!(found, [Some("12345678901234567890"), None, Some("[1, 2 ]")]);
+
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(110), "]".repeat(110));
+        assert_eq!(fields(&deep, &names()).unwrap()[0].map(str::len), Some(221));
     }
 
     #[test]
@@ -104,9 +124,8 @@ mod tests {
         fn it_agrees_with_a_tree(row in prop::collection::hash_map("[abä\"]{0,2}", "[a-z\\\\\"\n]{0,5}", 0..6)) {
             let text = serde_json::to_string(&row).unwrap();
             let tree: Value = serde_json::from_str(&text).unwrap();
-            let names = names();
-            for (name, value) in names.iter().zip(fields(&text, &names).unwrap()) {
-                let value: Option<Value> = value.map(|v| serde_json::from_str(v.get()).unwrap());
+            for (name, value) in NAMES.iter().zip(fields(&text, &names()).unwrap()) {
+                let value: Option<Value> = value.map(|text| serde_json::from_str(text).unwrap());
                 prop_assert_eq!(value.as_ref(), tree.get(name));
             }
         }

@@ -3,11 +3,14 @@
 use export::{
     Catalog, Column, Compression, FieldPath, Format, TableSelection, TimeFormat, Window, parse_time,
 };
+use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use crate::{
     csv,
     fields::{descend, fields},
+    scan::Names,
+    separators::{has_separators, push_escaped},
 };
 
 /// One table's part of an export, ready to be applied to records.
@@ -19,10 +22,13 @@ pub struct Selection {
     time_format: TimeFormat,
     format: Format,
     /// The fields of a record that are needed at all.
-    names: Vec<String>,
+    names: Names,
     time: Place,
+    time_path: FieldPath,
     explode: Option<Place>,
     omit: Option<Place>,
+    /// Whether characters are escaped at which some readers end a line.
+    escapes: bool,
     /// What is written of a row; none passes records through as they are.
     cells: Option<Vec<Cell>>,
 }
@@ -31,7 +37,7 @@ pub struct Selection {
 #[derive(Debug)]
 struct Place {
     field: usize,
-    path: Vec<String>,
+    path: Vec<Names>,
 }
 
 #[derive(Debug)]
@@ -45,7 +51,7 @@ struct Cell {
 #[derive(Debug)]
 enum From {
     Record(Place),
-    Element(Vec<String>),
+    Element(Vec<Names>),
 }
 
 impl Selection {
@@ -75,12 +81,20 @@ impl Selection {
             time_format: dataset.time_format,
             format,
             time: place(&mut names, &dataset.time),
+            time_path: dataset.time.clone(),
             explode: table.explode.as_ref().map(|path| place(&mut names, path)),
             omit: table.omit.as_ref().map(|path| place(&mut names, path)),
+            escapes: false,
             cells: columns
                 .map(|columns| columns.into_iter().map(|c| cell(&mut names, c)).collect()),
-            names,
+            names: Names::new(names),
         })
+    }
+
+    /// The same, with escapes for the characters at which some readers end a line of JSON.
+    #[must_use]
+    pub fn escaping_separators(self) -> Self {
+        Self { escapes: true, ..self }
     }
 
     /// Appends what stands at the head of the table's file.
@@ -95,67 +109,79 @@ impl Selection {
         self.cells.is_none() && self.explode.is_none() && self.format == Format::Jsonl
     }
 
-    /// Tells whether a record goes in as it is; not if it is a bad one.
-    pub(crate) fn takes_whole(&self, record: &[u8]) -> bool {
-        let Ok(text) = str::from_utf8(record) else { return false };
-        let Ok(found) = fields(text, &self.names) else { return false };
-        let wanted = self.time_of(&found).is_ok_and(|time| self.window.contains(time));
-        wanted && !self.omits(&found)
+    /// Returns the time of a record that goes in as it is; none of others, and of bad ones.
+    pub(crate) fn takes_whole(&self, record: &[u8]) -> Option<Timestamp> {
+        let text = simdutf8::basic::from_utf8(record).ok()?;
+        let found = fields(text, &self.names).ok()?;
+        let time = self.time_of(&found).ok()?;
+        let altered = self.escapes && has_separators(text);
+        (self.window.contains(time) && !self.omits(&found) && !altered).then_some(time)
     }
 
-    fn omits(&self, found: &[Option<&RawValue>]) -> bool {
+    fn omits(&self, found: &[Option<&str>]) -> bool {
         let value = self.omit.as_ref().and_then(|place| place.find(found));
-        value.is_some_and(|value| value.get() == "true")
+        value == Some("true")
     }
 
-    /// Appends the rows that are taken of a record, and returns how many, or what is wrong with it.
-    pub(crate) fn push_rows(&self, record: &[u8], out: &mut Vec<u8>) -> Result<u64, String> {
+    /// Appends the rows that are taken of a record. Returns its time and how many they are, none if it
+    /// is outside of the window, or what is wrong with it.
+    pub(crate) fn push_rows(
+        &self,
+        record: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Option<(Timestamp, u64)>, String> {
         let begin = out.len();
         self.try_push_rows(record, out).inspect_err(|_| out.truncate(begin))
     }
 
-    fn try_push_rows(&self, record: &[u8], out: &mut Vec<u8>) -> Result<u64, String> {
-        let text = str::from_utf8(record).map_err(|_| "it is not UTF-8".to_owned())?;
+    fn try_push_rows(
+        &self,
+        record: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Option<(Timestamp, u64)>, String> {
+        let text = simdutf8::basic::from_utf8(record).map_err(|_| "it is not UTF-8".to_owned())?;
         let found =
             fields(text, &self.names).map_err(|e| format!("it is not one JSON object: {e}"))?;
-        if !self.window.contains(self.time_of(&found)?) || self.omits(&found) {
-            return Ok(0);
+        let time = self.time_of(&found)?;
+        if !self.window.contains(time) {
+            return Ok(None);
+        }
+        if self.omits(&found) {
+            return Ok(Some((time, 0)));
         }
         let Some(place) = &self.explode else {
-            return self.push_row(text, &found, None, out).map(|()| 1);
+            self.push_row(text, &found, None, out)?;
+            return Ok(Some((time, 1)));
         };
-        let Some(list) = place.find(&found).filter(|value| value.get() != "null") else {
-            return Ok(0);
+        let Some(list) = place.find(&found).filter(|value| *value != "null") else {
+            return Ok(Some((time, 0)));
         };
-        let elements: Vec<&RawValue> = serde_json::from_str(list.get())
-            .map_err(|_| "the field to explode is no list".to_owned())?;
+        let elements: Vec<&RawValue> =
+            serde_json::from_str(list).map_err(|_| "the field to explode is no list".to_owned())?;
         for element in &elements {
-            self.push_row(text, &found, Some(element), out)?;
+            self.push_row(text, &found, Some(element.get()), out)?;
         }
-        Ok(elements.len() as u64)
+        Ok(Some((time, elements.len() as u64)))
     }
 
-    fn time_of(&self, found: &[Option<&RawValue>]) -> Result<jiff::Timestamp, String> {
-        let field = || {
-            FieldPath([&self.names[self.time.field..=self.time.field], &self.time.path].concat())
-        };
+    fn time_of(&self, found: &[Option<&str>]) -> Result<Timestamp, String> {
         let Some(value) = self.time.find(found) else {
-            return Err(format!("it has no time: {} is missing", field()));
+            return Err(format!("it has no time: {} is missing", self.time_path));
         };
-        let text = value.get().trim_matches('"');
+        let text = value.trim_matches('"');
         parse_time(text, self.time_format)
-            .ok_or_else(|| format!("its time, {}, cannot be read", field()))
+            .ok_or_else(|| format!("its time, {}, cannot be read", self.time_path))
     }
 
     fn push_row(
         &self,
         record: &str,
-        found: &[Option<&RawValue>],
-        element: Option<&RawValue>,
+        found: &[Option<&str>],
+        element: Option<&str>,
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         let Some(cells) = &self.cells else {
-            out.extend(record.as_bytes());
+            self.push_json(record, out);
             out.push(b'\n');
             return Ok(());
         };
@@ -171,19 +197,32 @@ impl Selection {
                 for (i, (cell, value)) in cells.iter().zip(values).enumerate() {
                     out.push(if i == 0 { b'{' } else { b',' });
                     out.extend(cell.key.as_bytes());
-                    out.extend(value.map_or("null", RawValue::get).as_bytes());
+                    self.push_json(value.unwrap_or("null"), out);
                 }
                 out.extend(b"}\n");
             }
         }
         Ok(())
     }
+
+    fn push_json(&self, json: &str, out: &mut Vec<u8>) {
+        if self.escapes && has_separators(json) {
+            push_escaped(json, out);
+        } else {
+            out.extend(json.as_bytes());
+        }
+    }
 }
 
 impl Place {
-    fn find<'a>(&self, found: &[Option<&'a RawValue>]) -> Option<&'a RawValue> {
+    fn find<'a>(&self, found: &[Option<&'a str>]) -> Option<&'a str> {
         descend(found[self.field]?, &self.path)
     }
+}
+
+/// Each name of a path by itself.
+fn single(path: &[String]) -> Vec<Names> {
+    path.iter().map(|name| Names::new(vec![name.clone()])).collect()
 }
 
 fn place(names: &mut Vec<String>, path: &FieldPath) -> Place {
@@ -192,12 +231,12 @@ fn place(names: &mut Vec<String>, path: &FieldPath) -> Place {
         names.push(first.to_owned());
         names.len() - 1
     });
-    Place { field, path: rest.to_vec() }
+    Place { field, path: single(rest) }
 }
 
 fn cell(names: &mut Vec<String>, column: &Column) -> Cell {
     let from = if column.of_element {
-        From::Element(column.path.0.clone())
+        From::Element(single(&column.path.0))
     } else {
         From::Record(place(names, &column.path))
     };

@@ -1,0 +1,244 @@
+//! Huffman codes (sections 3.2.2 and 3.2.5 to 3.2.7) and what they stand for.
+
+use std::io::Read;
+
+use super::{BitReader, DeflateError, Receiver, bits::low};
+
+const NONE: u32 = 0;
+pub(super) const LITERAL: u32 = 1;
+pub(super) const MATCH: u32 = 2;
+pub(super) const END: u32 = 3;
+/// The code is longer: it leads to a place in the second table.
+const LONGER: u32 = 4;
+
+/// How many bits are looked up directly.
+const DIRECT_BITS: u32 = 11;
+
+/// What a code stands for: in bits 0 to 5 its length with its extra bits, in 8 to 11 its own length, in
+/// 12 to 14 its kind, and from 16 a literal, or the base of a length or distance.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Entry(u32);
+
+impl Entry {
+    fn new(kind: u32, base: u16, extra: u32) -> Self {
+        Self(kind << 12 | extra | u32::from(base) << 16)
+    }
+
+    /// The same, for a code of `len` bits.
+    fn coded(self, len: u32) -> Self {
+        Self(self.0 + len + (len << 8))
+    }
+
+    /// The bits of code and extra bits together.
+    #[inline]
+    pub(super) fn bits(self) -> u32 {
+        self.0 & 63
+    }
+
+    #[inline]
+    pub(super) fn kind(self) -> u32 {
+        self.0 >> 12 & 7
+    }
+
+    /// The length or distance that the code in `buffer` stands for.
+    #[inline]
+    pub(super) fn value(self, buffer: u64) -> u32 {
+        self.base() + (low(buffer, self.bits()) >> (self.0 >> 8 & 15))
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "a literal's base is one byte")]
+    pub(super) fn literal(self) -> u8 {
+        self.base() as u8
+    }
+
+    #[inline]
+    fn base(self) -> u32 {
+        self.0 >> 16
+    }
+}
+
+/// The codes of one alphabet, in two tables: the second for those longer than [`DIRECT_BITS`].
+#[derive(Debug)]
+pub(super) struct Codes {
+    direct: Box<[Entry; 1 << DIRECT_BITS]>,
+    longer: Vec<Entry>,
+}
+
+impl Default for Codes {
+    fn default() -> Self {
+        Self { direct: Box::new([Entry::default(); 1 << DIRECT_BITS]), longer: Vec::new() }
+    }
+}
+
+impl Codes {
+    #[inline]
+    pub(super) fn look_up(&self, buffer: u64) -> Entry {
+        self.followed(self.direct(buffer), buffer)
+    }
+
+    /// Looks a code up that may be longer than what is found.
+    #[inline]
+    pub(super) fn direct(&self, buffer: u64) -> Entry {
+        self.direct[low(buffer, DIRECT_BITS) as usize]
+    }
+
+    /// Returns what an entry leads to: itself, or that of a longer code.
+    #[inline]
+    pub(super) fn followed(&self, entry: Entry, buffer: u64) -> Entry {
+        if entry.kind() != LONGER {
+            return entry;
+        }
+        let place = entry.base() + low(buffer >> DIRECT_BITS, entry.bits());
+        self.longer.get(place as usize).copied().unwrap_or_default()
+    }
+
+    /// Makes the codes of these lengths (section 3.2.2). `of` says what a symbol stands for.
+    fn set(&mut self, lengths: &[u8], of: impl Fn(usize) -> Entry) -> Result<(), DeflateError> {
+        let mut counts = [0_u32; 16];
+        for len in lengths.iter().filter(|len| **len > 0) {
+            counts[usize::from(*len)] += 1;
+        }
+        let used: u32 =
+            counts.iter().zip((0..=15).rev()).skip(1).map(|(count, room)| count << room).sum();
+        // A code that is over full is none; one with room left is allowed with a single symbol at most.
+        if used > 1 << 15 || (used < 1 << 15 && counts.iter().sum::<u32>() > 1) {
+            return Err(DeflateError::Corrupt);
+        }
+        let mut next = [0_u32; 16];
+        for len in 1..16 {
+            next[len] = (next[len - 1] + counts[len - 1]) << 1;
+        }
+        let longest = (0..16_u32).rev().find(|len| counts[*len as usize] > 0).unwrap_or(0);
+        self.direct.fill(Entry::default());
+        self.longer.clear();
+        for (symbol, len) in lengths.iter().enumerate().filter(|(_, len)| **len > 0) {
+            let len = u32::from(*len);
+            let code = &mut next[len as usize];
+            let reversed = (code.reverse_bits() >> (32 - len)) as usize;
+            *code += 1;
+            self.place(reversed, len, longest, of(symbol).coded(len));
+        }
+        Ok(())
+    }
+
+    /// Enters a code wherever its bits come first.
+    fn place(&mut self, code: usize, len: u32, longest: u32, entry: Entry) {
+        if len <= DIRECT_BITS {
+            for place in (code..1 << DIRECT_BITS).step_by(1 << len) {
+                self.direct[place] = entry;
+            }
+            return;
+        }
+        let rest = longest - DIRECT_BITS;
+        let first = &mut self.direct[code & ((1 << DIRECT_BITS) - 1)];
+        if first.kind() != LONGER {
+            let base = u16::try_from(self.longer.len()).unwrap_or(u16::MAX);
+            *first = Entry::new(LONGER, base, rest);
+            self.longer.resize(self.longer.len() + (1 << rest), Entry::default());
+        }
+        let base = first.base() as usize;
+        for place in (code >> DIRECT_BITS..1 << rest).step_by(1 << (len - DIRECT_BITS)) {
+            self.longer[base + place] = entry;
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub(super) literals: Codes,
+    pub(super) distances: Codes,
+}
+
+impl Tables {
+    /// The codes of section 3.2.6.
+    pub(super) fn set_fixed(&mut self) -> Result<(), DeflateError> {
+        let mut lengths = [8; 288];
+        lengths[144..256].fill(9);
+        lengths[256..280].fill(7);
+        self.literals.set(&lengths, literal_or_length)?;
+        self.distances.set(&[5; 32], distance)
+    }
+
+    /// Reads the codes of section 3.2.7.
+    pub(super) fn read<R: Read, T: Receiver>(
+        &mut self,
+        bits: &mut BitReader<R>,
+        to: &mut T,
+    ) -> Result<(), DeflateError> {
+        const ORDER: [usize; 19] =
+            [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+        let literals = bits.take(5, to)? as usize + 257;
+        let distances = bits.take(5, to)? as usize + 1;
+        let count = bits.take(4, to)? as usize + 4;
+        if literals > 286 || distances > 30 {
+            return Err(DeflateError::Corrupt);
+        }
+        let mut code_lengths = [0; 19];
+        for place in &ORDER[..count] {
+            code_lengths[*place] = u8::try_from(bits.take(3, to)?).unwrap_or(0);
+        }
+        let mut codes = Codes::default();
+        codes.set(&code_lengths, |symbol| {
+            Entry::new(LITERAL, u16::try_from(symbol).unwrap_or(0), 0)
+        })?;
+
+        let mut lengths = [0_u8; 286 + 30];
+        let all = literals + distances;
+        let mut at = 0;
+        while at < all {
+            bits.refill(to)?;
+            let entry = codes.look_up(bits.buffer);
+            if entry.kind() == NONE {
+                return Err(bits.wrong());
+            }
+            bits.skip(entry.bits())?;
+            let (value, times) = match entry.literal() {
+                16 if at == 0 => return Err(DeflateError::Corrupt),
+                16 => (lengths[at - 1], 3 + bits.take(2, to)?),
+                17 => (0, 3 + bits.take(3, to)?),
+                18 => (0, 11 + bits.take(7, to)?),
+                len => (len, 1),
+            };
+            let end = at + times as usize;
+            lengths
+                .get_mut(at..end)
+                .filter(|_| end <= all)
+                .ok_or(DeflateError::Corrupt)?
+                .fill(value);
+            at = end;
+        }
+        if lengths[256] == 0 {
+            return Err(DeflateError::Corrupt);
+        }
+        self.literals.set(&lengths[..literals], literal_or_length)?;
+        self.distances.set(&lengths[literals..all], distance)
+    }
+}
+
+fn literal_or_length(symbol: usize) -> Entry {
+    const BASES: [u16; 29] = [
+        3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115,
+        131, 163, 195, 227, 258,
+    ];
+    const EXTRA: [u32; 29] =
+        [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
+    match symbol {
+        0..256 => Entry::new(LITERAL, u16::try_from(symbol).unwrap_or(0), 0),
+        256 => Entry::new(END, 0, 0),
+        257..286 => Entry::new(MATCH, BASES[symbol - 257], EXTRA[symbol - 257]),
+        _ => Entry::new(NONE, 0, 0),
+    }
+}
+
+fn distance(symbol: usize) -> Entry {
+    const BASES: [u16; 30] = [
+        1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537,
+        2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577,
+    ];
+    if symbol >= 30 {
+        return Entry::new(NONE, 0, 0);
+    }
+    let extra = u32::try_from(symbol / 2).unwrap_or(0).saturating_sub(1);
+    Entry::new(MATCH, BASES[symbol], extra)
+}

@@ -1,0 +1,204 @@
+//! Deflate (RFC 1951) read block by block, so that its stream can be joined with others.
+//!
+//! Libraries say what a stream holds, not where its last block begins, and that is what joining has to
+//! know: the bit that calls it the last. So this decoder hands on, beside the content, the stream
+//! itself as a segment: that bit cleared, and an empty stored block at the end, which leads to a byte
+//! boundary. All of it is decoded and checked on the way.
+
+mod bits;
+mod codes;
+mod window;
+
+use std::io::{self, Read};
+
+pub use bits::BitReader;
+use codes::{END, LITERAL, MATCH, Tables};
+use window::Window;
+
+/// Why a stream could not be read to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum DeflateError {
+    /// Its bytes end before it does.
+    #[error("the compressed data ends too early")]
+    Truncated,
+    /// Its bytes are no deflate.
+    #[error("the compressed data is damaged")]
+    Corrupt,
+    /// Its bytes did not come.
+    #[error("the compressed data could not be read")]
+    Read(#[from] io::Error),
+}
+
+/// Takes what a stream is read to.
+pub trait Receiver {
+    /// Why it takes no more.
+    type Error: From<DeflateError>;
+
+    /// Takes the next bytes of the content.
+    fn content(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
+
+    /// Takes the next bytes of the stream as a segment. `at` is where they stand in what is read, if
+    /// they stand there as they are.
+    fn stored(&mut self, bytes: &[u8], at: Option<u64>);
+}
+
+/// Decodes the stream that `bits` stand at, and leaves them at the first byte after it.
+pub fn inflate<R: Read, T: Receiver>(
+    bits: &mut BitReader<R>,
+    to: &mut T,
+) -> Result<(), <T as Receiver>::Error> {
+    bits.begin_stream();
+    let (mut window, mut tables) = (Window::new(), Tables::default());
+    loop {
+        let last = bits.take_final(to)?;
+        match bits.take(2, to)? {
+            0 => stored(bits, &mut window, to)?,
+            1 => {
+                tables.set_fixed()?;
+                compressed(bits, &tables, &mut window, to)?;
+            }
+            2 => {
+                tables.read(bits, to)?;
+                compressed(bits, &tables, &mut window, to)?;
+            }
+            _ => return Err(DeflateError::Corrupt.into()),
+        }
+        if last {
+            window.hand_on(to)?;
+            bits.end_stream(to);
+            return Ok(());
+        }
+    }
+}
+
+/// Section 3.2.4.
+fn stored<R: Read, T: Receiver>(
+    bits: &mut BitReader<R>,
+    window: &mut Window,
+    to: &mut T,
+) -> Result<(), T::Error> {
+    bits.align();
+    let (len, complement) = (bits.take(16, to)?, bits.take(16, to)?);
+    if len != !complement & 0xffff {
+        return Err(DeflateError::Corrupt.into());
+    }
+    let mut left = len as usize;
+    while left > 0 {
+        let bytes = bits.bytes(left, to)?;
+        left -= bytes.len();
+        for piece in bytes.chunks(window::ROOM) {
+            window.extend(piece);
+            window.ease(to)?;
+        }
+        let taken = bytes.len();
+        bits.consume(taken);
+    }
+    Ok(())
+}
+
+/// Section 3.2.3.
+fn compressed<R: Read, T: Receiver>(
+    bits: &mut BitReader<R>,
+    tables: &Tables,
+    window: &mut Window,
+    to: &mut T,
+) -> Result<(), T::Error> {
+    loop {
+        window.ease(to)?;
+        if bits.is_ample() {
+            if with_plenty(bits, tables, window)? {
+                return Ok(());
+            }
+            continue;
+        }
+        bits.refill(to)?;
+        let entry = tables.literals.look_up(bits.buffer);
+        match entry.kind() {
+            LITERAL => {
+                bits.skip(entry.bits())?;
+                window.push(entry.literal());
+            }
+            MATCH => {
+                let len = entry.value(bits.buffer);
+                bits.skip(entry.bits())?;
+                bits.refill(to)?;
+                let entry = tables.distances.look_up(bits.buffer);
+                if entry.kind() != MATCH {
+                    return Err(bits.wrong().into());
+                }
+                let distance = entry.value(bits.buffer);
+                bits.skip(entry.bits())?;
+                window.repeat(distance, len)?;
+            }
+            END => {
+                bits.skip(entry.bits())?;
+                return Ok(());
+            }
+            _ => return Err(bits.wrong().into()),
+        }
+    }
+}
+
+/// Decodes while there is plenty of input and of room, without looking at the end of either; true at
+/// the end of the block.
+fn with_plenty<R>(
+    bits: &mut BitReader<R>,
+    tables: &Tables,
+    window: &mut Window,
+) -> Result<bool, DeflateError> {
+    let mut fast = bits.ample();
+    let literals = &tables.literals;
+    let ended = loop {
+        if !fast.is_ample() || window.is_full() {
+            break false;
+        }
+        // 56 bits: three literals take 45, the longest match takes 48.
+        fast.refill();
+        let mut entry = literals.direct(fast.buffer);
+        if entry.kind() == LITERAL {
+            fast.drop_bits(entry.bits());
+            window.push(entry.literal());
+            entry = literals.direct(fast.buffer);
+            if entry.kind() == LITERAL {
+                fast.drop_bits(entry.bits());
+                window.push(entry.literal());
+                entry = literals.direct(fast.buffer);
+                if entry.kind() == LITERAL {
+                    fast.drop_bits(entry.bits());
+                    window.push(entry.literal());
+                    continue;
+                }
+            }
+            fast.refill();
+        }
+        let entry = literals.followed(entry, fast.buffer);
+        match entry.kind() {
+            MATCH => {
+                let len = entry.value(fast.buffer);
+                fast.drop_bits(entry.bits());
+                let entry = tables.distances.look_up(fast.buffer);
+                if entry.kind() != MATCH {
+                    return Err(DeflateError::Corrupt);
+                }
+                let distance = entry.value(fast.buffer);
+                fast.drop_bits(entry.bits());
+                window.repeat(distance, len)?;
+            }
+            LITERAL => {
+                fast.drop_bits(entry.bits());
+                window.push(entry.literal());
+            }
+            END => {
+                fast.drop_bits(entry.bits());
+                break true;
+            }
+            _ => return Err(DeflateError::Corrupt),
+        }
+    };
+    let state = fast.state();
+    bits.resume(state);
+    Ok(ended)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,336 @@
+//! Objects of every kind, poured and read back as a user would.
+
+use std::io::Write as _;
+
+use archive::END_OF_MEMBER;
+use export::{Catalog, Format, TableSelection, Window};
+use flate2::{Compression, read::DeflateDecoder, write::GzEncoder};
+use proptest::prelude::*;
+
+use super::*;
+
+const CATALOG: &str = r#"
+    [[dataset]]
+    name = "visits"
+    path = "{workspace}/{yyyy}/{MM}/{dd}/{HH}/"
+    time = "meta.at"
+
+    [[table]]
+    name = "visits"
+    dataset = "visits"
+    omit = "hidden"
+    columns = ["page", { name = "at", path = "meta.at", type = "time" }, "n:integer", "tags:json"]
+
+    [[table]]
+    name = "tags"
+    dataset = "visits"
+    explode = "tags"
+    columns = ["page", { name = "tag", element = "name" }]
+"#;
+
+const ROWS: &str = concat!(
+    r#"{"page":"/a","meta":{"at":"2026-03-01T00:30:00Z"},"n":12345678901234567890,"tags":[{"name":"x"},{"name":"y"}]}"#,
+    "\n",
+    r#"{"page":"/late","meta":{"at":"2026-03-01T01:00:00Z"}}"#,
+    "\n",
+    "\n",
+    r#"{"page":"","meta":{"at":"2026-03-01 00:59:59.999999"},"n":null}"#,
+    "\n",
+);
+
+fn selection(table: &str, columns: Option<&[&str]>, format: Format) -> Selection {
+    let catalog = Catalog::parse("test", CATALOG).unwrap();
+    let hour = Window::new(
+        "2026-03-01T00:00:00Z".parse().unwrap(),
+        "2026-03-01T01:00:00Z".parse().unwrap(),
+    );
+    let columns = columns.map(|names| names.iter().map(|&name| name.to_owned()).collect());
+    let request = TableSelection { table: table.to_owned(), columns };
+    Selection::new(&catalog, &request, hour.unwrap(), format).unwrap()
+}
+
+fn jsonl() -> Selection {
+    selection("visits", None, Format::Jsonl)
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// What a reader of the member sees, and what is said of it.
+fn try_pour(
+    selection: &Selection,
+    objects: &[(&str, Vec<u8>)],
+    workers: usize,
+    claimed_bytes: u64,
+) -> Result<(String, Poured), ObjectError> {
+    let listed: Vec<Object> = objects
+        .iter()
+        .map(|(key, data)| Object {
+            key: (*key).to_owned(),
+            size_bytes: claimed_bytes.max(data.len() as u64),
+            likely_whole: true,
+        })
+        .collect();
+    let runs = runs_of(&listed);
+    let pour = Pour { selection, objects: &listed, runs, head: true, level: 5, workers };
+    let mut stored = Vec::new();
+    let poured = pour.run(
+        |index| Ok(&objects[index].1[..]),
+        |_, stretch| {
+            match stretch {
+                Stretch::Bytes(bytes) => stored.extend(bytes),
+                Stretch::Object { object, offset, len } => {
+                    let [begin, end] =
+                        [offset, offset + len].map(|at| usize::try_from(at).unwrap());
+                    stored.extend(&objects[object].1[begin..end]);
+                }
+            }
+            Ok(())
+        },
+    )?;
+    let whole = poured.into_iter().fold(Poured::default(), |mut whole, next| {
+        whole.segment = whole.segment.join(next.segment);
+        whole.account.add(next.account);
+        whole
+    });
+    assert_eq!(whole.segment.stored_bytes, stored.len() as u64);
+    assert_eq!(whole.segment.stored_crc32, crc32fast::hash(&stored));
+    stored.extend(END_OF_MEMBER);
+    let mut text = String::new();
+    DeflateDecoder::new(&stored[..]).read_to_string(&mut text).unwrap();
+    assert_eq!(whole.segment.crc32, crc32fast::hash(text.as_bytes()));
+    assert_eq!(whole.segment.raw_bytes, text.len() as u64);
+    Ok((text, whole))
+}
+
+fn poured(selection: &Selection, key: &str, object: &[u8]) -> (String, Poured) {
+    try_pour(selection, &[(key, object.to_vec())], 2, 0).unwrap()
+}
+
+#[test]
+fn json_lines_inside_the_window_pass_through_byte_for_byte() {
+    let (text, poured) = poured(&jsonl(), "a.json", ROWS.as_bytes());
+    let lines: Vec<&str> = ROWS.lines().collect();
+
+    assert_eq!(text, format!("{}\n{}\n", lines[0], lines[3]));
+    let account = poured.account;
+    assert_eq!((poured.segment.rows, account.bad_rows, account.outside), (2, 0, 1));
+    let times = account.times.map(|(first, last)| format!("{first} {last}"));
+    assert_eq!(times.as_deref(), Some("2026-03-01T00:30:00Z 2026-03-01T00:59:59.999999Z"));
+}
+
+#[test]
+fn chosen_columns_come_in_the_order_asked_for() {
+    let chosen = selection("visits", Some(&["n", "page"]), Format::Jsonl);
+    let (text, _) = poured(&chosen, "a.json", ROWS.as_bytes());
+
+    assert_eq!(text, "{\"n\":12345678901234567890,\"page\":\"/a\"}\n{\"n\":null,\"page\":\"\"}\n");
+}
+
+#[test]
+fn csv_has_a_header_nested_values_and_empty_cells() {
+    let csv = selection("visits", None, Format::Csv);
+    let (text, _) = poured(&csv, "a.json", ROWS.as_bytes());
+
+    insta::assert_snapshot!(text, @r#"
+    page,at,n,tags
+    /a,2026-03-01T00:30:00Z,12345678901234567890,"[{""name"":""x""},{""name"":""y""}]"
+    "",2026-03-01 00:59:59.999999,,
+    "#);
+    assert_eq!(try_pour(&csv, &[], 2, 0).unwrap().0, "page,at,n,tags\n");
+}
+
+#[test]
+fn records_that_are_to_be_left_out_are() {
+    let rows = r#"{"page":"/x","hidden":true,"meta":{"at":"2026-03-01T00:30:00Z"}}"#;
+    let (text, poured) = poured(&jsonl(), "a.json", rows.as_bytes());
+
+    assert_eq!((text.as_str(), poured.account.bad_rows), ("", 0));
+}
+
+#[test]
+fn a_list_is_exploded_into_rows() {
+    let tags = selection("tags", None, Format::Csv);
+    let (text, poured) = poured(&tags, "a.json", ROWS.as_bytes());
+
+    assert_eq!(text, "page,tag\n/a,x\n/a,y\n");
+    assert_eq!(poured.segment.rows, 2);
+}
+
+#[test]
+fn characters_that_end_lines_for_some_are_escaped_if_asked_for() {
+    let row =
+        "{\"page\":\"/\u{2028}ä\u{85}\",\"meta\":{\"at\":\"2026-03-01T00:30:00Z\"}}\n".to_owned();
+    let escaped = row.replace('\u{2028}', "\\u2028").replace('\u{85}', "\\u0085");
+    let object = gzip(&row);
+
+    assert_eq!(poured(&jsonl(), "a.gz", &object).0, row);
+    let (text, spliced) = poured(&jsonl().escaping_separators(), "a.gz", &object);
+    assert_eq!((text, spliced.account.spliced), (escaped, 0));
+    let chosen = selection("visits", Some(&["page"]), Format::Jsonl).escaping_separators();
+    assert_eq!(poured(&chosen, "a.gz", &object).0, "{\"page\":\"/\\u2028ä\\u0085\"}\n");
+}
+
+#[test]
+fn an_object_whose_rows_are_all_wanted_is_spliced_and_no_other() {
+    let lines: Vec<&str> = ROWS.lines().collect();
+    let (first, late, last) = (lines[0], lines[1], lines[3]);
+    let edge = poured(&jsonl(), "a.json", ROWS.as_bytes()).0;
+    for (text, spliced) in [
+        (format!("{first}\n{last}\n"), 1),
+        (String::new(), 1),
+        (format!("{first}\n{late}\n{last}\n"), 0),
+        (format!("{first}\n\n{last}\n"), 0),
+        (format!("{first}\r\n{last}\n"), 0),
+        (format!("{first}\n{last}"), 0),
+        (format!("\u{feff}{first}\n{last}\n"), 0),
+        (format!("{first}\n{{\n{last}\n"), 0),
+    ] {
+        let want = poured(&jsonl(), "a.json", text.as_bytes());
+        let objects =
+            [("first.json", ROWS.into()), ("a.json.gz", gzip(&text)), ("last.json", ROWS.into())];
+        // Held as a whole, and referred to.
+        for claimed_bytes in [0, 1 << 30] {
+            let (read, poured) = try_pour(&jsonl(), &objects, 2, claimed_bytes).unwrap();
+
+            assert_eq!(read, format!("{edge}{}{edge}", want.0), "{text}");
+            let found = (poured.account.spliced, poured.account.bad_rows);
+            assert_eq!(found, (spliced, want.1.account.bad_rows), "{text}");
+            let wide = poured.account.times.is_some();
+            assert!(wide && poured.segment.rows == read.lines().count() as u64);
+        }
+    }
+    let csv = selection("visits", None, Format::Csv);
+    assert_eq!(poured(&csv, "a.json.gz", &gzip("")).1.account.spliced, 0);
+}
+
+#[test]
+fn every_compression_gives_the_same_rows() {
+    let want = poured(&jsonl(), "a.json", ROWS.as_bytes()).0;
+    let (first, second) = ROWS.split_at(ROWS.find("\n\n").unwrap() + 1);
+    let frames = [first, second].map(|part| zstd::encode_all(part.as_bytes(), 3).unwrap()).concat();
+
+    for (key, object) in [
+        ("a.json.gz", gzip(ROWS)),
+        ("a.json.gz", [gzip(first), gzip(""), gzip(second)].concat()),
+        ("a.json.zst", frames),
+    ] {
+        assert_eq!(poured(&jsonl(), key, &object).0, want, "{key}");
+    }
+    assert_eq!(poured(&jsonl(), "empty.gz", b"").0, "");
+    assert_eq!(poured(&jsonl(), "empty.zst", b"").0, "");
+}
+
+#[test]
+fn bad_rows_are_counted_listed_and_left_out() {
+    let rows = concat!(
+        "{\"page\":\"/cut\n",
+        r#"{"page":"/untimed"}"#,
+        "\n",
+        r#"{"meta":{"at":"soon"}}"#,
+        "\n",
+        "[1]\n\u{fffd}\n",
+        r#"{"page":"/good","meta":{"at":"2026-03-01T00:00:00Z"}}"#,
+        "\n",
+    );
+    let chosen = selection("visits", Some(&["page"]), Format::Csv);
+    let (text, poured) = poured(&chosen, "a.json", rows.as_bytes());
+
+    assert_eq!(text, "page\n/good\n");
+    assert_eq!(poured.account.bad_rows, 5);
+    let listed: Vec<_> =
+        poured.account.listed.iter().map(|row| format!("{}: {}", row.line, row.reason)).collect();
+    insta::assert_snapshot!(listed.join("\n"), @r"
+    1: it is not one JSON object: EOF while parsing a string at line 1 column 13
+    2: it has no time: meta.at is missing
+    3: its time, meta.at, cannot be read
+    4: it is not one JSON object: invalid type: sequence, expected a JSON object at line 1 column 0
+    5: it is not one JSON object: expected value at line 1 column 1
+    ");
+}
+
+/// A connection that breaks.
+struct Broken;
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::new(io::ErrorKind::UnexpectedEof, "connection reset"))
+    }
+}
+
+#[test]
+fn a_damaged_object_is_told_from_one_that_did_not_come() {
+    let whole = gzip(ROWS);
+    let zstd = zstd::encode_all(ROWS.as_bytes(), 3).unwrap();
+    let mut flipped = whole.clone();
+    flipped[20] ^= 0x55;
+    for (key, object) in [
+        ("cut.gz", &whole[..whole.len() - 9]),
+        ("flipped.gz", &flipped[..]),
+        ("plain.gz", ROWS.as_bytes()),
+        ("cut.zst", &zstd[..zstd.len() - 3]),
+        ("plain.zst", ROWS.as_bytes()),
+    ] {
+        for claimed_bytes in [0, 1 << 30] {
+            let result = try_pour(&jsonl(), &[(key, object.to_vec())], 2, claimed_bytes);
+            assert!(matches!(result, Err(ObjectError::Corrupt { .. })), "{key}: {result:?}");
+        }
+    }
+
+    for key in ["a.gz", "a.zst", "a.json"] {
+        let object = Object { key: key.to_owned(), size_bytes: 100, likely_whole: false };
+        let (selection, objects) = (&jsonl(), &[object][..]);
+        let pour =
+            Pour { selection, objects, runs: runs_of(objects), head: true, level: 5, workers: 2 };
+        let result = pour.run(|_| Ok((&whole[..0]).chain(Broken)), |_, _| Ok(()));
+        assert!(matches!(result, Err(ObjectError::Unreadable { .. })), "{key}: {result:?}");
+    }
+}
+
+#[test]
+fn whoever_takes_the_output_can_stop_it() {
+    let object = "{\"page\":\"/a\",\"meta\":{\"at\":\"2026-03-01T00:30:00Z\"}}\n".repeat(100_000);
+    let listed: Vec<Object> = (0..9)
+        .map(|n| Object { key: n.to_string(), size_bytes: 1 << 22, likely_whole: true })
+        .collect();
+    let (selection, objects) = (&jsonl(), &listed[..]);
+    let pour =
+        Pour { selection, objects, runs: runs_of(objects), head: true, level: 1, workers: 2 };
+    let full = |_, _| Err(io::Error::other("no room"));
+    let result = pour.run(|_| Ok(object.as_bytes()), full);
+    assert!(matches!(result, Err(ObjectError::Sink(_))), "{result:?}");
+}
+
+/// A row of about `size` bytes, inside of the window or not.
+fn row((size, wanted): (usize, bool)) -> String {
+    let hour = if wanted { "00" } else { "05" };
+    let letters = b"abcdefghijklmnopqrstuvw";
+    let page: String = (0..size).map(|n| char::from(letters[n * n % 23])).collect();
+    format!("{{\"page\":\"{page}\",\"meta\":{{\"at\":\"2026-03-01T{hour}:30:00Z\"}}}}\n")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn the_same_comes_out_however_many_work_on_it(
+        objects in prop::collection::vec(
+            prop::collection::vec((0_usize..40_000, prop::bool::weighted(0.98)), 0..80), 0..12),
+        claimed_bytes in prop_oneof![Just(0_u64), Just(1 << 30)]
+    ) {
+        let texts: Vec<String> =
+            objects.iter().map(|rows| rows.iter().copied().map(row).collect()).collect();
+        let files: Vec<(&str, Vec<u8>)> = texts.iter().enumerate().map(|(n, text)| {
+            if n % 3 == 2 { ("a.json", text.clone().into_bytes()) } else { ("a.gz", gzip(text)) }
+        }).collect();
+        let wanted: String = texts.iter().flat_map(|text| text.lines())
+            .filter(|line| line.contains("T00:30")).flat_map(|line| [line, "\n"]).collect();
+        let (alone, first) = try_pour(&jsonl(), &files, 1, claimed_bytes).unwrap();
+        let (together, second) = try_pour(&jsonl(), &files, 3, claimed_bytes).unwrap();
+
+        prop_assert!(alone == wanted && together == wanted);
+        prop_assert_eq!(first.segment, second.segment);
+    }
+}

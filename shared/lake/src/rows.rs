@@ -1,0 +1,333 @@
+//! One object after the other becomes stretches of compressed rows.
+
+use std::io::{self, Read};
+
+use archive::{
+    SEGMENT_BYTES, Segment,
+    deflate::{DeflateError, Receiver},
+};
+use jiff::Timestamp;
+
+use crate::{
+    BadRow, MAX_LISTED_BAD_ROWS, ObjectError, Selection,
+    decode::{Stop, decode, is_gzip},
+    gzip::{self, GzipError},
+    lines::{Line, Lines},
+};
+
+/// A source object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its key.
+    pub key: String,
+    /// Its size in bytes, as stored.
+    pub size_bytes: u64,
+    /// Whether its rows are likely to be all wanted, as those of an hour inside the window.
+    pub likely_whole: bool,
+}
+
+/// A stretch of compressed rows: bytes, or bytes that an object holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stretch {
+    /// These.
+    Bytes(Vec<u8>),
+    /// Those of a source object.
+    Object {
+        /// Which one.
+        object: usize,
+        /// Where in it, in bytes.
+        offset: u64,
+        /// How many.
+        len: u64,
+    },
+}
+
+/// What a run of objects is made into, in order.
+#[derive(Debug)]
+pub(crate) enum Made {
+    /// Rows that are still to be compressed.
+    Rows { raw: Vec<u8>, rows: u64 },
+    /// An object's own compressed rows.
+    Spliced { segment: Segment, stretches: Vec<Stretch> },
+}
+
+/// Rows that could not be exported, and how objects were read.
+#[derive(Debug, Default)]
+pub struct Account {
+    /// Rows that could not be exported.
+    pub bad_rows: u64,
+    /// The first of them.
+    pub listed: Vec<BadRow>,
+    /// Objects whose compressed stream was taken over.
+    pub spliced: u64,
+    /// Records that were left out because their time is outside of the window.
+    pub outside: u64,
+    /// The earliest and the latest time of the others.
+    pub times: Option<(Timestamp, Timestamp)>,
+}
+
+impl Account {
+    /// Counts what the other counted, too.
+    pub fn add(&mut self, other: Self) {
+        self.bad_rows += other.bad_rows;
+        let room = MAX_LISTED_BAD_ROWS.saturating_sub(self.listed.len());
+        self.listed.extend(other.listed.into_iter().take(room));
+        self.spliced += other.spliced;
+        self.outside += other.outside;
+        for time in other.times.into_iter().flat_map(|(first, last)| [first, last]) {
+            self.span(time);
+        }
+    }
+
+    fn span(&mut self, time: Timestamp) {
+        let (first, last) = self.times.unwrap_or((time, time));
+        self.times = Some((first.min(time), last.max(time)));
+    }
+}
+
+/// The largest object, as stored, that is held as a whole. Of larger ones what can be taken over is
+/// referred to, and they are read twice if it cannot.
+const MAX_HELD_BYTES: u64 = 8 << 20;
+
+/// Nobody listens any more.
+#[derive(Debug)]
+pub(crate) struct Stopped;
+
+/// Why a run ended early.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Failed(ObjectError),
+    Stopped,
+}
+
+/// Pours the rows of a run of objects.
+pub(crate) struct Rows<'a, F> {
+    selection: &'a Selection,
+    /// Rows that were not handed on yet.
+    raw: Vec<u8>,
+    row_count: u64,
+    account: Account,
+    hand_on: F,
+}
+
+impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
+    /// Returns one that hands on what it makes. `head` writes the head of the file first.
+    pub(crate) fn new(selection: &'a Selection, head: bool, hand_on: F) -> Self {
+        let mut raw = Vec::new();
+        if head {
+            selection.push_head(&mut raw);
+        }
+        Self { selection, raw, row_count: 0, account: Account::default(), hand_on }
+    }
+
+    /// Pours the rows of an object, whose stored bytes `open` gives, as often as it is called.
+    pub(crate) fn object<R: Read>(
+        &mut self,
+        index: usize,
+        object: &Object,
+        open: impl Fn() -> io::Result<R>,
+    ) -> Result<(), Ended> {
+        let key = &object.key;
+        let unreadable =
+            |source| Ended::Failed(ObjectError::Unreadable { key: key.clone(), source });
+        let gzip = is_gzip(self.selection.compression, key);
+        if !(gzip && object.likely_whole && self.selection.passes_through()) {
+            return self.transcode(key, open().map_err(unreadable)?);
+        }
+        // If anything is wrong with it, the second reading says what.
+        if object.size_bytes > MAX_HELD_BYTES {
+            let input = open().map_err(unreadable)?;
+            return match self.spliced(input, Referred { object: index, stretches: Vec::new() }) {
+                Some((segment, account, kept)) => self.take_over(segment, account, kept.stretches),
+                None => self.transcode(key, open().map_err(unreadable)?),
+            };
+        }
+        let mut data = Vec::with_capacity(usize::try_from(object.size_bytes).unwrap_or_default());
+        open().and_then(|mut input| input.read_to_end(&mut data)).map_err(unreadable)?;
+        match self.spliced(&data[..], Vec::with_capacity(data.len() + 64)) {
+            Some((segment, account, kept)) => {
+                self.take_over(segment, account, vec![Stretch::Bytes(kept)])
+            }
+            None => self.transcode(key, &data[..]),
+        }
+    }
+
+    /// Hands on what is left.
+    pub(crate) fn finish(mut self) -> Result<Account, Ended> {
+        self.flush()?;
+        Ok(self.account)
+    }
+
+    fn transcode(&mut self, key: &str, input: impl Read) -> Result<(), Ended> {
+        let mut lines = Lines::default();
+        let decoded = decode(key, self.selection.compression, input, |bytes| {
+            lines.push(bytes, |number, line| self.line(key, number, line))
+        });
+        let key = key.to_owned();
+        match decoded {
+            Ok(()) => lines.finish(|number, line| self.line(&key, number, line)),
+            Err(Stop::By(ended)) => Err(ended),
+            Err(Stop::Corrupt(source)) => Err(Ended::Failed(ObjectError::Corrupt { key, source })),
+            Err(Stop::Unreadable(source)) => {
+                Err(Ended::Failed(ObjectError::Unreadable { key, source }))
+            }
+        }
+    }
+
+    fn line(&mut self, key: &str, number: u64, line: Line<'_>) -> Result<(), Ended> {
+        let result = match line {
+            Line::Whole(record) if record.iter().all(u8::is_ascii_whitespace) => return Ok(()),
+            Line::Whole(record) => self.selection.push_rows(record, &mut self.raw),
+            Line::TooLong => Err("it is longer than a row may be".to_owned()),
+        };
+        match result {
+            Ok(Some((time, rows))) => {
+                self.row_count += rows;
+                self.account.span(time);
+            }
+            Ok(None) => self.account.outside += 1,
+            Err(reason) => {
+                self.account.bad_rows += 1;
+                if self.account.listed.len() < MAX_LISTED_BAD_ROWS {
+                    let (table, object) = (self.selection.table.clone(), key.to_owned());
+                    self.account.listed.push(BadRow { table, object, line: number, reason });
+                }
+            }
+        }
+        if self.raw.len() >= SEGMENT_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), Ended> {
+        if self.raw.is_empty() {
+            return Ok(());
+        }
+        let raw = std::mem::take(&mut self.raw);
+        let rows = std::mem::take(&mut self.row_count);
+        self.raw.reserve(raw.len().min(SEGMENT_BYTES + SEGMENT_BYTES / 8));
+        self.make(Made::Rows { raw, rows })
+    }
+
+    fn take_over(
+        &mut self,
+        segment: Segment,
+        account: Account,
+        stretches: Vec<Stretch>,
+    ) -> Result<(), Ended> {
+        self.flush()?;
+        self.account.add(account);
+        self.account.spliced += 1;
+        self.make(Made::Spliced { segment, stretches })
+    }
+
+    fn make(&mut self, made: Made) -> Result<(), Ended> {
+        (self.hand_on)(made).map_err(|Stopped| Ended::Stopped)
+    }
+
+    /// Reads a gzip object's compressed stream into `keep`; none if not every row goes in as it is.
+    fn spliced<K: Keep>(&self, input: impl Read, keep: K) -> Option<(Segment, Account, K)> {
+        let mut splice = Splice {
+            selection: self.selection,
+            lines: Lines::default(),
+            account: Account::default(),
+            rows: 0,
+            row_bytes: 0,
+            stored: crc32fast::Hasher::new(),
+            stored_bytes: 0,
+            keep,
+        };
+        let content = gzip::read(input, &mut splice).ok()?;
+        let segment = Segment {
+            crc32: content.crc32,
+            raw_bytes: content.len,
+            stored_crc32: splice.stored.finalize(),
+            stored_bytes: splice.stored_bytes,
+            rows: splice.rows,
+        };
+        // Blank lines, CRLF, a byte order mark, a last line without an end: all change the length.
+        (splice.row_bytes == content.len).then_some((segment, splice.account, splice.keep))
+    }
+}
+
+/// Keeps the stretches of a stream.
+trait Keep {
+    fn keep(&mut self, bytes: &[u8], at: Option<u64>);
+}
+
+/// In memory.
+impl Keep for Vec<u8> {
+    fn keep(&mut self, bytes: &[u8], _: Option<u64>) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// By referring to the object where it can be.
+struct Referred {
+    object: usize,
+    stretches: Vec<Stretch>,
+}
+
+impl Keep for Referred {
+    fn keep(&mut self, bytes: &[u8], at: Option<u64>) {
+        let more = bytes.len() as u64;
+        match (at, self.stretches.last_mut()) {
+            _ if bytes.is_empty() => {}
+            (Some(at), Some(Stretch::Object { offset, len, .. })) if *offset + *len == at => {
+                *len += more;
+            }
+            (None, Some(Stretch::Bytes(last))) => last.extend_from_slice(bytes),
+            (None, _) => self.stretches.push(Stretch::Bytes(bytes.to_vec())),
+            (Some(offset), _) => {
+                self.stretches.push(Stretch::Object { object: self.object, offset, len: more });
+            }
+        }
+    }
+}
+
+/// Looks at every row of a stream that is taken over.
+struct Splice<'a, K> {
+    selection: &'a Selection,
+    lines: Lines,
+    account: Account,
+    rows: u64,
+    row_bytes: u64,
+    stored: crc32fast::Hasher,
+    stored_bytes: u64,
+    keep: K,
+}
+
+/// The stream cannot be taken over.
+struct NotWhole;
+
+impl From<DeflateError> for NotWhole {
+    fn from(_: DeflateError) -> Self {
+        Self
+    }
+}
+
+impl From<GzipError> for NotWhole {
+    fn from(_: GzipError) -> Self {
+        Self
+    }
+}
+
+impl<K: Keep> Receiver for Splice<'_, K> {
+    type Error = NotWhole;
+
+    fn content(&mut self, bytes: &[u8]) -> Result<(), NotWhole> {
+        let Self { selection, lines, account, rows, row_bytes, .. } = self;
+        lines.push(bytes, |_, line| {
+            let Line::Whole(record) = line else { return Err(NotWhole) };
+            let time = selection.takes_whole(record).ok_or(NotWhole)?;
+            account.span(time);
+            *rows += 1;
+            *row_bytes += record.len() as u64 + 1;
+            Ok(())
+        })
+    }
+
+    fn stored(&mut self, bytes: &[u8], at: Option<u64>) {
+        self.stored.update(bytes);
+        self.stored_bytes += bytes.len() as u64;
+        self.keep.keep(bytes, at);
+    }
+}

@@ -1,0 +1,308 @@
+//! A row's fields, found by passing over its bytes once (RFC 8259).
+//!
+//! Fast where rows are as programs write them. Where it would take more to be sure, it says so, and a
+//! full parser decides: a name with escapes in it, very deep nesting, and whatever is no JSON.
+
+/// The deepest nesting that is followed.
+const DEEPEST: u32 = 100;
+
+/// The names of the fields that are looked for.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    names: Vec<String>,
+    /// A bit for each length, modulo 64, that a name has.
+    lengths: u64,
+}
+
+impl Names {
+    pub(crate) fn new(names: Vec<String>) -> Self {
+        let lengths = names.iter().fold(0, |bits, name| bits | 1 << (name.len() % 64));
+        Self { names, lengths }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    #[inline]
+    pub(crate) fn index_of(&self, key: &[u8]) -> Option<usize> {
+        if self.lengths >> (key.len() % 64) & 1 == 0 {
+            return None;
+        }
+        self.names.iter().position(|name| name.as_bytes() == key)
+    }
+}
+
+/// Finds the values of `names` in the object `json`, into `found`; of two with one name the last. False
+/// if that takes more than a scan.
+pub(crate) fn scan<'a>(json: &'a str, names: &Names, found: &mut [Option<&'a str>]) -> bool {
+    let mut scan = Scan { bytes: json.as_bytes(), at: 0 };
+    let whole = scan.members(DEEPEST, |key, begin, end| {
+        if let Some(index) = names.index_of(key) {
+            found[index] = Some(&json[begin..end]);
+        }
+    });
+    scan.space();
+    whole.is_some() && scan.at == json.len()
+}
+
+/// Where it stands in a row. Steps return none where they find something else than they should.
+struct Scan<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Scan<'a> {
+    /// Passes over an object, and tells of each member where its value begins and ends.
+    #[inline]
+    fn members(&mut self, depth: u32, mut each: impl FnMut(&'a [u8], usize, usize)) -> Option<()> {
+        self.space();
+        self.expect(b'{')?;
+        self.space();
+        if self.peek()? == b'}' {
+            self.at += 1;
+            return Some(());
+        }
+        loop {
+            let key = self.at + 1;
+            if self.peek()? != b'"' || self.string()? {
+                return None;
+            }
+            let key = &self.bytes[key..self.at - 1];
+            self.space();
+            self.expect(b':')?;
+            self.space();
+            let begin = self.at;
+            self.value(depth)?;
+            each(key, begin, self.at);
+            if self.ends_with(b'}')? {
+                return Some(());
+            }
+        }
+    }
+
+    fn value(&mut self, depth: u32) -> Option<()> {
+        match self.peek()? {
+            b'"' => self.string().map(drop),
+            b'{' => self.members(depth.checked_sub(1)?, |_, _, _| {}),
+            b'[' => self.list(depth.checked_sub(1)?),
+            b'n' => self.literal(b"null"),
+            b't' => self.literal(b"true"),
+            b'f' => self.literal(b"false"),
+            _ => self.number(),
+        }
+    }
+
+    fn list(&mut self, depth: u32) -> Option<()> {
+        self.at += 1;
+        self.space();
+        if self.peek()? == b']' {
+            self.at += 1;
+            return Some(());
+        }
+        loop {
+            self.value(depth)?;
+            if self.ends_with(b']')? {
+                return Some(());
+            }
+        }
+    }
+
+    /// Passes over what follows a value: a comma, or `end`, for which it returns true.
+    #[inline]
+    fn ends_with(&mut self, end: u8) -> Option<bool> {
+        self.space();
+        let byte = self.peek()?;
+        self.at += 1;
+        if byte == end {
+            return Some(true);
+        }
+        self.space();
+        (byte == b',').then_some(false)
+    }
+
+    /// Passes over a string, and tells whether there are escapes in it.
+    #[inline]
+    fn string(&mut self) -> Option<bool> {
+        self.at += 1;
+        let mut escaped = false;
+        loop {
+            self.plain();
+            match self.peek()? {
+                b'"' => {
+                    self.at += 1;
+                    return Some(escaped);
+                }
+                b'\\' => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// Passes over what means itself in a string, eight bytes at a time.
+    #[inline]
+    fn plain(&mut self) {
+        const ONES: u64 = u64::MAX / 255;
+        while let Some(Ok(eight)) = self.bytes.get(self.at..self.at + 8).map(<[u8; 8]>::try_from) {
+            let word = u64::from_le_bytes(eight);
+            // The highest bit of a byte is set if it is less than `than`; of higher bytes, only where
+            // a lower one is.
+            let less = |word: u64, than: u64| word.wrapping_sub(ONES * than) & !word;
+            let quote = less(word ^ (ONES * u64::from(b'"')), 1);
+            let backslash = less(word ^ (ONES * u64::from(b'\\')), 1);
+            let stops = (quote | backslash | less(word, 0x20)) & (ONES << 7);
+            if stops != 0 {
+                self.at += (stops.trailing_zeros() / 8) as usize;
+                return;
+            }
+            self.at += 8;
+        }
+        while self.peek().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+            self.at += 1;
+        }
+    }
+
+    #[cold]
+    fn escape(&mut self) -> Option<()> {
+        self.at += match self.bytes.get(self.at + 1)? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
+            b'u' => {
+                let digits = self.bytes.get(self.at + 2..self.at + 6)?;
+                digits.iter().all(u8::is_ascii_hexdigit).then_some(6)?
+            }
+            _ => return None,
+        };
+        Some(())
+    }
+
+    #[inline]
+    fn number(&mut self) -> Option<()> {
+        if self.peek()? == b'-' {
+            self.at += 1;
+        }
+        if self.peek()? == b'0' {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Some(())
+    }
+
+    #[inline]
+    fn digits(&mut self) -> Option<()> {
+        let begin = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        (self.at > begin).then_some(())
+    }
+
+    #[inline]
+    fn literal(&mut self, text: &[u8]) -> Option<()> {
+        let found = self.bytes.get(self.at..self.at + text.len())?;
+        self.at += text.len();
+        (found == text).then_some(())
+    }
+
+    #[inline]
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        let found = self.peek()?;
+        self.at += 1;
+        (found == byte).then_some(())
+    }
+
+    #[inline]
+    fn space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    const NAMES: [&str; 4] = ["a", "b", "", "longer than eight"];
+
+    /// Rows, as several programs may write them, and some with a byte changed.
+    fn rows() -> impl Strategy<Value = String> {
+        let text = prop_oneof!["[a-z\\\\\"\n\u{0}ä日]{0,20}", "[ -~]{0,40}"];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            text.prop_map(Value::from),
+        ];
+        let key = prop_oneof!["[ab]{0,1}", "longer than eight", "[ä\"]{0,2}"];
+        let value = leaf.prop_recursive(3, 12, 4, move |inner| {
+            let object = prop::collection::vec((key.clone(), inner.clone()), 0..4);
+            prop_oneof![
+                prop::collection::vec(inner, 0..4).prop_map(Value::from),
+                object.prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        });
+        let spaced = (value, any::<bool>()).prop_map(|(value, spaced)| {
+            if spaced { format!(" {value:#}\t") } else { value.to_string() }
+        });
+        let twice = spaced.clone().prop_map(|text| format!("{{\"a\":{text},\"a\":{text}}}"));
+        let changed =
+            (spaced.clone(), any::<prop::sample::Index>(), "[\\[\\]{},:\"0-9a-z\\\\\u{0}+-]{0,2}")
+                .prop_map(|(mut text, at, other)| {
+                    let at = at.index(text.len());
+                    let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+                    let end = text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
+                    text.replace_range(at..end, &other);
+                    text
+                });
+        prop_oneof![spaced, twice, changed]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn what_it_finds_is_what_a_tree_has(row in rows()) {
+            let names = Names::new(NAMES.map(str::to_owned).into());
+            let mut found = vec![None; names.len()];
+            let tree = serde_json::from_str::<serde_json::Map<String, Value>>(&row);
+            if scan(&row, &names, &mut found) {
+                let tree = tree.unwrap();
+                for (index, value) in found.into_iter().enumerate() {
+                    let value: Option<Value> = value.map(|text| serde_json::from_str(text).unwrap());
+                    prop_assert_eq!(value.as_ref(), tree.get(NAMES[index]));
+                }
+            }
+        }
+
+        #[test]
+        fn it_is_sure_of_rows_as_programs_write_them(
+            row in prop::collection::hash_map("[a-z$_ä]{0,12}", "[ -~ä\n]{0,20}", 0..20)
+        ) {
+            let row = serde_json::to_string(&row).unwrap();
+            prop_assert!(scan(&row, &Names::default(), &mut []));
+        }
+    }
+}
