@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use cloud::SourceObject;
-use export::{Export, ExportId, ExportRequest, Limits, WorkKey};
+use export::{Export, ExportId, ExportRequest, Limits, SourceObject, WorkKey};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::{Reply, Stack, User, sample::gzip};
@@ -116,7 +115,8 @@ async fn a_source_object_that_changed_after_the_plan_fails_the_export() {
         let export = unsent(&user, Timestamp::now());
         let object =
             SourceObject { key: key(&user, "a.json"), etag: "\"0\"".into(), size_bytes: 9 };
-        let plan = json!({ "steps": [{ "table": 0, "head": true, "objects": [{ "object": object, "way": "transcode" }] }] });
+        let planned = lake::Planned { object, way: lake::Way::Transcode, file: None };
+        let plan = json!({ "steps": [{ "table": 0, "inside": true, "objects": [planned] }] });
         let plan_key = WorkKey::plan(&user.workspace, export.id);
         user.stack.archives().write_work(&plan_key, plan.to_string().into()).await.unwrap();
         user.stack.exports().put(&export).await.unwrap();

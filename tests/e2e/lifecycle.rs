@@ -247,8 +247,8 @@ async fn what_has_ended_cannot_be_cancelled() {
 }
 
 #[tokio::test]
-async fn an_export_longer_than_one_invocation_goes_on_in_the_next() {
-    // Builders of the test stack have one second to work before they hand over.
+async fn a_large_export_is_built_by_several_builders() {
+    // A builder of the test stack takes on 1 MiB at a time.
     let user = Stack::connect().await.unwrap().user().await.unwrap();
     let large = tests::sample::Sample { seed: 9, rows_per_hour: 6000, objects_per_hour: 6 };
     let objects =
@@ -263,6 +263,40 @@ async fn an_export_longer_than_one_invocation_goes_on_in_the_next() {
     assert_eq!(csv::Reader::from_reader(text.as_bytes()).records().count(), rows);
     let id = done.text("/id").parse().unwrap();
     let record = user.stack.exports().get(&user.workspace, id).await.unwrap().unwrap();
-    assert!(record.leases > 1, "one invocation was enough, so nothing is shown");
+    assert!(record.leases > 1, "one builder did it all, so nothing is shown");
     assert_eq!(record.failures, 0);
+}
+
+#[tokio::test]
+async fn what_one_export_made_is_not_made_again_for_the_next() {
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    let objects =
+        user.seed(SMALL, &["amplitude_events"], at("2026-03-01T00:00:00Z"), 72).await.unwrap();
+    let kept = format!("segments/{}/", user.workspace);
+    let body = |from, to| request("amplitude_events", from, to, "jsonl");
+
+    // A day and a half, then two and a half days that begin in the midst of the same first day.
+    let first = body("2026-03-01T00:00:00Z", "2026-03-02T12:00:00Z");
+    let (done, _) = user.export(&first).await.unwrap();
+    let made: Vec<String> = user.stack.export_keys(&kept).await.unwrap();
+    assert_eq!(made.len(), 4, "a day and a half, each with its report: {made:?}");
+    let second = body("2026-03-01T00:00:00Z", "2026-03-03T12:00:00Z");
+    let (_, archive) = user.export(&second).await.unwrap();
+
+    let later: Vec<String> = user.stack.export_keys(&kept).await.unwrap();
+    assert!(made.iter().all(|key| later.contains(key)));
+    // The second day is now whole, and the third is new.
+    assert_eq!(later.len(), made.len() + 4, "{later:?}");
+    let rows: Vec<&str> =
+        objects[..].iter().flat_map(|object| object.rows.iter().map(String::as_str)).collect();
+    let text = archive.text("amplitude_events.jsonl").unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines, rows[..lines.len()]);
+    assert!(lines.len() * 72 / rows.len() >= 58, "two and a half of three days");
+
+    // The same again makes nothing, and the same bytes.
+    let (again, same) = user.export(&first).await.unwrap();
+    assert_eq!(user.stack.export_keys(&kept).await.unwrap().len(), later.len());
+    assert_eq!(again.body["archive"]["crc32"], done.body["archive"]["crc32"]);
+    assert_eq!(same.0.len() as u64, done.body["archive"]["size_bytes"].as_u64().unwrap());
 }

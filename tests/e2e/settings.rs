@@ -93,7 +93,8 @@ fn buckets_are_private_encrypted_tls_only_and_cleaned() {
     let rules = bucket["LifecycleConfiguration"]["Rules"].as_array().unwrap();
     let days =
         |id: &str| rules.iter().find(|rule| rule["Id"] == id).unwrap()["ExpirationInDays"].as_i64();
-    assert_eq!(rules[2]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"], 1);
+    let uploads = rules.iter().find(|rule| rule["Id"] == "unfinished-uploads").unwrap();
+    assert_eq!(uploads["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"], 1);
     // S3 counts from when an upload began, and an archive lives 24 hours from when it was published.
     assert!(days("exports") > Some(1));
     let patience = template["Parameters"]["DeadlineHours"]["MaxValue"].as_i64().unwrap();

@@ -1,7 +1,5 @@
 //! How much a range holds, and how it can be cut into ranges that are not too large.
 
-use std::collections::HashMap;
-
 use export::{Dataset, Window, Workspace};
 use jiff::Timestamp;
 use web::Services;
@@ -14,22 +12,12 @@ pub(crate) async fn by_partition(
     workspace: &Workspace,
     window: Window,
 ) -> Result<Vec<(Timestamp, u64)>, cloud::Error> {
-    let partitions = dataset.path.partitions(workspace, window, dataset.late);
-    let place: HashMap<&str, usize> = partitions
-        .iter()
-        .enumerate()
-        .map(|(place, (_, prefix))| (prefix.as_str(), place))
-        .collect();
-    let mut sizes = vec![0; partitions.len()];
-    let days = dataset.path.day_prefixes(workspace, window, dataset.late);
-    for object in services.lake.list(days).await?.into_iter().flatten() {
-        let folder = object.key.rfind('/').map_or("", |end| &object.key[..=end]);
-        if let Some(place) = place.get(folder) {
-            sizes[*place] += object.size_bytes;
-        }
-    }
-    let filled = partitions.iter().zip(sizes).map(|((at, _), size)| (*at, size));
-    Ok(filled.filter(|(_, size)| *size > 0).collect())
+    let filed = services.lake.filed(dataset, workspace, window).await?;
+    let sized = filed.into_iter().map(|(at, objects)| {
+        let bytes: u64 = objects.iter().map(|object| object.size_bytes).sum();
+        (at, bytes)
+    });
+    Ok(sized.filter(|(_, bytes)| *bytes > 0).collect())
 }
 
 /// Cuts a range into as few as possible that each hold at most `most` bytes, or a single partition.

@@ -1,15 +1,9 @@
 //! What this function works with.
 
-use std::time::{Duration, Instant};
-
 use anyhow::Context as _;
 use aws_config::SdkConfig;
 use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, env};
 use export::Catalog;
-use jiff::Timestamp;
-
-/// What is left of an invocation's time for ending it well.
-const RESERVE: Duration = Duration::from_mins(1);
 
 /// The settings `template.yaml` gives this function.
 #[derive(Debug)]
@@ -21,6 +15,7 @@ pub(crate) struct Settings {
     catalog_key: Option<String>,
     compression_level: u32,
     step_bytes: u64,
+    keep_days: i32,
 }
 
 impl Settings {
@@ -34,6 +29,7 @@ impl Settings {
             catalog_key: env::optional("CATALOG_KEY")?,
             compression_level: env::required("COMPRESSION_LEVEL")?,
             step_bytes: env::required("STEP_BYTES")?,
+            keep_days: env::required("SEGMENT_DAYS")?,
         };
         let level = settings.compression_level;
         anyhow::ensure!(
@@ -56,8 +52,10 @@ pub(crate) struct App {
     pub(crate) compression_level: u32,
     /// How many threads pour.
     pub(crate) workers: usize,
-    /// Stored bytes of source objects in one step, at least.
+    /// Stored bytes of source objects that one builder takes on, at most, but for a single one.
     pub(crate) step_bytes: u64,
+    /// For how many days segments are kept for other exports; 0 if they are not.
+    pub(crate) keep_days: i32,
 }
 
 impl App {
@@ -76,16 +74,7 @@ impl App {
             compression_level: settings.compression_level,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             step_bytes: settings.step_bytes,
+            keep_days: settings.keep_days,
         })
     }
-}
-
-/// When an invocation has to hand over what it has not done.
-pub(crate) fn end_of(context: &lambda_runtime::Context) -> Instant {
-    let left = Duration::from_millis(context.deadline).saturating_sub(since_epoch());
-    Instant::now() + left.saturating_sub(RESERVE)
-}
-
-fn since_epoch() -> Duration {
-    Duration::from_millis(Timestamp::now().as_millisecond().try_into().unwrap_or_default())
 }

@@ -4,22 +4,22 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use archive::{
-    Extent, Gzip, Layout, Member, Method, Segment, SegmentDecoder, layout, names_are_distinct,
-    plan_parts,
+    Extent, Gzip, Layout, Member, Method, Segment, SegmentDecoder, SegmentEncoder, layout,
+    names_are_distinct, plan_parts,
 };
 use cloud::Stored;
 use export::{Archive, ArchiveKey, BadRowsKey, Export, Files, PlainKey, WorkKey};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
+use lake::{Plan, Step};
 
 use crate::{
     app::App,
-    plan::{Plan, Step},
-    step::{Content, Made, Report},
+    step::{Content, Made, Report, selection},
 };
 
 /// Reports read at the same time.
-const READS_AT_ONCE: usize = 16;
+const READS_AT_ONCE: usize = 32;
 
 /// Writes the archive of an export all of whose steps are done.
 pub(crate) async fn assemble(
@@ -29,7 +29,7 @@ pub(crate) async fn assemble(
     reports: BTreeMap<u32, Report>,
 ) -> anyhow::Result<Archive> {
     let reports = all_reports(app, export, plan, reports).await?;
-    let layout = lay_out(export, plan, &reports)?;
+    let layout = lay_out(app, export, plan, &reports)?;
     let bad_rows = reports.iter().map(|report| report.bad_rows).sum();
     if bad_rows > 0 {
         write_bad_rows(app, export, &reports).await?;
@@ -85,10 +85,15 @@ async fn all_reports(
     Ok(known.into_values().collect())
 }
 
-fn lay_out(export: &Export, plan: &Plan, reports: &[Report]) -> anyhow::Result<Layout<Stored>> {
+fn lay_out(
+    app: &App,
+    export: &Export,
+    plan: &Plan,
+    reports: &[Report],
+) -> anyhow::Result<Layout<Stored>> {
     let members = match &export.request.files {
-        Files::Tables | Files::Single(_) => table_members(export, plan, reports)?,
-        Files::Hourly(_) => object_members(export, plan, reports)?,
+        Files::Tables | Files::Single(_) => table_members(app, export, plan, reports)?,
+        Files::Hourly(_) => object_members(plan, reports)?,
     };
     anyhow::ensure!(
         names_are_distinct(members.iter().map(|member| &member.name)),
@@ -99,6 +104,7 @@ fn lay_out(export: &Export, plan: &Plan, reports: &[Report]) -> anyhow::Result<L
 
 /// One file for each table, of what its steps made.
 fn table_members(
+    app: &App,
     export: &Export,
     plan: &Plan,
     reports: &[Report],
@@ -107,9 +113,15 @@ fn table_members(
     for (index, table) in export.request.tables.iter().enumerate() {
         let mut content = Vec::new();
         let mut whole = Segment::default();
-        for ((number, step), report) in (0..).zip(&plan.steps).zip(reports) {
+        let head = selection(app, export, index)?.head();
+        if !head.is_empty() {
+            let mut stored = Vec::new();
+            whole = SegmentEncoder::new(app.compression_level).encode(&head, 0, &mut stored);
+            content.push(Extent::Bytes(stored));
+        }
+        for (step, report) in plan.steps.iter().zip(reports) {
             if step.table == index {
-                content.extend(extents(export, number, step, report).into_iter().flatten());
+                content.extend(extents(step, report).into_iter().flatten());
                 whole = report.made.iter().fold(whole, |whole, made| match made {
                     Made::Poured(segment, _) => whole.join(*segment),
                     Made::Copied(_) => whole,
@@ -130,14 +142,10 @@ fn table_members(
 }
 
 /// One gzip file for each source object: itself, or what was made of it. Never compressed again.
-fn object_members(
-    export: &Export,
-    plan: &Plan,
-    reports: &[Report],
-) -> anyhow::Result<Vec<Member<Stored>>> {
+fn object_members(plan: &Plan, reports: &[Report]) -> anyhow::Result<Vec<Member<Stored>>> {
     let mut members = Vec::new();
-    for ((number, step), report) in (0..).zip(&plan.steps).zip(reports) {
-        let made = report.made.iter().zip(extents(export, number, step, report));
+    for (step, report) in plan.steps.iter().zip(reports) {
+        let made = report.made.iter().zip(extents(step, report));
         for (planned, (made, extents)) in step.objects.iter().zip(made) {
             let (crc32, raw_bytes, content) = match made {
                 Made::Copied(crc32) => (*crc32, planned.object.size_bytes, extents),
@@ -164,8 +172,8 @@ fn object_members(
 }
 
 /// Where the bytes are of all that a step made.
-fn extents(export: &Export, number: u32, step: &Step, report: &Report) -> Vec<Vec<Extent<Stored>>> {
-    let piece = Stored::Work(WorkKey::piece(&export.workspace, export.id, number));
+fn extents(step: &Step, report: &Report) -> Vec<Vec<Extent<Stored>>> {
+    let piece = Stored::Work(report.piece.clone());
     let source = |index: usize| Stored::Source(step.objects[index].object.clone());
     let mut used = 0;
     let mut extent = |content: &Content| match *content {
@@ -198,8 +206,9 @@ async fn write_plain(
     let mut file = app.archives.write_plain(&PlainKey::of(&export.workspace, export.id));
     let mut decoder = SegmentDecoder::default();
     let mut content = Vec::new();
-    for ((number, step), report) in (0..).zip(&plan.steps).zip(reports) {
-        for extent in extents(export, number, step, report).into_iter().flatten() {
+    file.push(&selection(app, export, 0)?.head()).await?;
+    for (step, report) in plan.steps.iter().zip(reports) {
+        for extent in extents(step, report).into_iter().flatten() {
             let mut stored = app.archives.open_extent(&app.lake, &extent).await?;
             while let Some(chunk) = stored.next().await {
                 decoder.decode(&chunk.context("read piece")?, &mut content)?;

@@ -1,17 +1,18 @@
 //! Building one export, safe to do any number of times and to stop at any point.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use cloud::{Job, call_next};
 use export::{Archive, Export, Failure, FailureCode, Lease, Refusal, State, WorkKey};
 use jiff::{SignedDuration, Timestamp};
-use lake::ObjectError;
+use lake::{ObjectError, Step};
 use lambda_runtime::tracing::{error, info, warn};
 
 use crate::{
     app::App,
-    archive, plan, step,
+    archive, batch, plan,
+    step::{self, Report},
     watch::{Lost, Watch, is_ours},
 };
 
@@ -36,16 +37,22 @@ pub(crate) enum Outcome {
 enum Built {
     /// The archive is in the bucket.
     Whole(Archive),
-    /// Time ran out before the last step.
-    Part,
+    /// Others build these batches of steps.
+    Dispatched(Vec<(u32, u32)>),
 }
 
-/// Claims the export, builds it and publishes its archive.
-pub(crate) async fn run(app: &App, job: &Job, until: Instant) -> anyhow::Result<Outcome> {
+/// Claims the export, sees to it that its steps are done, and publishes its archive.
+pub(crate) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
     let come_back = |seconds, reason| Ok(Outcome::ComeBack { seconds, reason });
     let Some(export) = app.exports.get(&job.workspace, job.export).await? else {
         return come_back(5, "there is no such export, or not yet");
     };
+    if let Some(steps) = job.steps {
+        return match batch::run(app, &export, steps).await? {
+            Some(outcome) => Ok(outcome),
+            None => take(app, &export).await,
+        };
+    }
     if let Some(lane) = export.lane {
         let first = app.exports.first_in_lane(&export.workspace, lane).await?;
         if first.is_some_and(|first| first.id != export.id) {
@@ -53,6 +60,11 @@ pub(crate) async fn run(app: &App, job: &Job, until: Instant) -> anyhow::Result<
             return Ok(Outcome::Done);
         }
     }
+    take(app, &export).await
+}
+
+async fn take(app: &App, export: &Export) -> anyhow::Result<Outcome> {
+    let come_back = |seconds, reason| Ok(Outcome::ComeBack { seconds, reason });
     let now = Timestamp::now();
     let claimed = match export.claim(now) {
         Ok(claimed) => claimed,
@@ -67,9 +79,9 @@ pub(crate) async fn run(app: &App, job: &Job, until: Instant) -> anyhow::Result<
         (Err(e), _) => return Err(e.into()),
         (Ok(()), _) => return Ok(Outcome::Done),
     };
-    match build(app, &claimed, lease, until).await {
+    match build(app, &claimed, lease).await {
         Ok(Built::Whole(archive)) => publish(app, &claimed, lease, archive).await,
-        Ok(Built::Part) => hand_over(app, &claimed, lease).await,
+        Ok(Built::Dispatched(batches)) => dispatch(app, &claimed, lease, &batches).await,
         Err(error) if error.is::<Lost>() => {
             info!(export.id = %claimed.id, "stopped building export {}: it is no longer ours", claimed.id);
             Ok(Outcome::Done)
@@ -78,7 +90,7 @@ pub(crate) async fn run(app: &App, job: &Job, until: Instant) -> anyhow::Result<
     }
 }
 
-async fn build(app: &App, export: &Export, lease: Lease, until: Instant) -> anyhow::Result<Built> {
+async fn build(app: &App, export: &Export, lease: Lease) -> anyhow::Result<Built> {
     let plan = plan::of(app, export).await.context("plan the export")?;
     let total = u32::try_from(plan.steps.len()).context("count steps")?;
     let known = |e: &Export| {
@@ -87,24 +99,58 @@ async fn build(app: &App, export: &Export, lease: Lease, until: Instant) -> anyh
     let export = app.exports.change(&export.workspace, export.id, known).await?.ok_or(Lost)?;
     anyhow::ensure!(is_ours(&export, lease), Lost);
 
-    let mut watch = Watch::new(app, &export, lease);
+    let batches: Vec<(u32, u32)> = plan
+        .batches(app.step_bytes)
+        .into_iter()
+        .filter_map(|steps| Some((steps.start.try_into().ok()?, steps.end.try_into().ok()?)))
+        .collect();
+    let missing =
+        |&(first, end): &(u32, u32)| (first..end).any(|n| !export.steps_done.contains(&n));
     let mut reports = BTreeMap::new();
-    for (number, step) in (0..).zip(&plan.steps) {
-        if export.steps_done.contains(&number) {
-            continue;
+    if batches.len() > 1 {
+        let missing: Vec<(u32, u32)> = batches.into_iter().filter(missing).collect();
+        if !missing.is_empty() {
+            return Ok(Built::Dispatched(missing));
         }
-        // At least one step an invocation, or a slow start would hand over for ever.
-        if Instant::now() >= until && !reports.is_empty() {
-            return Ok(Built::Part);
+    } else {
+        let mut watch = Watch::new(app, &export, Some(lease));
+        for (number, step) in (0..).zip(&plan.steps) {
+            if !export.steps_done.contains(&number) {
+                reports.insert(number, do_step(app, &export, number, step, &mut watch).await?.0);
+            }
         }
-        let report = step::done(app, &export, number, step, &mut watch).await?;
-        let (rows, bytes) = report.progress(step);
-        anyhow::ensure!(app.exports.step_done(&export, lease, number, rows, bytes).await?, Lost);
-        reports.insert(number, report);
     }
     Ok(Built::Whole(
         archive::assemble(app, &export, &plan, reports).await.context("assemble the archive")?,
     ))
+}
+
+/// Does a step and records it. Returns the export as it is then.
+pub(crate) async fn do_step(
+    app: &App,
+    export: &Export,
+    number: u32,
+    step: &Step,
+    watch: &mut Watch<'_>,
+) -> anyhow::Result<(Report, Export)> {
+    let report = step::done(app, export, number, step, watch).await?;
+    let progress = report.progress(step);
+    let after = app.exports.step_done(export, number, progress, Timestamp::now()).await?;
+    Ok((report, after.ok_or(Lost)?))
+}
+
+/// Leaves steps to as many builders as there are. The last of them goes on.
+async fn dispatch(
+    app: &App,
+    export: &Export,
+    lease: Lease,
+    batches: &[(u32, u32)],
+) -> anyhow::Result<Outcome> {
+    let free = |e: &Export| is_ours(e, lease).then(|| e.dispatched(Timestamp::now()));
+    app.exports.change(&export.workspace, export.id, free).await?;
+    app.queue.send_batches(export, batches).await?;
+    info!(export.id = %export.id, "asked for {} batches of steps of export {}", batches.len(), export.id);
+    Ok(Outcome::Done)
 }
 
 /// Makes the archive downloadable: the object is there, now the record says so.
@@ -150,15 +196,6 @@ async fn clear(app: &App, export: &Export) {
     }
 }
 
-/// Leaves the rest of the steps to the next invocation.
-async fn hand_over(app: &App, export: &Export, lease: Lease) -> anyhow::Result<Outcome> {
-    let free = |e: &Export| is_ours(e, lease).then(|| e.release(Timestamp::now()));
-    app.exports.change(&export.workspace, export.id, free).await?;
-    app.queue.send(export, 0).await?;
-    info!(export.id = %export.id, "handed over export {}, whose build goes on in another invocation", export.id);
-    Ok(Outcome::Done)
-}
-
 /// Ends an export that cannot be built, or frees it for another attempt.
 async fn give_up(
     app: &App,
@@ -190,7 +227,7 @@ async fn give_up(
 }
 
 /// Why an export fails for good, if the error is such a reason.
-fn failure_of(error: &anyhow::Error) -> Option<Failure> {
+pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
     if let Some(cloud::Error::SourceChanged(key)) = error.downcast_ref() {
         let detail = format!(
             "The source object {key} was changed or removed while the export was built. Create the \
@@ -208,7 +245,7 @@ fn failure_of(error: &anyhow::Error) -> Option<Failure> {
     None
 }
 
-fn seconds_until(now: Timestamp, then: Timestamp) -> i32 {
+pub(crate) fn seconds_until(now: Timestamp, then: Timestamp) -> i32 {
     let seconds = then.duration_since(now).as_secs().clamp(0, LONGEST_HIDDEN_SECONDS - 1) + 1;
     i32::try_from(seconds).unwrap_or(1)
 }

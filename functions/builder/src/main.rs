@@ -2,6 +2,7 @@
 
 mod app;
 mod archive;
+mod batch;
 mod build;
 mod messages;
 mod plan;
@@ -23,8 +24,7 @@ async fn main() -> Result<(), Error> {
     let app = &App::new(&aws, settings).await?;
 
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {
-        let until = app::end_of(&event.context);
-        Ok::<_, Error>(messages::each(app, event.payload, until).await)
+        Ok::<_, Error>(messages::each(app, event.payload).await)
     }))
     .await
 }

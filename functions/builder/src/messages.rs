@@ -1,7 +1,5 @@
 //! SQS batches, answered message by message.
 
-use std::time::Instant;
-
 use anyhow::Context as _;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use cloud::Job;
@@ -19,10 +17,10 @@ const RETRY_SECONDS: i32 = 5;
 ///
 /// A message that is not ours counts as failed: after a few tries SQS moves it to the dead-letter
 /// queue, out of the way of its neighbours.
-pub(crate) async fn each(app: &App, event: SqsEvent, until: Instant) -> SqsBatchResponse {
+pub(crate) async fn each(app: &App, event: SqsEvent) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for message in event.records {
-        if let Some(seconds) = one(app, &message, until).await {
+        if let Some(seconds) = one(app, &message).await {
             let receipt = message.receipt_handle.unwrap_or_default();
             if let Err(error) = app.queue.return_in(&receipt, seconds).await {
                 // It comes back all the same, after the queue's visibility timeout.
@@ -37,7 +35,7 @@ pub(crate) async fn each(app: &App, event: SqsEvent, until: Instant) -> SqsBatch
 }
 
 /// Works on a message. Returns in how many seconds it has to come back, if at all.
-async fn one(app: &App, message: &SqsMessage, until: Instant) -> Option<i32> {
+async fn one(app: &App, message: &SqsMessage) -> Option<i32> {
     let id = message.message_id.as_deref().unwrap_or_default();
     let body = message.body.as_deref().unwrap_or_default();
     let job: Job = match serde_json::from_str(body).context("decode message") {
@@ -48,7 +46,7 @@ async fn one(app: &App, message: &SqsMessage, until: Instant) -> Option<i32> {
         }
     };
     // The SDK's futures are large; this one is as deep as it gets.
-    match Box::pin(build::run(app, &job, until)).await {
+    match Box::pin(build::run(app, &job)).await {
         Ok(Outcome::Done) => None,
         Ok(Outcome::ComeBack { seconds, reason }) => {
             info!(message.id = id, export.id = %job.export, "returned the message: {reason}");

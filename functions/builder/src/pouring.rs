@@ -7,12 +7,13 @@ use std::{
 
 use anyhow::Context as _;
 use bytes::{Buf as _, Bytes};
-use cloud::{PieceWriter, SourceObject};
+use cloud::PieceWriter;
+use export::SourceObject;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use lake::{Object, ObjectError, Pour, Poured, Selection, Stretch};
+use lake::{Object, ObjectError, Planned, Pour, Poured, Selection, Stretch};
 use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver};
 
-use crate::{app::App, plan::Planned, step::Content, watch::Watch};
+use crate::{app::App, step::Content, watch::Watch};
 
 /// Chunks of a source object under way to the decoder. The SDK's chunks have at most some 100 KiB.
 const CHUNKS: usize = 16;
@@ -25,7 +26,6 @@ pub(crate) struct Task {
     pub(crate) selection: Selection,
     pub(crate) objects: Vec<Planned>,
     pub(crate) runs: Vec<Range<usize>>,
-    pub(crate) head: bool,
 }
 
 /// A run's rows, and where its compressed bytes are.
@@ -47,7 +47,7 @@ pub(crate) async fn pour(
     let pouring = tokio::task::spawn_blocking(move || {
         let objects: Vec<Object> = task.objects.iter().map(Planned::to_pour).collect();
         let (selection, objects) = (&task.selection, &objects[..]);
-        let pour = Pour { selection, objects, runs: task.runs, head: task.head, level, workers };
+        let pour = Pour { selection, objects, runs: task.runs, level, workers };
         let open = |index| {
             let (to, chunks) = mpsc::channel(CHUNKS);
             ask.send((index, to)).map_err(io::Error::other)?;

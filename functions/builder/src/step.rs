@@ -4,27 +4,38 @@ use std::io;
 
 use anyhow::Context as _;
 use archive::Segment;
-use cloud::{PieceWriter, SourceObject};
-use export::{Export, Files, WorkKey};
-use lake::{Account, BadRow, MAX_LISTED_BAD_ROWS, ObjectError, Selection, Stretch, runs_of};
+use cloud::PieceWriter;
+use export::{Export, Files, SourceObject, Window, WorkKey, sha256_hex};
+use jiff::{SignedDuration, Timestamp};
+use lake::{Account, BadRow, ObjectError, Planned, Selection, Step, Stretch, Way, runs_of};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
-    plan::{Planned, Step, Way},
     pouring::{Task, pour},
     watch::Watch,
 };
 
+/// A day, as lifecycle rules count.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
 /// What a step that is done made.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
+    /// Where the segments are that it made.
+    pub(crate) piece: WorkKey,
+    /// When it made them.
+    made_at: Timestamp,
     /// Its stretch of the table's file, or what became of each object that is a file of its own.
     pub(crate) made: Vec<Made>,
     /// Rows that could not be exported.
     pub(crate) bad_rows: u64,
     /// The first of them.
     pub(crate) listed: Vec<BadRow>,
+    /// Records that were left out because their time is outside of the window.
+    outside: u64,
+    /// The earliest and the latest time of the others.
+    times: Option<(Timestamp, Timestamp)>,
 }
 
 /// What source objects became.
@@ -70,14 +81,14 @@ impl Report {
         })
     }
 
-    fn add(&mut self, account: Account) {
-        self.bad_rows += account.bad_rows;
-        let room = MAX_LISTED_BAD_ROWS.saturating_sub(self.listed.len());
-        self.listed.extend(account.listed.into_iter().take(room));
+    /// Tells whether the same step of another window would make the same.
+    fn serves(&self, window: Window) -> bool {
+        let inside = |(first, last)| window.contains(first) && window.contains(last);
+        self.outside == 0 && self.times.is_none_or(inside)
     }
 }
 
-/// Does a step, or finds that it was done.
+/// Does a step, or finds that it was done, for this export or for another.
 pub(crate) async fn done(
     app: &App,
     export: &Export,
@@ -86,12 +97,25 @@ pub(crate) async fn done(
     watch: &mut Watch<'_>,
 ) -> anyhow::Result<Report> {
     let key = WorkKey::report(&export.workspace, export.id, number);
-    if let Some(bytes) = app.archives.read_work(&key).await? {
-        return serde_json::from_slice(&bytes).context("decode step report");
+    if let Some(report) = read(app, &key).await? {
+        return Ok(report);
     }
-    let mut piece = app.archives.write_piece(&WorkKey::piece(&export.workspace, export.id, number));
-    let built = build(app, export, step, &mut piece, watch).await;
-    let report = match built {
+    let hash = if step.inside && app.keep_days > 0 { Some(hash(app, export, step)?) } else { None };
+    let kept_key = hash.as_ref().map(|hash| WorkKey::kept_report(&export.workspace, hash));
+    if let Some(kept_key) = &kept_key
+        && let Some(kept) = read(app, kept_key).await?
+        && kept.serves(export.request.window)
+        && export.deadline < kept.made_at + DAY * app.keep_days
+    {
+        app.archives.write_work(&key, serde_json::to_vec(&kept)?).await?;
+        return Ok(kept);
+    }
+    let piece_key = match &hash {
+        Some(hash) => WorkKey::kept_piece(&export.workspace, hash, export.request.window),
+        None => WorkKey::piece(&export.workspace, export.id, number),
+    };
+    let mut piece = app.archives.write_piece(&piece_key);
+    let report = match build(app, export, step, piece_key, &mut piece, watch).await {
         Ok(report) => report,
         Err(error) => {
             piece.abort().await;
@@ -99,14 +123,35 @@ pub(crate) async fn done(
         }
     };
     piece.finish().await?;
-    app.archives.write_work(&key, serde_json::to_vec(&report)?).await?;
+    let bytes = serde_json::to_vec(&report)?;
+    if let Some(kept_key) = kept_key.filter(|_| report.outside == 0) {
+        app.archives.write_work(&kept_key, bytes.clone()).await?;
+    }
+    app.archives.write_work(&key, bytes).await?;
     Ok(report)
+}
+
+async fn read(app: &App, key: &WorkKey) -> anyhow::Result<Option<Report>> {
+    let Some(bytes) = app.archives.read_work(key).await? else { return Ok(None) };
+    serde_json::from_slice(&bytes).context("decode step report")
+}
+
+/// Returns a name for what a step is made of: the objects as they are now, the rows that are taken of
+/// them, and how they are written.
+fn hash(app: &App, export: &Export, step: &Step) -> anyhow::Result<String> {
+    let objects: Vec<_> =
+        step.objects.iter().map(|p| (&p.object.key, &p.object.etag, p.way)).collect();
+    let alone = matches!(export.request.files, Files::Hourly(_));
+    let rows = selection(app, export, step.table)?.identity();
+    let identity = serde_json::to_vec(&(app.compression_level, alone, rows, objects))?;
+    Ok(sha256_hex(&identity))
 }
 
 async fn build(
     app: &App,
     export: &Export,
     step: &Step,
+    piece_key: WorkKey,
     piece: &mut PieceWriter,
     watch: &mut Watch<'_>,
 ) -> anyhow::Result<Report> {
@@ -117,19 +162,23 @@ async fn build(
     } else {
         runs_of(&step.objects.iter().map(Planned::to_pour).collect::<Vec<_>>())
     };
-    let task = Task {
-        selection: selection(app, export, step)?,
-        objects: step.objects.clone(),
-        runs,
-        head: step.head && !alone,
-    };
+    let selection = selection(app, export, step.table)?;
+    let task = Task { selection, objects: step.objects.clone(), runs };
     let runs = Box::pin(pour(app, task, piece, watch)).await?;
-    let mut report = Report::default();
-    let mut poured = Vec::new();
+    let (mut account, mut poured) = (Account::default(), Vec::new());
     for (run, contents) in runs {
-        report.add(run.account);
+        account.add(run.account);
         poured.push((run.segment, contents));
     }
+    let mut report = Report {
+        piece: piece_key,
+        made_at: Timestamp::now(),
+        made: Vec::new(),
+        bad_rows: account.bad_rows,
+        listed: account.listed,
+        outside: account.outside,
+        times: account.times,
+    };
     if alone {
         let mut poured = poured.into_iter();
         for planned in &step.objects {
@@ -150,9 +199,10 @@ async fn build(
     Ok(report)
 }
 
-fn selection(app: &App, export: &Export, step: &Step) -> anyhow::Result<Selection> {
+/// What an export takes of one of its tables.
+pub(crate) fn selection(app: &App, export: &Export, table: usize) -> anyhow::Result<Selection> {
     let request = &export.request;
-    let table = &request.tables[step.table];
+    let table = &request.tables[table];
     let selection = Selection::new(&app.catalog, table, request.window, request.format)
         .context("find the table and its columns in the catalog")?;
     Ok(match request.files {

@@ -1,4 +1,4 @@
-//! Whether an export is still ours to build.
+//! Whether an export is still wanted, and ours to build.
 
 use std::time::{Duration, Instant};
 
@@ -14,17 +14,18 @@ const EVERY: Duration = Duration::from_secs(2);
 #[error("the export is no longer ours to build")]
 pub(crate) struct Lost;
 
-/// Looks at the record now and then while a step is built.
+/// Looks at the record now and then while steps are built.
 #[derive(Debug)]
 pub(crate) struct Watch<'a> {
     app: &'a App,
     export: &'a Export,
-    lease: Lease,
+    /// The lease that must be the latest; none for those who only build steps.
+    lease: Option<Lease>,
     looked: Instant,
 }
 
 impl<'a> Watch<'a> {
-    pub(crate) fn new(app: &'a App, export: &'a Export, lease: Lease) -> Self {
+    pub(crate) fn new(app: &'a App, export: &'a Export, lease: Option<Lease>) -> Self {
         Self { app, export, lease, looked: Instant::now() }
     }
 
@@ -45,7 +46,11 @@ impl<'a> Watch<'a> {
         }
         self.looked = Instant::now();
         let found = self.app.exports.get(&self.export.workspace, self.export.id).await?;
-        anyhow::ensure!(found.is_some_and(|export| is_ours(&export, self.lease)), Lost);
+        let ours = found.is_some_and(|export| match self.lease {
+            Some(lease) => is_ours(&export, lease),
+            None => matches!(export.state, State::Running { .. }),
+        });
+        anyhow::ensure!(ours, Lost);
         Ok(())
     }
 }

@@ -18,10 +18,10 @@ use aws_sdk_s3::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::{Bytes, BytesMut};
-use export::{ArchiveKey, BadRowsKey, ExportId, PlainKey, WorkKey, Workspace};
+use export::{ArchiveKey, BadRowsKey, ExportId, PlainKey, SourceObject, WorkKey, Workspace};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use crate::{Error, LakeBucket, Result, SourceObject};
+use crate::{Error, LakeBucket, Result};
 
 /// Parts of an archive written at the same time. Each holds up to the size of a small part.
 const PARTS_AT_ONCE: usize = 4;
@@ -59,6 +59,19 @@ impl ArchiveBucket {
             }
             Err(SdkError::ServiceError(e)) if e.err().is_no_such_key() => Ok(None),
             Err(e) => Err(Error::aws("open work")(e)),
+        }
+    }
+
+    /// Writes a small object of the work in progress, unless it is there. Tells whether it was not.
+    pub async fn write_new_work(&self, key: &WorkKey, bytes: Vec<u8>) -> Result<bool> {
+        let key = key.to_string();
+        let put = self.client.put_object().bucket(&self.name).key(&key).if_none_match("*");
+        match put.body(bytes.into()).send().await {
+            Ok(_) => Ok(true),
+            Err(e) => match exists_or("write work", &key, e) {
+                Error::Exists(_) => Ok(false),
+                other => Err(other),
+            },
         }
     }
 

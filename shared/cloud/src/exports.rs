@@ -6,6 +6,8 @@
 //! | identity: which export an idempotency key or a natural key made last | `W#workspace` | `I#hash of the key` |
 //! | place in a lane: an export that may not be finished | `W#workspace` | `Q#lane#id` |
 //!
+//! Batches of steps have items, too: see `batches.rs`.
+//!
 //! A record is in the index `due` as long as the janitor has something to do about it: `due_shard`
 //! (one of a few, so that no partition of the index is hot) and `due_at` (seconds since 1970).
 //! Every change names the version it replaces, so of two writers one wins and the other learns it.
@@ -16,9 +18,9 @@ use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
     operation::{put_item::PutItemError, update_item::UpdateItemError},
-    types::AttributeValue,
+    types::{AttributeValue, ReturnValue},
 };
-use export::{Export, ExportId, Lease, State, Workspace};
+use export::{Export, ExportId, STEP_PATIENCE, State, Workspace};
 use jiff::{SignedDuration, Timestamp};
 use serde_dynamo::{from_item, to_item};
 
@@ -112,29 +114,30 @@ impl ExportTable {
         Err(Error::Stale(id))
     }
 
-    /// Records that a step is done, once, as long as `lease` is the latest. Tells whether it is.
+    /// Records that a step is done, once, while the export is being built. Returns the export as it is
+    /// then; none if nobody wants it any more.
     pub async fn step_done(
         &self,
         export: &Export,
-        lease: Lease,
         step: u32,
-        rows: u64,
-        bytes: u64,
-    ) -> Result<bool> {
+        (rows, bytes): (u64, u64),
+        now: Timestamp,
+    ) -> Result<Option<Export>> {
+        let look_at = now + STEP_PATIENCE;
+        let due = look_at.min(export.deadline);
         let result = self
             .client
             .update_item()
             .table_name(&self.name)
             .key("pk", text(pk(&export.workspace)))
             .key("sk", text(sk(export.id)))
-            .update_expression("ADD steps_done :steps, #rows :rows, #bytes :bytes, version :one")
-            .condition_expression(
-                "#state.#status = :running AND #state.lease.#number = :lease \
-                 AND NOT contains(steps_done, :step)",
+            .update_expression(
+                "ADD steps_done :steps, #rows :rows, #bytes :bytes, version :one \
+                 SET #state.lease.look_at = :look_at, due_at = :due",
             )
+            .condition_expression("#state.#status = :running AND NOT contains(steps_done, :step)")
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#number", "number")
             .expression_attribute_names("#rows", "rows")
             .expression_attribute_names("#bytes", "bytes")
             .expression_attribute_values(":steps", AttributeValue::Ns(vec![step.to_string()]))
@@ -143,15 +146,19 @@ impl ExportTable {
             .expression_attribute_values(":bytes", number(bytes))
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":running", text("running"))
-            .expression_attribute_values(":lease", number(lease.number))
+            .expression_attribute_values(":look_at", text(look_at))
+            .expression_attribute_values(":due", number(due.as_second()))
+            .return_values(ReturnValue::AllNew)
             .send()
             .await;
         match result {
-            Ok(_) => Ok(true),
+            Ok(output) => output.attributes.map(export_of).transpose(),
             Err(SdkError::ServiceError(e))
                 if matches!(e.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
             {
-                Ok(false)
+                // Somebody was faster, or the export has ended.
+                let found = self.get(&export.workspace, export.id).await?;
+                Ok(found.filter(|export| matches!(export.state, State::Running { .. })))
             }
             Err(e) => Err(Error::aws("record step")(e)),
         }

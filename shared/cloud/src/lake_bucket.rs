@@ -1,5 +1,7 @@
 //! Source objects in the lake. Read only.
 
+use std::collections::HashMap;
+
 use aws_sdk_s3::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
@@ -7,26 +9,17 @@ use aws_sdk_s3::{
     types::{ChecksumMode, ChecksumType},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use export::Catalog;
+use export::{Catalog, Dataset, SourceObject, Window, Workspace};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
+/// Up to so many partitions are listed one by one, more of them day by day.
+const HOURS_OF_A_DAY: usize = 24;
 /// Prefixes listed at the same time.
 const LISTS_AT_ONCE: usize = 16;
-
-/// One source object as it was when it was listed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceObject {
-    /// Its key.
-    pub key: String,
-    /// Its `ETag`, with quotes: changes whenever its bytes do.
-    pub etag: String,
-    /// Its size in bytes, as stored.
-    pub size_bytes: u64,
-}
 
 /// The bucket of the lake.
 #[derive(Clone, Debug)]
@@ -41,8 +34,36 @@ impl LakeBucket {
         Self { client, name }
     }
 
+    /// Lists what is filed in each partition that may hold rows of `window`, in order of time and
+    /// then by key. Partitions without any are left out.
+    pub async fn filed(
+        &self,
+        dataset: &Dataset,
+        workspace: &Workspace,
+        window: Window,
+    ) -> Result<Vec<(Timestamp, Vec<SourceObject>)>> {
+        let partitions = dataset.path.partitions(workspace, window, dataset.late);
+        let place: HashMap<&str, usize> =
+            (0..).zip(&partitions).map(|(place, (_, prefix))| (prefix.as_str(), place)).collect();
+        let mut filed: Vec<Vec<SourceObject>> = vec![Vec::new(); partitions.len()];
+        let prefixes = if partitions.len() > HOURS_OF_A_DAY {
+            dataset.path.day_prefixes(workspace, window, dataset.late)
+        } else {
+            partitions.iter().map(|(_, prefix)| prefix.clone()).collect()
+        };
+        for object in self.list(prefixes).await?.into_iter().flatten() {
+            // Folders below a partition belong to it.
+            let mut folders = object.key.rmatch_indices('/').map(|(end, _)| &object.key[..=end]);
+            if let Some(place) = folders.find_map(|folder| place.get(folder)) {
+                filed[*place].push(object);
+            }
+        }
+        let times = partitions.iter().map(|(at, _)| *at);
+        Ok(times.zip(filed).filter(|(_, objects)| !objects.is_empty()).collect())
+    }
+
     /// Lists what lies under each of `prefixes`, in their order and then by key.
-    pub async fn list(&self, prefixes: Vec<String>) -> Result<Vec<Vec<SourceObject>>> {
+    async fn list(&self, prefixes: Vec<String>) -> Result<Vec<Vec<SourceObject>>> {
         stream::iter(prefixes)
             .map(|prefix| self.list_one(prefix))
             .buffered(LISTS_AT_ONCE)

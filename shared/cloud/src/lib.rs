@@ -4,6 +4,7 @@
 //! terms of the `export` and `archive` crates. No decision about an export is made here.
 
 mod archives;
+mod batches;
 mod clients;
 pub mod env;
 mod error;
@@ -15,11 +16,12 @@ mod queue;
 mod tokens;
 
 pub use archives::{ArchiveBucket, PieceWriter, Stored};
+pub use batches::Claim;
 pub use clients::aws_config;
 pub use error::{Error, Result};
 pub use exports::{ExportTable, Page};
 pub use identities::{Created, Joined};
-pub use lake_bucket::{LakeBucket, SourceObject};
+pub use lake_bucket::LakeBucket;
 pub use lanes::call_next;
 pub use queue::{ExportQueue, Job};
 pub use tokens::TokenTable;

@@ -1,11 +1,13 @@
 //! Where an export's objects live in the export bucket.
 //!
 //! The only place a key is spelled. Lifecycle rules and policies in `template.yaml` name the same
-//! two prefixes, `exports/` and `work/`.
+//! prefixes: `exports/`, `work/` and `segments/`.
 
 use std::fmt;
 
-use crate::{ExportId, Workspace};
+use serde::{Deserialize, Serialize};
+
+use crate::{ExportId, Window, Workspace};
 
 /// The key of an export's archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +51,10 @@ impl BadRowsKey {
     }
 }
 
-/// The key of something a builder needs until the archive is published.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// The key of something archives are made of, below `work/` until this one is published, below
+/// `segments/` for some days, so that others find it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct WorkKey(String);
 
 impl WorkKey {
@@ -67,6 +71,17 @@ impl WorkKey {
     /// Returns the key of the segments a step made.
     pub fn piece(workspace: &Workspace, export: ExportId, step: u32) -> Self {
         Self(format!("work/{workspace}/{export}/{step:05}.deflate"))
+    }
+
+    /// Returns the key of the report on segments that have this hash of what they are made of.
+    pub fn kept_report(workspace: &Workspace, hash: &str) -> Self {
+        Self(format!("segments/{workspace}/{hash}.json"))
+    }
+
+    /// Returns the key of such segments. Those of another window may be others.
+    pub fn kept_piece(workspace: &Workspace, hash: &str, window: Window) -> Self {
+        let (from, to) = (window.from().as_microsecond(), window.to().as_microsecond());
+        Self(format!("segments/{workspace}/{hash}-{from}-{to}.deflate"))
     }
 }
 

@@ -18,6 +18,7 @@ mod partition;
 mod record;
 mod request;
 mod selection;
+mod source;
 mod time;
 mod token;
 mod window;
@@ -34,10 +35,11 @@ pub use limits::{LINK_LIFETIME, Limits};
 pub use partition::{PartitionPath, PartitionPathError};
 pub use record::{
     ARCHIVE_LIFETIME, Archive, Export, Failure, FailureCode, LEASE, Lane, Lease, MAX_FAILURES,
-    RESEND_AFTER, Refusal, State, Status,
+    RESEND_AFTER, Refusal, STEP_PATIENCE, State, Status,
 };
 pub use request::{ExportRequest, Files, Format};
 pub use selection::TableSelection;
+pub use source::SourceObject;
 pub use time::{TimeFormat, civil_utc, hour_of, parse_time};
 pub use token::{Privilege, Token, TokenError, TokenRecord};
 pub use window::{Window, WindowError};

@@ -29,6 +29,10 @@ pub const LEASE: SignedDuration = SignedDuration::from_secs(960);
 /// How long an export waits for a builder before its message counts as lost, at least.
 pub const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(2);
 
+/// How long it may take until the next step of a running export is done, before the janitor asks
+/// again for those that are not: longer than a builder may hold steps.
+pub const STEP_PATIENCE: SignedDuration = SignedDuration::from_mins(20);
+
 /// How many attempts may break before the export is given up.
 pub const MAX_FAILURES: u32 = 5;
 
@@ -185,6 +189,15 @@ pub struct Failure {
     pub detail: String,
 }
 
+impl Failure {
+    /// That of an export that keeps breaking.
+    pub fn internal() -> Self {
+        let detail = "The export broke several times on our side. Create it again; if it keeps failing, \
+                      ask your operator, naming this export's id.";
+        Self { code: FailureCode::Internal, detail: detail.to_owned() }
+    }
+}
+
 /// The reasons for which exports fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -280,16 +293,27 @@ impl Export {
         }
     }
 
+    /// The same export, its steps in the hands of other builders.
+    pub fn dispatched(&self, now: Timestamp) -> Self {
+        let mut next = self.release(now);
+        if let State::Running { lease, .. } = &mut next.state {
+            lease.look_at = now + STEP_PATIENCE;
+        }
+        next
+    }
+
+    /// Whether there is a plan and all of it is done.
+    pub fn is_built(&self) -> bool {
+        self.steps_total > 0 && self.steps_done.len() >= self.steps_total as usize
+    }
+
     /// The same export after an attempt that broke: free again at `from`, or given up.
     pub fn broken(&self, now: Timestamp, from: Timestamp) -> Self {
         let failures = self.failures + 1;
         if failures < MAX_FAILURES {
             return Self { failures, ..self.release(from) };
         }
-        let detail = "The export broke several times on our side. Create it again; if it keeps failing, \
-                      ask your operator, naming this export's id.";
-        let failure = Failure { code: FailureCode::Internal, detail: detail.to_owned() };
-        Self { failures, ..self.fail(now, failure) }
+        Self { failures, ..self.fail(now, Failure::internal()) }
     }
 
     /// The same export, about to be asked for again. The longer it waits, the rarer.

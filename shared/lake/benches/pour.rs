@@ -108,7 +108,7 @@ fn poured(files: &[Vec<u8>], format: Format, likely_whole: bool) -> usize {
     };
     let objects = &files.iter().map(object).collect::<Vec<_>>()[..];
     let runs = runs_of(objects);
-    let pour = Pour { selection, objects, runs, head: true, level: 5, workers: 1 };
+    let pour = Pour { selection, objects, runs, level: 5, workers: 1 };
     let mut out = 0;
     let poured = pour.run(
         |index| Ok(&files[index][..]),

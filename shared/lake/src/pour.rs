@@ -29,10 +29,8 @@ pub struct Pour<'a> {
     pub selection: &'a Selection,
     /// The objects, in order.
     pub objects: &'a [Object],
-    /// Which of them come out together. At least one run, which may have no objects.
+    /// Which of them come out together.
     pub runs: Vec<Range<usize>>,
-    /// Whether the first run begins with the head of the file.
-    pub head: bool,
     /// One of libdeflate's levels, 1 (fast) to 12 (small).
     pub level: u32,
     /// How many threads work on it.
@@ -58,7 +56,9 @@ pub fn runs_of(objects: &[Object]) -> Vec<Range<usize>> {
         }
         bytes += object.size_bytes;
     }
-    runs.push(begin..objects.len());
+    if begin < objects.len() {
+        runs.push(begin..objects.len());
+    }
     runs
 }
 
@@ -272,8 +272,8 @@ impl<'a> Worker<'a> {
         open: &impl Fn(usize) -> io::Result<R>,
         made: &mut usize,
     ) -> Result<Account, Ended> {
-        let (pour, head) = (self.pour, self.pour.head && run == 0);
-        let mut rows = Rows::new(pour.selection, head, |next| {
+        let pour = self.pour;
+        let mut rows = Rows::new(pour.selection, |next| {
             *made += 1;
             self.hand_on((run, *made - 1), next)
         });

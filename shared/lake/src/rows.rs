@@ -111,13 +111,9 @@ pub(crate) struct Rows<'a, F> {
 }
 
 impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
-    /// Returns one that hands on what it makes. `head` writes the head of the file first.
-    pub(crate) fn new(selection: &'a Selection, head: bool, hand_on: F) -> Self {
-        let mut raw = Vec::new();
-        if head {
-            selection.push_head(&mut raw);
-        }
-        Self { selection, raw, row_count: 0, account: Account::default(), hand_on }
+    /// Returns one that hands on what it makes.
+    pub(crate) fn new(selection: &'a Selection, hand_on: F) -> Self {
+        Self { selection, raw: Vec::new(), row_count: 0, account: Account::default(), hand_on }
     }
 
     /// Pours the rows of an object, whose stored bytes `open` gives, as often as it is called.

@@ -289,7 +289,11 @@ mod tests {
             let mut found = vec![None; names.len()];
             let tree = serde_json::from_str::<serde_json::Map<String, Value>>(&row);
             if scan(&row, &names, &mut found) {
-                let tree = tree.unwrap();
+                // A tree has no place for numbers as large as JSON may have them.
+                let tree = match tree {
+                    Err(e) if e.to_string().starts_with("number out of range") => return Ok(()),
+                    tree => tree.unwrap(),
+                };
                 for (index, value) in found.into_iter().enumerate() {
                     let value: Option<Value> = value.map(|text| serde_json::from_str(text).unwrap());
                     prop_assert_eq!(value.as_ref(), tree.get(NAMES[index]));

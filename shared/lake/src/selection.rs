@@ -13,6 +13,9 @@ use crate::{
     separators::{has_separators, push_escaped},
 };
 
+/// Raised whenever the same records give other bytes than before.
+const ROWS: u32 = 1;
+
 /// One table's part of an export, ready to be applied to records.
 #[derive(Debug)]
 pub struct Selection {
@@ -97,11 +100,20 @@ impl Selection {
         Self { escapes: true, ..self }
     }
 
-    /// Appends what stands at the head of the table's file.
-    pub(crate) fn push_head(&self, out: &mut Vec<u8>) {
+    /// Returns what stands at the head of the table's file.
+    pub fn head(&self) -> Vec<u8> {
+        let mut head = Vec::new();
         if let (Format::Csv, Some(cells)) = (self.format, &self.cells) {
-            csv::push_header(out, cells.iter().map(|cell| cell.name.as_str()));
+            csv::push_header(&mut head, cells.iter().map(|cell| cell.name.as_str()));
         }
+        head
+    }
+
+    /// Returns a text that differs where the same records would give other rows, but for the window.
+    pub fn identity(&self) -> String {
+        let read = (&self.table, self.compression, self.time_format, &self.names, &self.time);
+        let written = (self.format, self.escapes, &self.explode, &self.omit, &self.cells);
+        format!("{ROWS} {read:?} {written:?}")
     }
 
     /// Tells whether records that are taken go in as they are.

@@ -75,8 +75,9 @@ fn try_pour(
         })
         .collect();
     let runs = runs_of(&listed);
-    let pour = Pour { selection, objects: &listed, runs, head: true, level: 5, workers };
+    let pour = Pour { selection, objects: &listed, runs, level: 5, workers };
     let mut stored = Vec::new();
+    let head = SegmentEncoder::new(5).encode(&selection.head(), 0, &mut stored);
     let poured = pour.run(
         |index| Ok(&objects[index].1[..]),
         |_, stretch| {
@@ -91,7 +92,8 @@ fn try_pour(
             Ok(())
         },
     )?;
-    let whole = poured.into_iter().fold(Poured::default(), |mut whole, next| {
+    let begun = Poured { segment: head, ..Poured::default() };
+    let whole = poured.into_iter().fold(begun, |mut whole, next| {
         whole.segment = whole.segment.join(next.segment);
         whole.account.add(next.account);
         whole
@@ -283,8 +285,7 @@ fn a_damaged_object_is_told_from_one_that_did_not_come() {
     for key in ["a.gz", "a.zst", "a.json"] {
         let object = Object { key: key.to_owned(), size_bytes: 100, likely_whole: false };
         let (selection, objects) = (&jsonl(), &[object][..]);
-        let pour =
-            Pour { selection, objects, runs: runs_of(objects), head: true, level: 5, workers: 2 };
+        let pour = Pour { selection, objects, runs: runs_of(objects), level: 5, workers: 2 };
         let result = pour.run(|_| Ok((&whole[..0]).chain(Broken)), |_, _| Ok(()));
         assert!(matches!(result, Err(ObjectError::Unreadable { .. })), "{key}: {result:?}");
     }
@@ -297,8 +298,7 @@ fn whoever_takes_the_output_can_stop_it() {
         .map(|n| Object { key: n.to_string(), size_bytes: 1 << 22, likely_whole: true })
         .collect();
     let (selection, objects) = (&jsonl(), &listed[..]);
-    let pour =
-        Pour { selection, objects, runs: runs_of(objects), head: true, level: 1, workers: 2 };
+    let pour = Pour { selection, objects, runs: runs_of(objects), level: 1, workers: 2 };
     let full = |_, _| Err(io::Error::other("no room"));
     let result = pour.run(|_| Ok(object.as_bytes()), full);
     assert!(matches!(result, Err(ObjectError::Sink(_))), "{result:?}");

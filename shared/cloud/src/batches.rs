@@ -1,0 +1,92 @@
+//! Who is building which steps of an export.
+//!
+//! | item | `pk` | `sk` |
+//! |---|---|---|
+//! | batch of steps that somebody builds, or did | `W#workspace` | `S#id of the export#first step` |
+
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::update_item::UpdateItemError,
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+};
+use export::{Export, LEASE};
+use jiff::Timestamp;
+
+use crate::{
+    Error, ExportTable, Result,
+    exports::{Item, RECORD_LIFETIME, number, pk, text},
+};
+
+/// What came of claiming a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It is ours; how often it was anybody's, with this time.
+    Ours(u32),
+    /// Another builder holds it until then.
+    Held(Timestamp),
+}
+
+impl ExportTable {
+    /// Claims the steps of an export from `first` on, until the lease lapses.
+    pub async fn claim_batch(&self, export: &Export, first: u32, now: Timestamp) -> Result<Claim> {
+        let (until, end) = (now + LEASE, export.deadline + RECORD_LIFETIME);
+        let claimed = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", text(pk(&export.workspace)))
+            .key("sk", text(sk(export, first)))
+            .update_expression("SET #until = :until, #ttl = :ttl ADD attempts :one")
+            .condition_expression("attribute_not_exists(pk) OR #until <= :now")
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":until", number(until.as_millisecond()))
+            .expression_attribute_values(":now", number(now.as_millisecond()))
+            .expression_attribute_values(":ttl", number(end.as_second()))
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match claimed {
+            Ok(output) => {
+                let attempts = output.attributes.as_ref().and_then(|item| read(item, "attempts"));
+                Ok(Claim::Ours(attempts.and_then(|n| u32::try_from(n).ok()).unwrap_or(1)))
+            }
+            Err(SdkError::ServiceError(e)) => match e.into_err() {
+                UpdateItemError::ConditionalCheckFailedException(held) => {
+                    let until = held.item().and_then(|item| read(item, "until"));
+                    let until = until.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+                    Ok(Claim::Held(until.unwrap_or(now + LEASE)))
+                }
+                other => Err(Error::aws("claim batch")(other)),
+            },
+            Err(e) => Err(Error::aws("claim batch")(e)),
+        }
+    }
+
+    /// Lets another builder have the batch, from `from` on.
+    pub async fn free_batch(&self, export: &Export, first: u32, from: Timestamp) -> Result<()> {
+        self.client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", text(pk(&export.workspace)))
+            .key("sk", text(sk(export, first)))
+            .update_expression("SET #until = :from")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":from", number(from.as_millisecond()))
+            .send()
+            .await
+            .map_err(Error::aws("free batch"))?;
+        Ok(())
+    }
+}
+
+fn sk(export: &Export, first: u32) -> String {
+    format!("S#{}#{first}", export.id)
+}
+
+fn read(item: &Item, name: &str) -> Option<i64> {
+    item.get(name).map(AttributeValue::as_n)?.ok()?.parse().ok()
+}

@@ -1,0 +1,294 @@
+//! What has to be read for an export, and how, cut into steps.
+
+use std::ops::Range;
+
+use export::{Catalog, ExportRequest, Files, Format, SourceObject, Table, TableSelection};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{Object, is_gzip};
+
+/// The most objects of one step: each is asked about even where none is read.
+const MOST_OBJECTS: usize = 2000;
+
+/// What has to be done, fixed when the export is first built, so that every builder of it does the
+/// same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The steps, in the order of what they make.
+    pub steps: Vec<Step>,
+}
+
+/// Some source objects of one table, which become one stretch of its file, or a file each.
+///
+/// Steps do not reach from one day into the next, nor from the edge of a window to its inside: so they
+/// are the same for every window that holds them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Which of the request's tables.
+    pub table: usize,
+    /// Whether everything filed there is inside of the window, as far as the partitions tell.
+    pub inside: bool,
+    /// The objects, in order.
+    pub objects: Vec<Planned>,
+}
+
+/// A source object, and what is to be made of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// Which object.
+    #[serde(flatten)]
+    pub object: SourceObject,
+    /// How it goes in.
+    pub way: Way,
+    /// The file that it becomes, if it is one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+/// How a source object goes in: the cheapest way that serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// As it is. No byte is read if S3 knows its checksum.
+    Copy,
+    /// Its compressed stream is taken over, if every row turns out to be wanted.
+    Splice,
+    /// It is decoded, rows are selected, and it is compressed again.
+    Transcode,
+}
+
+/// Why an object goes in the way it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// All that is in it is wanted as it is.
+    Whole,
+    /// It is filed at the edge of the window.
+    WindowEdge,
+    /// Rows are written otherwise than they are stored: as CSV, with columns of their own, one for each
+    /// element of a list.
+    Rewritten,
+    /// It is not stored as gzip, which archives take over.
+    NotGzip,
+}
+
+impl Step {
+    /// The size of its objects, as stored.
+    pub fn size_bytes(&self) -> u64 {
+        self.objects.iter().map(|planned| planned.object.size_bytes).sum()
+    }
+}
+
+impl Planned {
+    /// Returns the object as it is to be poured.
+    pub fn to_pour(&self) -> Object {
+        Object {
+            key: self.object.key.clone(),
+            size_bytes: self.object.size_bytes,
+            likely_whole: self.way == Way::Splice,
+        }
+    }
+}
+
+/// What was filed at a time.
+pub type Filed = (Timestamp, Vec<SourceObject>);
+
+impl Plan {
+    /// Adds the steps of the request's table number `index`, of about `step_bytes` at most. `filed` is
+    /// what lies in its partitions, in order of time.
+    pub fn add_table(
+        &mut self,
+        catalog: &Catalog,
+        request: &ExportRequest,
+        index: usize,
+        filed: Vec<Filed>,
+        step_bytes: u64,
+    ) -> Option<()> {
+        let ways = Ways::new(catalog, request, index)?;
+        let day = |at: Timestamp| at.as_second().div_euclid(86_400);
+        let (mut last, mut bytes) = (None, 0);
+        for (hour, objects) in filed {
+            let inside = ways.inside(hour);
+            let objects = objects.into_iter().filter(|object| object.size_bytes > 0);
+            for (number, object) in objects.enumerate() {
+                let place = Some((day(hour), inside));
+                let full = |step: &Step| step.objects.len() >= MOST_OBJECTS;
+                if last != place
+                    || bytes + object.size_bytes > step_bytes
+                    || self.steps.last().is_some_and(full)
+                {
+                    self.steps.push(Step { table: index, inside, objects: Vec::new() });
+                    (last, bytes) = (place, 0);
+                }
+                bytes += object.size_bytes;
+                let (way, _) = ways.of(hour, &object);
+                let file = match &request.files {
+                    Files::Hourly(folder) => Some(Files::hourly_name(folder, hour, number)),
+                    Files::Tables | Files::Single(_) => None,
+                };
+                self.steps.last_mut()?.objects.push(Planned { object, way, file });
+            }
+        }
+        Some(())
+    }
+
+    /// Cuts the steps into what one builder does: about `step_bytes` at most, or one step.
+    pub fn batches(&self, step_bytes: u64) -> Vec<Range<usize>> {
+        let (mut batches, mut begin, mut bytes) = (Vec::new(), 0, 0);
+        for (number, step) in self.steps.iter().enumerate() {
+            let size = step.size_bytes();
+            if number > begin && bytes + size > step_bytes {
+                batches.push(begin..number);
+                (begin, bytes) = (number, 0);
+            }
+            bytes += size;
+        }
+        if begin < self.steps.len() {
+            batches.push(begin..self.steps.len());
+        }
+        batches
+    }
+}
+
+/// Chooses ways for the objects of one table.
+#[derive(Clone, Copy, Debug)]
+pub struct Ways<'a> {
+    catalog: &'a Catalog,
+    request: &'a ExportRequest,
+    table: &'a Table,
+    selection: &'a TableSelection,
+}
+
+impl<'a> Ways<'a> {
+    /// Returns what chooses for the request's table number `index`; none if there is no such table.
+    pub fn new(catalog: &'a Catalog, request: &'a ExportRequest, index: usize) -> Option<Self> {
+        let selection = request.tables.get(index)?;
+        Some(Self { catalog, request, table: catalog.table(&selection.table)?, selection })
+    }
+
+    /// Returns how an object goes in that was filed at `hour`, and why.
+    pub fn of(&self, hour: Timestamp, object: &SourceObject) -> (Way, Reason) {
+        let dataset = self.catalog.dataset_of(self.table);
+        let rewritten = self.request.format != Format::Jsonl
+            || self.table.explode.is_some()
+            || self.selection.columns.is_some();
+        if rewritten {
+            return (Way::Transcode, Reason::Rewritten);
+        }
+        if !is_gzip(dataset.compression, &object.key) {
+            return (Way::Transcode, Reason::NotGzip);
+        }
+        if !self.inside(hour) {
+            return (Way::Transcode, Reason::WindowEdge);
+        }
+        let way = match &self.request.files {
+            // Where rows are filed by their own time, nobody has to look at it.
+            Files::Hourly(_) if dataset.late.is_zero() && self.table.omit.is_none() => Way::Copy,
+            Files::Hourly(_) | Files::Tables | Files::Single(_) => Way::Splice,
+        };
+        (way, Reason::Whole)
+    }
+
+    /// Tells whether all that is filed at `hour` is inside of the window: rows are filed by their own
+    /// time, or some time after it.
+    fn inside(&self, hour: Timestamp) -> bool {
+        let dataset = self.catalog.dataset_of(self.table);
+        let window = self.request.window;
+        window.from() <= earliest(hour, dataset.late)
+            && hour.saturating_add(dataset.path.span()).is_ok_and(|end| end <= window.to())
+    }
+}
+
+fn earliest(hour: Timestamp, late: SignedDuration) -> Timestamp {
+    hour.saturating_sub(late).unwrap_or(Timestamp::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use export::Window;
+
+    use super::*;
+
+    const CATALOG: &str = r#"
+        [[dataset]]
+        name = "visits"
+        path = "{workspace}/{yyyy}/{MM}/{dd}/{HH}/"
+        time = "at"
+        compression = "gzip"
+
+        [[table]]
+        name = "visits"
+        dataset = "visits"
+        columns = ["at"]
+    "#;
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_second(hours * 3600).unwrap()
+    }
+
+    /// A plan over hours of two objects of ten bytes.
+    fn plan(window: Range<i64>, step_bytes: u64) -> Plan {
+        let request = ExportRequest {
+            tables: vec![TableSelection { table: "visits".into(), columns: None }],
+            window: Window::new(at(window.start), at(window.end) - SignedDuration::from_mins(30))
+                .unwrap(),
+            format: Format::Jsonl,
+            files: Files::Tables,
+            name: None,
+            description: None,
+            labels: [].into(),
+        };
+        let object = |hour, number| SourceObject {
+            key: format!("{hour}/{number}"),
+            etag: String::new(),
+            size_bytes: 10,
+        };
+        let filed = window.map(|hour| (at(hour), vec![object(hour, 0), object(hour, 1)]));
+        let mut plan = Plan::default();
+        let catalog = Catalog::parse("test", CATALOG).unwrap();
+        plan.add_table(&catalog, &request, 0, filed.collect(), step_bytes).unwrap();
+        plan
+    }
+
+    #[test]
+    fn steps_hold_every_object_once_in_order() {
+        let plan = plan(20..30, 60);
+        let keys: Vec<&str> =
+            plan.steps.iter().flat_map(|s| &s.objects).map(|o| o.object.key.as_str()).collect();
+        let want: Vec<String> =
+            (20..30).flat_map(|hour| [format!("{hour}/0"), format!("{hour}/1")]).collect();
+        assert_eq!(keys, want);
+
+        let sizes: Vec<(u64, bool)> =
+            plan.steps.iter().map(|step| (step.size_bytes(), step.inside)).collect();
+        // Four hours to midnight, five after it, and half an hour at the edge.
+        assert_eq!(sizes, [(60, true), (20, true), (60, true), (40, true), (20, false)]);
+        let ways: Vec<Way> = plan.steps.iter().map(|step| step.objects[0].way).collect();
+        assert_eq!(ways[3..], [Way::Splice, Way::Transcode]);
+    }
+
+    #[test]
+    fn a_day_inside_two_windows_has_the_same_steps_in_both() {
+        let second_day = |plan: &Plan| -> Vec<Step> {
+            let of_day = |step: &&Step| {
+                let hour: i64 =
+                    step.objects[0].object.key.split('/').next().unwrap().parse().unwrap();
+                (24..48).contains(&hour)
+            };
+            plan.steps.iter().filter(of_day).cloned().collect()
+        };
+        let (long, short) = (plan(0..72, 60), plan(17..52, 60));
+        assert_eq!(second_day(&long), second_day(&short));
+        assert_eq!(second_day(&long).len(), 8);
+    }
+
+    #[test]
+    fn batches_hold_every_step_once() {
+        let plan = plan(0..72, 60);
+        assert_eq!(plan.batches(u64::MAX).len(), 1);
+        assert_eq!(plan.batches(1).len(), plan.steps.len());
+        assert_eq!(plan.batches(120).iter().flat_map(Clone::clone).count(), plan.steps.len());
+        assert!(Plan::default().batches(1).is_empty());
+    }
+}
