@@ -23,7 +23,7 @@ help:
 	@echo 'make test   everything that must hold: lints, unit, property and end-to-end tests'
 	@echo 'make lint   formatting, clippy, the template'
 	@echo 'make deny   licences and origins of dependencies (installs cargo-deny)'
-	@echo 'make bench  how fast rows are poured'
+	@echo 'make bench  how fast exports are made, beside others; BENCH="--rounds 1" is quicker'
 	@echo 'make stack  start the stack that the end-to-end tests use, to run them one by one'
 	@echo 'make down   stop the stacks that were started'
 
@@ -47,7 +47,7 @@ deny: .tools/bin/cargo-deny
 	.tools/bin/cargo-deny --locked check bans licenses sources
 
 bench:
-	@cargo bench --quiet --locked --package lake --bench pour
+	@python3 tests/bench/run.py $(BENCH)
 
 stack: build .tools/check/done
 	@$(STACK) up test 4577 --auth

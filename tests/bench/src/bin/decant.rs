@@ -1,0 +1,193 @@
+//! Decant's engine over local files: `decant FOLDER OUT jsonl|csv|gzip FROM TO [LEVEL [WORKERS]]`.
+//!
+//! The same planner, engine and archive layout as the builder's; only where bytes come from and go to
+//! is different. `jsonl` and `csv` make one file of the rows of the window, `gzip` puts the files in as
+//! they are.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _},
+    path::Path,
+};
+
+use anyhow::Context as _;
+use archive::{Extent, Layout, Member, Method, Segment, SegmentEncoder, layout};
+use export::{
+    Catalog, ExportRequest, Files, Format, SourceObject, TableSelection, Window, parse_time,
+};
+use jiff::{SignedDuration, Timestamp};
+use lake::{Object, Plan, Planned, Pour, Selection, Stretch, runs_of};
+
+const CATALOG: &str = r#"
+[[dataset]]
+name = "events"
+path = "{workspace}/{yyyy}/{MM}/{dd}/{HH}/"
+time = "time"
+compression = "gzip"
+
+[[table]]
+name = "events"
+dataset = "events"
+columns = ["time:time", "uuid", "user", "country", "city", "os", "device", "n:integer", "amount:number", "ok:boolean", "path", "props:json"]
+"#;
+
+/// Where the bytes of an archive lie.
+#[derive(Clone, Debug)]
+enum Source {
+    /// In the file that the engine writes to.
+    Work,
+    /// In this source object.
+    Object(String),
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [folder, out, format, from, to, rest @ ..] = &arguments[..] else {
+        anyhow::bail!("decant FOLDER OUT jsonl|csv|gzip FROM TO [LEVEL [WORKERS]]")
+    };
+    let number = |at: usize, default: usize| -> anyhow::Result<usize> {
+        rest.get(at).map_or(Ok(default), |text| text.parse().context("read a number"))
+    };
+    let time = |text: &str| parse_time(text, export::TimeFormat::Text).context("read a time");
+    let request = ExportRequest {
+        tables: vec![TableSelection { table: "events".to_owned(), columns: None }],
+        window: Window::new(time(from)?, time(to)?)?,
+        format: if format == "csv" { Format::Csv } else { Format::Jsonl },
+        files: if format == "gzip" { Files::Hourly("1".to_owned()) } else { Files::Tables },
+        name: None,
+        description: None,
+        labels: [].into(),
+    };
+    let catalog = Catalog::parse("bench", CATALOG)?;
+    let mut plan = Plan::default();
+    plan.add_table(&catalog, &request, 0, filed(folder, request.window)?, u64::MAX);
+    let objects: Vec<Planned> = plan.steps.into_iter().flat_map(|step| step.objects).collect();
+
+    let work = format!("{out}.work");
+    let layout = if format == "gzip" {
+        copied(&objects)?
+    } else {
+        let selection =
+            Selection::new(&catalog, &request.tables[0], request.window, request.format)
+                .context("select")?;
+        poured(&selection, &objects, &work, number(0, 5)?, number(1, 2)?)?
+    };
+    write(&layout, &work, out)?;
+    if Path::new(&work).exists() {
+        std::fs::remove_file(work)?;
+    }
+    Ok(())
+}
+
+/// The files of the hours that the window touches.
+fn filed(folder: &str, window: Window) -> anyhow::Result<Vec<(Timestamp, Vec<SourceObject>)>> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path().to_string_lossy().into_owned()))
+        .collect::<io::Result<_>>()?;
+    names.sort();
+    let day: Timestamp = "2026-03-01T00:00:00Z".parse()?;
+    let hour = SignedDuration::from_hours(1);
+    let mut filed = Vec::new();
+    for (number, key) in (0..).zip(names) {
+        let at = day + hour * number;
+        if at < window.to() && at + hour > window.from() {
+            let size_bytes = std::fs::metadata(&key)?.len();
+            filed.push((at, vec![SourceObject { key, etag: String::new(), size_bytes }]));
+        }
+    }
+    Ok(filed)
+}
+
+/// Pours the rows into one member.
+fn poured(
+    selection: &Selection,
+    planned: &[Planned],
+    work: &str,
+    level: usize,
+    workers: usize,
+) -> anyhow::Result<Layout<Source>> {
+    let listed: Vec<Object> = planned.iter().map(Planned::to_pour).collect();
+    let level = u32::try_from(level)?;
+    let objects = &listed[..];
+    let pour = Pour { selection, objects, runs: runs_of(objects), level, workers };
+    let mut head = Vec::new();
+    let mut whole = SegmentEncoder::new(level).encode(&selection.head(), 0, &mut head);
+    let mut content = vec![Extent::Bytes(head)];
+    let (mut file, mut offset) = (File::create(work)?, 0);
+    let runs = pour.run(
+        |index| File::open(&objects[index].key),
+        |_, stretch| {
+            content.push(match stretch {
+                Stretch::Bytes(bytes) => {
+                    file.write_all(&bytes)?;
+                    let len = bytes.len() as u64;
+                    offset += len;
+                    Extent::Range { source: Source::Work, offset: offset - len, len }
+                }
+                Stretch::Object { object, offset, len } => {
+                    let source = Source::Object(objects[object].key.clone());
+                    Extent::Range { source, offset, len }
+                }
+            });
+            Ok(())
+        },
+    )?;
+    whole = runs.iter().fold(whole, |whole: Segment, run| whole.join(run.segment));
+    let spliced: u64 = runs.iter().map(|run| run.account.spliced).sum();
+    eprintln!("{} rows of {} objects, {spliced} of them spliced", whole.rows, objects.len());
+    Ok(layout(vec![Member {
+        name: "events".parse()?,
+        method: Method::Deflate,
+        crc32: whole.crc32,
+        raw_bytes: whole.raw_bytes,
+        content,
+        stored_crc32: whole.stored_crc32,
+    }]))
+}
+
+/// Puts the files in as they are.
+fn copied(objects: &[Planned]) -> anyhow::Result<Layout<Source>> {
+    let mut members = Vec::new();
+    for planned in objects {
+        let (mut file, mut hasher) = (File::open(&planned.object.key)?, crc32fast::Hasher::new());
+        let mut buffer = vec![0; 256 * 1024];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => break,
+                len => hasher.update(&buffer[..len]),
+            }
+        }
+        let (crc32, len) = (hasher.finalize(), planned.object.size_bytes);
+        let source = Source::Object(planned.object.key.clone());
+        members.push(Member {
+            name: planned.file.as_deref().context("name a file")?.parse()?,
+            method: Method::Stored,
+            crc32,
+            raw_bytes: len,
+            content: vec![Extent::Range { source, offset: 0, len }],
+            stored_crc32: crc32,
+        });
+    }
+    Ok(layout(members))
+}
+
+fn write(layout: &Layout<Source>, work: &str, out: &str) -> anyhow::Result<()> {
+    let mut out = BufWriter::with_capacity(256 * 1024, File::create(out)?);
+    for extent in &layout.extents {
+        match extent {
+            Extent::Bytes(bytes) => out.write_all(bytes)?,
+            Extent::Range { source, offset, len } => {
+                let path = match source {
+                    Source::Work => work,
+                    Source::Object(path) => path,
+                };
+                out.flush()?;
+                let mut file = File::open(path)?;
+                file.seek(SeekFrom::Start(*offset))?;
+                io::copy(&mut file.take(*len), out.get_mut())?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
