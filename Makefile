@@ -16,7 +16,7 @@ RUN     := $(if $(NEXTEST),\
   cargo test $(CARGO) --lib --bins --tests -- --test-threads=8 --skip a_killed_builder $(foreach reader,$(LACKING),--skip readers::$(reader)_))
 SOURCES  = Cargo.toml Cargo.lock template.yaml $(shell find functions shared -type f)
 
-.PHONY: help demo test lint deny bench stack down build
+.PHONY: help demo test lint deny bench fuzz stack down build
 
 help:
 	@echo 'make demo   make an export on a local stack, which stays up'
@@ -24,6 +24,7 @@ help:
 	@echo 'make lint   formatting, clippy, the template'
 	@echo 'make deny   licences and origins of dependencies (installs cargo-deny)'
 	@echo 'make bench  how fast exports are made, beside others; BENCH="--rounds 1" is quicker'
+	@echo 'make fuzz   odd input for the engine, a minute each; FUZZ_SECONDS=3600 is more thorough'
 	@echo 'make stack  start the stack that the end-to-end tests use, to run them one by one'
 	@echo 'make down   stop the stacks that were started'
 
@@ -48,6 +49,19 @@ deny: .tools/bin/cargo-deny
 
 bench:
 	@python3 tests/bench/run.py $(BENCH)
+
+# Stable Rust: the fuzzer's coverage comes from a pass of LLVM. Findings stay in .local/fuzz.
+FUZZ_SECONDS := 60
+fuzz:
+	@cd tests/fuzz && CARGO_TARGET_DIR=$(CURDIR)/.local/fuzz RUSTFLAGS="-Cpasses=sancov-module \
+	  -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+	  -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares" \
+	  cargo build --quiet --locked --release --target $(HOST)
+	@cd .local/fuzz && for target in gzip lines csv; do mkdir -p corpus/$$target; \
+	  ./$(HOST)/release/$$target corpus/$$target -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$target- \
+	    >$$target.log 2>&1 & pids="$$pids $$!"; done; \
+	  for pid in $$pids; do wait $$pid || { grep -hE 'panicked|ERROR|artifact' -A3 *.log; exit 1; }; done
+	@cd .local/fuzz && grep -h DONE *.log
 
 stack: build .tools/check/done
 	@$(STACK) up test 4577 --auth

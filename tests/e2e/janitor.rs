@@ -120,7 +120,7 @@ fn kill_builders(stack: &Stack) -> usize {
         let of_stack = std::fs::read_link(path.join("exe"))
             .is_ok_and(|exe| exe.to_string_lossy().contains(&code));
         let variables = std::fs::read(path.join("environ")).unwrap_or_default();
-        if of_stack && String::from_utf8_lossy(&variables).contains("STEP_BYTES=") {
+        if of_stack && String::from_utf8_lossy(&variables).contains("SEGMENT_DAYS=") {
             let pid = process.file_name();
             assert!(
                 std::process::Command::new("kill").arg("-9").arg(pid).status().unwrap().success()

@@ -300,3 +300,29 @@ async fn what_one_export_made_is_not_made_again_for_the_next() {
     assert_eq!(again.body["archive"]["crc32"], done.body["archive"]["crc32"]);
     assert_eq!(same.0.len() as u64, done.body["archive"]["size_bytes"].as_u64().unwrap());
 }
+
+#[tokio::test]
+async fn how_an_export_would_be_made_is_explained_before_it_is() {
+    let (user, objects) = seeded("amplitude_events").await;
+    let ways = |reply: &tests::Reply| -> Vec<(String, u64)> {
+        let ways = reply.body["tables"][0]["ways"].as_array().unwrap();
+        let name = |way: &Value| format!("{} {}", way["way"], way["reason"]).replace('"', "");
+        ways.iter().map(|way| (name(way), way["objects"].as_u64().unwrap())).collect()
+    };
+    let per_hour = (objects.len() / 4) as u64;
+
+    // Two hours are at the edge, one is inside, the last is not opened.
+    let jsonl =
+        user.post("/v1/explain", &request("amplitude_events", FROM, TO, "jsonl")).await.unwrap();
+    assert_eq!(jsonl.status, 200, "{}", jsonl.body);
+    let want = [("splice whole", 1), ("transcode window_edge", 2)];
+    assert_eq!(ways(&jsonl), want.map(|(way, hours)| (way.to_owned(), hours * per_hour)));
+    assert_eq!((&jsonl.body["steps"], &jsonl.body["builders"]), (&json!(3), &json!(1)));
+
+    let csv =
+        user.post("/v1/explain", &request("amplitude_events", FROM, TO, "csv")).await.unwrap();
+    assert_eq!(ways(&csv), [("transcode rewritten".to_owned(), 3 * per_hour)]);
+    let wrong = user.post("/v1/explain", &request("no_such", FROM, TO, "csv")).await.unwrap();
+    assert_eq!((wrong.status, wrong.text("/errors/0/pointer")), (400, "/tables/0"));
+    assert!(user.get("/v1/exports").await.unwrap().body["exports"].as_array().unwrap().is_empty());
+}

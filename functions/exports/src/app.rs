@@ -10,12 +10,15 @@ use web::Services;
 pub(crate) struct App {
     pub(crate) services: Services,
     pub(crate) limits: Limits,
+    /// Stored bytes of source objects that one builder takes on, at most, but for a single one.
+    pub(crate) step_bytes: u64,
 }
 
 impl App {
     /// Reads every setting, or says which one is missing.
     pub(crate) async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
         let limits = Limits { window_days: env::required("MAX_WINDOW_DAYS")?, ..Limits::default() };
-        Ok(Self { services: Services::from_env(aws).await?, limits })
+        let step_bytes = env::required("STEP_BYTES")?;
+        Ok(Self { services: Services::from_env(aws).await?, limits, step_bytes })
     }
 }

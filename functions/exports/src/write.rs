@@ -134,7 +134,7 @@ pub(crate) async fn delete(
 }
 
 /// Reads a body, limits first.
-fn json(headers: &HeaderMap, body: &[u8], limits: &Limits) -> Result<Value, Problem> {
+pub(crate) fn json(headers: &HeaderMap, body: &[u8], limits: &Limits) -> Result<Value, Problem> {
     if !is_json(headers) {
         let detail = "Send the request as JSON: Content-Type: application/json.";
         return Err(Problem::new(

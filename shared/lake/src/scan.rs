@@ -145,8 +145,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Passes over what means itself in a string, eight bytes at a time.
-    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
-    #[inline(always)]
+    #[inline]
     fn plain(&mut self) {
         const ONES: u64 = u64::MAX / 255;
         while let Some(Ok(eight)) = self.bytes.get(self.at..self.at + 8).map(<[u8; 8]>::try_from) {

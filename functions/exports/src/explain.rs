@@ -1,0 +1,101 @@
+//! How an export would be made, without making it.
+
+use std::collections::BTreeMap;
+
+use axum::{Json, body::Bytes, extract::State, http::HeaderMap};
+use export::{ExportRequest, Privilege};
+use jiff::Timestamp;
+use lake::{Plan, Reason, Way, Ways};
+use serde::Serialize;
+use web::{Caller, Problem};
+
+use crate::{app::App, write::json};
+
+/// What would be done for a request.
+#[derive(Debug, Serialize)]
+pub(crate) struct Explained {
+    tables: Vec<ExplainedTable>,
+    /// Steps, each of which is done once.
+    steps: usize,
+    /// How many builders could be at work on them at the same time.
+    builders: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct ExplainedTable {
+    table: String,
+    ways: Vec<ExplainedWay>,
+}
+
+/// The source objects that go one way for one reason.
+#[derive(Debug, Serialize)]
+struct ExplainedWay {
+    way: Way,
+    reason: Reason,
+    detail: &'static str,
+    objects: u64,
+    size_bytes: u64,
+}
+
+/// `POST /v1/explain`: tells how the export of this body would be made.
+pub(crate) async fn explain(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Explained>, Problem> {
+    let now = Timestamp::now();
+    let Caller { workspace } =
+        app.services.authenticator.bearer(&headers, Privilege::View, now).await?;
+    let body = json(&headers, &body, &app.limits)?;
+    let catalog = &app.services.catalog;
+    let request =
+        ExportRequest::from_json(&body, catalog, &app.limits, now).map_err(Problem::invalid)?;
+
+    let (mut plan, mut tables) = (Plan::default(), Vec::new());
+    for (index, selection) in request.tables.iter().enumerate() {
+        let ways = Ways::new(catalog, &request, index);
+        let (Some(ways), Some(table)) = (ways, catalog.table(&selection.table)) else { continue };
+        let dataset = catalog.dataset_of(table);
+        let filed = app.services.lake.filed(dataset, &workspace, request.window).await?;
+        let mut sums: BTreeMap<(Way, Reason), (u64, u64)> = BTreeMap::new();
+        for (hour, object) in
+            filed.iter().flat_map(|(hour, all)| all.iter().map(move |o| (*hour, o)))
+        {
+            let sum = sums.entry(ways.of(hour, object)).or_default();
+            *sum = (sum.0 + 1, sum.1 + object.size_bytes);
+        }
+        plan.add_table(catalog, &request, index, filed, app.step_bytes);
+        let way = |((way, reason), (objects, size_bytes))| ExplainedWay {
+            way,
+            reason,
+            detail: detail(way, reason),
+            objects,
+            size_bytes,
+        };
+        let ways = sums.into_iter().map(way).collect();
+        tables.push(ExplainedTable { table: selection.table.clone(), ways });
+    }
+    let builders = plan.batches(app.step_bytes).len();
+    Ok(Json(Explained { tables, steps: plan.steps.len(), builders }))
+}
+
+fn detail(way: Way, reason: Reason) -> &'static str {
+    match (way, reason) {
+        (Way::Copy, _) => {
+            "They go in as they are; no byte of them is read if S3 knows their checksum."
+        }
+        (Way::Splice, _) => {
+            "Every row is wanted, so what is compressed stays so; where one turns out not to be, that \
+             object is compressed again."
+        }
+        (Way::Transcode, Reason::WindowEdge) => {
+            "Rows filed there may be outside of the window, so they are chosen and compressed again."
+        }
+        (Way::Transcode, Reason::NotGzip) => {
+            "They are not stored as gzip, so their rows are compressed for the archive."
+        }
+        (Way::Transcode, Reason::Rewritten | Reason::Whole) => {
+            "Their rows are written otherwise than they are stored, so they are compressed again."
+        }
+    }
+}
