@@ -115,7 +115,7 @@ async fn a_source_object_that_changed_after_the_plan_fails_the_export() {
         let export = unsent(&user, Timestamp::now());
         let object =
             SourceObject { key: key(&user, "a.json"), etag: "\"0\"".into(), size_bytes: 9 };
-        let planned = lake::Planned { object, way: lake::Way::Transcode, file: None };
+        let planned = lake::Planned { object, way: lake::Way::Transcode, refer: false, file: None };
         let plan = json!({ "steps": [{ "table": 0, "inside": true, "objects": [planned] }] });
         let plan_key = WorkKey::plan(&user.workspace, export.id);
         user.stack.archives().write_work(&plan_key, plan.to_string().into()).await.unwrap();

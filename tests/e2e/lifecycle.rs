@@ -326,3 +326,29 @@ async fn how_an_export_would_be_made_is_explained_before_it_is() {
     assert_eq!((wrong.status, wrong.text("/errors/0/pointer")), (400, "/tables/0"));
     assert!(user.get("/v1/exports").await.unwrap().body["exports"].as_array().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_huge_object_is_taken_over_where_it_lies() {
+    use std::io::Write as _;
+
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    // Stored without compression, so that it is soon made and large.
+    let row =
+        |n: u32| format!("{{\"server_upload_time\":\"2026-03-01 00:30:00.000000\",\"n\":{n}}}\n");
+    let rows: String = (0..600_000).map(row).collect();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    encoder.write_all(rows.as_bytes()).unwrap();
+    let object = encoder.finish().unwrap();
+    assert!(object.len() > 32 << 20);
+    let dataset = user.stack.catalog.datasets().find(|d| d.name == "amplitude_events").unwrap();
+    let folder = dataset.path.prefix(&user.workspace, at("2026-03-01T00:00:00Z"));
+    user.stack.put_source(&format!("{folder}huge.json.gz"), object).await.unwrap();
+
+    let body = request("amplitude_events", "2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z", "jsonl");
+    let (done, archive) = user.export(&body).await.unwrap();
+
+    assert_eq!(done.body["archive"]["rows"], 600_000);
+    assert!(archive.text("amplitude_events.jsonl").unwrap() == rows);
+    let pieces = user.stack.export_sizes(&format!("segments/{}/", user.workspace)).await.unwrap();
+    assert!(pieces.iter().sum::<u64>() < 100_000, "no piece holds it: {pieces:?}");
+}

@@ -235,6 +235,13 @@ impl Stack {
         Ok(objects.into_iter().filter_map(|object| object.key).collect())
     }
 
+    /// Returns the sizes of the objects of the export bucket below a prefix, in bytes.
+    pub async fn export_sizes(&self, prefix: &str) -> anyhow::Result<Vec<u64>> {
+        let list = self.s3().list_objects_v2().bucket(&self.outputs.export_bucket).prefix(prefix);
+        let objects = list.send().await?.contents.unwrap_or_default();
+        objects.into_iter().map(|o| Ok(u64::try_from(o.size.unwrap_or_default())?)).collect()
+    }
+
     /// Returns how many uploads to the export bucket are open below a prefix.
     pub async fn open_uploads(&self, prefix: &str) -> anyhow::Result<usize> {
         let list =

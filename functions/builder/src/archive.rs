@@ -41,7 +41,7 @@ pub(crate) async fn assemble(
     let key = ArchiveKey::of(&export.workspace, export.id);
     let (size_bytes, crc32) = (layout.size_bytes, layout.crc32);
     let name = format!("{}.zip", file_stem(export));
-    match app.archives.assemble(&app.lake, &key, plan_parts(layout.extents), crc32, &name).await {
+    match app.archives.assemble(&app.lake, &key, plan_parts(&layout.extents), crc32, &name).await {
         Ok(()) => {}
         // A builder before us got this far; the same input gives the same bytes.
         Err(cloud::Error::Exists(_)) if app.archives.has_archive(&key, size_bytes).await? => {}

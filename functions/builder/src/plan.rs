@@ -21,6 +21,7 @@ pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<Plan> {
         plan.add_table(&app.catalog, request, index, filed, app.step_bytes)
             .context("find table in the catalog")?;
     }
+    plan.mark_referred();
     if app.archives.write_new_work(&key, serde_json::to_vec(&plan)?).await? {
         return Ok(plan);
     }

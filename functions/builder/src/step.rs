@@ -140,7 +140,7 @@ async fn read(app: &App, key: &WorkKey) -> anyhow::Result<Option<Report>> {
 /// them, and how they are written.
 fn hash(app: &App, export: &Export, step: &Step) -> anyhow::Result<String> {
     let objects: Vec<_> =
-        step.objects.iter().map(|p| (&p.object.key, &p.object.etag, p.way)).collect();
+        step.objects.iter().map(|p| (&p.object.key, &p.object.etag, p.way, p.refer)).collect();
     let alone = matches!(export.request.files, Files::Hourly(_));
     let rows = selection(app, export, step.table)?.identity();
     let identity = serde_json::to_vec(&(app.compression_level, alone, rows, objects))?;

@@ -23,8 +23,10 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{Error, LakeBucket, Result};
 
-/// Parts of an archive written at the same time. Each holds up to the size of a small part.
-const PARTS_AT_ONCE: usize = 4;
+/// Parts of an archive that S3 copies at the same time.
+const COPIES_AT_ONCE: usize = 32;
+/// Parts of an archive written at the same time. Each is in memory as a whole.
+const WRITES_AT_ONCE: usize = 4;
 /// Stretches of one part read at the same time.
 const READS_AT_ONCE: usize = 8;
 
@@ -166,11 +168,20 @@ impl ArchiveBucket {
         parts: Vec<Part<Stored>>,
         crc32: &str,
     ) -> Result<()> {
-        let done: Vec<CompletedPart> = stream::iter((1..).zip(parts))
-            .map(|(number, part)| self.upload_part(lake, key, upload, number, part))
-            .buffered(PARTS_AT_ONCE)
-            .try_collect()
-            .await?;
+        let (copies, writes): (Vec<_>, Vec<_>) =
+            (1..).zip(parts).partition(|(_, part)| matches!(part, Part::Copy { .. }));
+        let upload_all = |parts: Vec<(i32, Part<Stored>)>, at_once| {
+            stream::iter(parts)
+                .map(|(number, part)| self.upload_part(lake, key, upload, number, part))
+                .buffer_unordered(at_once)
+                .try_collect::<Vec<CompletedPart>>()
+        };
+        let (mut done, written) = tokio::try_join!(
+            upload_all(copies, COPIES_AT_ONCE),
+            upload_all(writes, WRITES_AT_ONCE)
+        )?;
+        done.extend(written);
+        done.sort_by_key(CompletedPart::part_number);
         self.client
             .complete_multipart_upload()
             .bucket(&self.name)

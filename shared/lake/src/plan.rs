@@ -11,6 +11,12 @@ use crate::{Object, is_gzip};
 /// The most objects of one step: each is asked about even where none is read.
 const MOST_OBJECTS: usize = 2000;
 
+/// The smallest object that an archive refers to instead of holding a copy in its own pieces.
+const MIN_REFERRED_BYTES: u64 = 32 << 20;
+/// How many objects an archive may refer to: with what stands between them, each is two parts of S3's
+/// 10,000, and the pieces of other objects are parts, too.
+const MOST_REFERRED: u64 = 2500;
+
 /// What has to be done, fixed when the export is first built, so that every builder of it does the
 /// same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +47,9 @@ pub struct Planned {
     pub object: SourceObject,
     /// How it goes in.
     pub way: Way,
+    /// Whether the archive may refer to what is taken over of it.
+    #[serde(default)]
+    pub refer: bool,
     /// The file that it becomes, if it is one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
@@ -87,6 +96,7 @@ impl Planned {
             key: self.object.key.clone(),
             size_bytes: self.object.size_bytes,
             likely_whole: self.way == Way::Splice,
+            refer: self.refer,
         }
     }
 }
@@ -127,10 +137,20 @@ impl Plan {
                     Files::Hourly(folder) => Some(Files::hourly_name(folder, hour, number)),
                     Files::Tables | Files::Single(_) => None,
                 };
-                self.steps.last_mut()?.objects.push(Planned { object, way, file });
+                self.steps.last_mut()?.objects.push(Planned { object, way, refer: false, file });
             }
         }
         Some(())
+    }
+
+    /// Marks the objects that the archive may refer to, once all tables are added: S3 copies each of
+    /// them as a part of its own, and there are only so many.
+    pub fn mark_referred(&mut self) {
+        let total: u64 = self.steps.iter().map(Step::size_bytes).sum();
+        let least = MIN_REFERRED_BYTES.max(total / MOST_REFERRED);
+        for planned in self.steps.iter_mut().flat_map(|step| &mut step.objects) {
+            planned.refer = planned.object.size_bytes >= least;
+        }
     }
 
     /// Cuts the steps into what one builder does: about `step_bytes` at most, or one step.
@@ -281,6 +301,24 @@ mod tests {
         let (long, short) = (plan(0..72, 60), plan(17..52, 60));
         assert_eq!(second_day(&long), second_day(&short));
         assert_eq!(second_day(&long).len(), 8);
+    }
+
+    #[test]
+    fn only_so_many_objects_are_referred_to() {
+        let object = |size_bytes| Planned {
+            object: SourceObject { key: String::new(), etag: String::new(), size_bytes },
+            way: Way::Splice,
+            refer: false,
+            file: None,
+        };
+        let referred = |sizes: &[u64]| {
+            let objects = sizes.iter().copied().map(object).collect();
+            let mut plan = Plan { steps: vec![Step { table: 0, inside: true, objects }] };
+            plan.mark_referred();
+            plan.steps[0].objects.iter().filter(|planned| planned.refer).count()
+        };
+        assert_eq!(referred(&[31 << 20, 32 << 20, 5 << 30]), 2);
+        assert_eq!(referred(&vec![40 << 20; 10_000]), 0, "as pieces, they fit into an upload");
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct Object {
     pub size_bytes: u64,
     /// Whether its rows are likely to be all wanted, as those of an hour inside the window.
     pub likely_whole: bool,
+    /// Whether what is taken over of it may be referred to, instead of being written again.
+    pub refer: bool,
 }
 
 /// A stretch of compressed rows: bytes, or bytes that an object holds.
@@ -85,9 +87,11 @@ impl Account {
     }
 }
 
-/// The largest object, as stored, that is held as a whole. Of larger ones what can be taken over is
-/// referred to, and they are read twice if it cannot.
-const MAX_HELD_BYTES: u64 = 8 << 20;
+/// The largest object, as stored, that is held as a whole. Larger ones are read once to see whether they
+/// can be taken over, and again if they are not referred to.
+const MAX_HELD_BYTES: u64 = 16 << 20;
+/// How much of a larger one is handed on at a time, in bytes.
+const CHUNK_BYTES: u64 = 1 << 20;
 
 /// Nobody listens any more.
 #[derive(Debug)]
@@ -134,7 +138,13 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
         if object.size_bytes > MAX_HELD_BYTES {
             let input = open().map_err(unreadable)?;
             return match self.spliced(input, Referred { object: index, stretches: Vec::new() }) {
-                Some((segment, account, kept)) => self.take_over(segment, account, kept.stretches),
+                Some((segment, account, kept)) if object.refer => {
+                    self.take_over(segment, account, kept.stretches)
+                }
+                Some((segment, account, kept)) => {
+                    self.take_over(segment, account, Vec::new())?;
+                    self.again(key, open().map_err(unreadable)?, kept.stretches)
+                }
                 None => self.transcode(key, open().map_err(unreadable)?),
             };
         }
@@ -213,6 +223,43 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
         self.account.add(account);
         self.account.spliced += 1;
         self.make(Made::Spliced { segment, stretches })
+    }
+
+    /// Hands on the stretches of an object that is read from its beginning.
+    fn again(
+        &mut self,
+        key: &str,
+        mut input: impl Read,
+        stretches: Vec<Stretch>,
+    ) -> Result<(), Ended> {
+        let unreadable =
+            |source| Ended::Failed(ObjectError::Unreadable { key: key.to_owned(), source });
+        let mut at = 0;
+        for stretch in stretches {
+            let Stretch::Object { offset, len, .. } = stretch else {
+                self.more(stretch)?;
+                continue;
+            };
+            let between = io::copy(&mut input.by_ref().take(offset - at), &mut io::sink());
+            at += between.map_err(unreadable)?;
+            let end = offset + len;
+            while at < end {
+                let mut chunk = Vec::new();
+                let most = CHUNK_BYTES.min(end - at);
+                let read = input.by_ref().take(most).read_to_end(&mut chunk).map_err(unreadable)?;
+                if read == 0 {
+                    return Err(unreadable(io::ErrorKind::UnexpectedEof.into()));
+                }
+                at += read as u64;
+                self.more(Stretch::Bytes(chunk))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands on what belongs to a segment that was handed on before.
+    fn more(&mut self, stretch: Stretch) -> Result<(), Ended> {
+        self.make(Made::Spliced { segment: Segment::default(), stretches: vec![stretch] })
     }
 
     fn make(&mut self, made: Made) -> Result<(), Ended> {

@@ -45,7 +45,7 @@ pub fn pour(key: &str, object: &[u8], format: Format, refer: bool) -> Result<Out
     let table = TableSelection { table: "rows".to_owned(), columns: None };
     let selection = &Selection::new(&catalog, &table, window, format).unwrap();
     let size_bytes = if refer { 1 << 30 } else { object.len() as u64 };
-    let objects = &[Object { key: key.to_owned(), size_bytes, likely_whole: true }];
+    let objects = &[Object { key: key.to_owned(), size_bytes, likely_whole: true, refer }];
     let pour = Pour { selection, objects, runs: runs_of(objects), level: 1, workers: 1 };
     let mut stored = Vec::new();
     let poured = pour.run(

@@ -59,19 +59,36 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// How an object is treated, whatever its size is.
+#[derive(Clone, Copy, Debug)]
+enum Claimed {
+    /// Held as a whole.
+    Small,
+    /// Read twice.
+    Large,
+    /// Read once and referred to.
+    Referred,
+}
+
 /// What a reader of the member sees, and what is said of it.
 fn try_pour(
     selection: &Selection,
     objects: &[(&str, Vec<u8>)],
     workers: usize,
-    claimed_bytes: u64,
+    claimed: Claimed,
 ) -> Result<(String, Poured), ObjectError> {
+    let (claimed_bytes, refer) = match claimed {
+        Claimed::Small => (0, false),
+        Claimed::Large => (1 << 30, false),
+        Claimed::Referred => (1 << 30, true),
+    };
     let listed: Vec<Object> = objects
         .iter()
         .map(|(key, data)| Object {
             key: (*key).to_owned(),
             size_bytes: claimed_bytes.max(data.len() as u64),
             likely_whole: true,
+            refer,
         })
         .collect();
     let runs = runs_of(&listed);
@@ -109,7 +126,7 @@ fn try_pour(
 }
 
 fn poured(selection: &Selection, key: &str, object: &[u8]) -> (String, Poured) {
-    try_pour(selection, &[(key, object.to_vec())], 2, 0).unwrap()
+    try_pour(selection, &[(key, object.to_vec())], 2, Claimed::Small).unwrap()
 }
 
 #[test]
@@ -142,7 +159,7 @@ fn csv_has_a_header_nested_values_and_empty_cells() {
     /a,2026-03-01T00:30:00Z,12345678901234567890,"[{""name"":""x""},{""name"":""y""}]"
     "",2026-03-01 00:59:59.999999,,
     "#);
-    assert_eq!(try_pour(&csv, &[], 2, 0).unwrap().0, "page,at,n,tags\n");
+    assert_eq!(try_pour(&csv, &[], 2, Claimed::Small).unwrap().0, "page,at,n,tags\n");
 }
 
 #[test]
@@ -194,9 +211,8 @@ fn an_object_whose_rows_are_all_wanted_is_spliced_and_no_other() {
         let want = poured(&jsonl(), "a.json", text.as_bytes());
         let objects =
             [("first.json", ROWS.into()), ("a.json.gz", gzip(&text)), ("last.json", ROWS.into())];
-        // Held as a whole, and referred to.
-        for claimed_bytes in [0, 1 << 30] {
-            let (read, poured) = try_pour(&jsonl(), &objects, 2, claimed_bytes).unwrap();
+        for claimed in [Claimed::Small, Claimed::Large, Claimed::Referred] {
+            let (read, poured) = try_pour(&jsonl(), &objects, 2, claimed).unwrap();
 
             assert_eq!(read, format!("{edge}{}{edge}", want.0), "{text}");
             let found = (poured.account.spliced, poured.account.bad_rows);
@@ -276,14 +292,15 @@ fn a_damaged_object_is_told_from_one_that_did_not_come() {
         ("cut.zst", &zstd[..zstd.len() - 3]),
         ("plain.zst", ROWS.as_bytes()),
     ] {
-        for claimed_bytes in [0, 1 << 30] {
-            let result = try_pour(&jsonl(), &[(key, object.to_vec())], 2, claimed_bytes);
+        for claimed in [Claimed::Small, Claimed::Large, Claimed::Referred] {
+            let result = try_pour(&jsonl(), &[(key, object.to_vec())], 2, claimed);
             assert!(matches!(result, Err(ObjectError::Corrupt { .. })), "{key}: {result:?}");
         }
     }
 
     for key in ["a.gz", "a.zst", "a.json"] {
-        let object = Object { key: key.to_owned(), size_bytes: 100, likely_whole: false };
+        let object =
+            Object { key: key.to_owned(), size_bytes: 100, likely_whole: false, refer: false };
         let (selection, objects) = (&jsonl(), &[object][..]);
         let pour = Pour { selection, objects, runs: runs_of(objects), level: 5, workers: 2 };
         let result = pour.run(|_| Ok((&whole[..0]).chain(Broken)), |_, _| Ok(()));
@@ -295,7 +312,12 @@ fn a_damaged_object_is_told_from_one_that_did_not_come() {
 fn whoever_takes_the_output_can_stop_it() {
     let object = "{\"page\":\"/a\",\"meta\":{\"at\":\"2026-03-01T00:30:00Z\"}}\n".repeat(100_000);
     let listed: Vec<Object> = (0..9)
-        .map(|n| Object { key: n.to_string(), size_bytes: 1 << 22, likely_whole: true })
+        .map(|n| Object {
+            key: n.to_string(),
+            size_bytes: 1 << 22,
+            likely_whole: true,
+            refer: true,
+        })
         .collect();
     let (selection, objects) = (&jsonl(), &listed[..]);
     let pour = Pour { selection, objects, runs: runs_of(objects), level: 1, workers: 2 };
@@ -318,7 +340,7 @@ proptest! {
     fn the_same_comes_out_however_many_work_on_it(
         objects in prop::collection::vec(
             prop::collection::vec((0_usize..40_000, prop::bool::weighted(0.98)), 0..80), 0..12),
-        claimed_bytes in prop_oneof![Just(0_u64), Just(1 << 30)]
+        claimed in prop_oneof![Just(Claimed::Small), Just(Claimed::Large), Just(Claimed::Referred)]
     ) {
         let texts: Vec<String> =
             objects.iter().map(|rows| rows.iter().copied().map(row).collect()).collect();
@@ -327,8 +349,8 @@ proptest! {
         }).collect();
         let wanted: String = texts.iter().flat_map(|text| text.lines())
             .filter(|line| line.contains("T00:30")).flat_map(|line| [line, "\n"]).collect();
-        let (alone, first) = try_pour(&jsonl(), &files, 1, claimed_bytes).unwrap();
-        let (together, second) = try_pour(&jsonl(), &files, 3, claimed_bytes).unwrap();
+        let (alone, first) = try_pour(&jsonl(), &files, 1, claimed).unwrap();
+        let (together, second) = try_pour(&jsonl(), &files, 3, claimed).unwrap();
 
         prop_assert!(alone == wanted && together == wanted);
         prop_assert_eq!(first.segment, second.segment);

@@ -61,6 +61,7 @@ fn main() -> anyhow::Result<()> {
     let catalog = Catalog::parse("bench", CATALOG)?;
     let mut plan = Plan::default();
     plan.add_table(&catalog, &request, 0, filed(folder, request.window)?, u64::MAX);
+    plan.mark_referred();
     let objects: Vec<Planned> = plan.steps.into_iter().flat_map(|step| step.objects).collect();
 
     let work = format!("{out}.work");
