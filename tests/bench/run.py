@@ -15,6 +15,7 @@ ROOT = HERE.parent.parent
 WORK = ROOT / ".local" / "bench"
 # About 90 % of the day, cutting the hours at both ends.
 FROM, TO = "2026-03-01 01:12:00", "2026-03-01 22:48:00"
+DAY = "2026-03-01 00:00:00", "2026-03-02 00:00:00"
 ARCHIVER = "archiver@8.0.0"
 
 
@@ -63,7 +64,8 @@ def set_up():
 
 def contenders_of(work, form, data, binaries, python, node):
     """Commands by name; each writes the file given last."""
-    arguments = lambda out: [data, out, form, FROM, TO]
+    window = DAY if work == "W3" else (FROM, TO)
+    arguments = lambda out: [data, out, form, *window]
     peer = lambda name: lambda out: [python, HERE / f"peers/{name}.py", *arguments(out)]
     contenders = {
         "decant": lambda out: [binaries / "decant", *arguments(out)],

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use archive::deflate::{BitReader, DeflateError, Receiver, inflate};
+use archive::deflate::{BitReader, Block, DeflateError, Receiver, inflate};
 
 /// An object that is no gzip file.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,12 @@ impl<T: Receiver> Receiver for Member<'_, T> {
 
     fn stored(&mut self, bytes: &[u8], at: Option<u64>) {
         self.to.stored(bytes, at);
+    }
+
+    const BLOCKS: bool = T::BLOCKS;
+
+    fn block(&mut self, block: Block) {
+        self.to.block(block);
     }
 }
 

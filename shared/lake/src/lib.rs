@@ -9,6 +9,7 @@
 mod bad_rows;
 mod csv;
 mod decode;
+mod edge;
 mod fields;
 mod gzip;
 mod lines;

@@ -3,6 +3,9 @@
 /// The longest row that is exported, in bytes.
 pub const MAX_ROW_BYTES: usize = 16 << 20;
 
+/// What is wrong with a longer one.
+pub(crate) const TOO_LONG: &str = "it is longer than a row may be";
+
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What stands on a line.
@@ -14,12 +17,23 @@ pub(crate) enum Line<'a> {
     TooLong,
 }
 
+/// Where a line stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Its number, from 1.
+    pub(crate) number: u64,
+    /// The first byte after its end, counted from 0.
+    pub(crate) end: u64,
+}
+
 /// Puts lines together from bytes as they come. The last line needs no end; a line may end in LF or
 /// CRLF; a byte order mark at the beginning is left out.
 #[derive(Default)]
 pub(crate) struct Lines {
     begun: Begun,
-    number: u64,
+    place: Place,
+    /// How many bytes came.
+    read: u64,
 }
 
 impl Lines {
@@ -27,16 +41,19 @@ impl Lines {
     pub(crate) fn push<E>(
         &mut self,
         bytes: &[u8],
-        mut each: impl FnMut(u64, Line<'_>) -> Result<(), E>,
+        mut each: impl FnMut(Place, Line<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
+        let begin = self.read;
+        self.read += bytes.len() as u64;
         let mut rest = bytes;
         while let Some(end) = memchr::memchr(b'\n', rest) {
-            self.number += 1;
+            let after = bytes.len() - rest.len() + end + 1;
+            self.place = Place { number: self.place.number + 1, end: begin + after as u64 };
             if self.begun.is_empty() && !self.begun.too_long {
-                each(self.number, trimmed(self.number, &rest[..end]))?;
+                each(self.place, trimmed(self.place.number, &rest[..end]))?;
             } else {
                 self.begun.push(&rest[..end]);
-                each(self.number, self.begun.line(self.number))?;
+                each(self.place, self.begun.line(self.place.number))?;
                 self.begun.clear();
             }
             rest = &rest[end + 1..];
@@ -48,12 +65,13 @@ impl Lines {
     /// Calls `each` with the last line, if it has no end.
     pub(crate) fn finish<E>(
         self,
-        mut each: impl FnMut(u64, Line<'_>) -> Result<(), E>,
+        mut each: impl FnMut(Place, Line<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.begun.is_empty() && !self.begun.too_long {
             return Ok(());
         }
-        each(self.number + 1, self.begun.line(self.number + 1))
+        let number = self.place.number + 1;
+        each(Place { number, end: self.read }, self.begun.line(number))
     }
 }
 
@@ -102,8 +120,8 @@ mod tests {
     /// The lines of what comes in these pieces.
     fn lines<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
         let (mut lines, mut found) = (Lines::default(), Vec::new());
-        let mut each = |number, line: Line<'_>| {
-            assert_eq!(number, found.len() as u64 + 1);
+        let mut each = |place: Place, line: Line<'_>| {
+            assert_eq!(place.number, found.len() as u64 + 1);
             found.push(match line {
                 Line::Whole(line) => line.to_vec(),
                 Line::TooLong => b"too long".to_vec(),

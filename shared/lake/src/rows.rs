@@ -1,18 +1,25 @@
 //! One object after the other becomes stretches of compressed rows.
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    iter::Peekable,
+    ops::Range,
+    vec,
+};
 
 use archive::{
     SEGMENT_BYTES, Segment,
-    deflate::{DeflateError, Receiver},
+    deflate::{DeflateError, Receiver, push_blocks},
 };
 use jiff::Timestamp;
 
 use crate::{
     BadRow, MAX_LISTED_BAD_ROWS, ObjectError, Selection,
     decode::{Stop, decode, is_gzip},
+    edge::{self, Part, Wanted},
     gzip::{self, GzipError},
-    lines::{Line, Lines},
+    lines::{Line, Lines, TOO_LONG},
+    selection::Verdict,
 };
 
 /// A source object.
@@ -81,7 +88,16 @@ impl Account {
         }
     }
 
-    fn span(&mut self, time: Timestamp) {
+    /// Counts a row that could not be exported.
+    pub(crate) fn bad(&mut self, selection: &Selection, key: &str, line: u64, reason: String) {
+        self.bad_rows += 1;
+        if self.listed.len() < MAX_LISTED_BAD_ROWS {
+            let (table, object) = (selection.table.clone(), key.to_owned());
+            self.listed.push(BadRow { table, object, line, reason });
+        }
+    }
+
+    pub(crate) fn span(&mut self, time: Timestamp) {
         let (first, last) = self.times.unwrap_or((time, time));
         self.times = Some((first.min(time), last.max(time)));
     }
@@ -131,30 +147,60 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
         let unreadable =
             |source| Ended::Failed(ObjectError::Unreadable { key: key.clone(), source });
         let gzip = is_gzip(self.selection.compression, key);
-        if !(gzip && object.likely_whole && self.selection.passes_through()) {
+        if !(gzip && self.selection.passes_through()) {
             return self.transcode(key, open().map_err(unreadable)?);
         }
-        // If anything is wrong with it, the second reading says what.
-        if object.size_bytes > MAX_HELD_BYTES {
-            let input = open().map_err(unreadable)?;
-            return match self.spliced(input, Referred { object: index, stretches: Vec::new() }) {
-                Some((segment, account, kept)) if object.refer => {
-                    self.take_over(segment, account, kept.stretches)
-                }
-                Some((segment, account, kept)) => {
-                    self.take_over(segment, account, Vec::new())?;
-                    self.again(key, open().map_err(unreadable)?, kept.stretches)
-                }
-                None => self.transcode(key, open().map_err(unreadable)?),
-            };
+        // If anything is wrong with it, the last reading says what.
+        if object.size_bytes <= MAX_HELD_BYTES {
+            let mut data =
+                Vec::with_capacity(usize::try_from(object.size_bytes).unwrap_or_default());
+            open().and_then(|mut input| input.read_to_end(&mut data)).map_err(unreadable)?;
+            return self.held(object, &data);
         }
-        let mut data = Vec::with_capacity(usize::try_from(object.size_bytes).unwrap_or_default());
-        open().and_then(|mut input| input.read_to_end(&mut data)).map_err(unreadable)?;
-        match self.spliced(&data[..], Vec::with_capacity(data.len() + 64)) {
-            Some((segment, account, kept)) => {
-                self.take_over(segment, account, vec![Stretch::Bytes(kept)])
+        if object.likely_whole {
+            let input = open().map_err(unreadable)?;
+            let kept = Referred { object: index, stretches: Vec::new() };
+            if let Some((segment, account, kept)) = self.spliced(input, kept) {
+                if object.refer {
+                    return self.take_over(segment, account, kept.stretches);
+                }
+                self.take_over(segment, account, Vec::new())?;
+                return self.again(key, open().map_err(unreadable)?, kept.stretches);
             }
-            None => self.transcode(key, &data[..]),
+        }
+        self.transcode(key, open().map_err(unreadable)?)
+    }
+
+    /// Pours an object that is in memory: taken over as a whole, or in part, or not at all.
+    fn held(&mut self, object: &Object, data: &[u8]) -> Result<(), Ended> {
+        if object.likely_whole
+            && let Some((segment, account, kept)) =
+                self.spliced(data, Vec::with_capacity(data.len() + 64))
+        {
+            return self.take_over(segment, account, vec![Stretch::Bytes(kept)]);
+        }
+        match edge::wanted(self.selection, &object.key, data) {
+            Some(wanted) => self.in_part(&object.key, data, wanted),
+            None => self.transcode(&object.key, data),
+        }
+    }
+
+    /// Takes over the blocks that can be, and compresses again what is around them.
+    fn in_part(&mut self, key: &str, data: &[u8], wanted: Wanted) -> Result<(), Ended> {
+        self.account.add(wanted.account);
+        self.row_count += wanted.rows;
+        let mut second = Second {
+            rows: self,
+            data,
+            parts: wanted.parts.into_iter().peekable(),
+            at: 0,
+            blocks: crc32fast::Hasher::new(),
+        };
+        let corrupt = |source| Ended::Failed(ObjectError::Corrupt { key: key.to_owned(), source });
+        match gzip::read(data, &mut second) {
+            Ok(_) => Ok(()),
+            Err(Stop::By(ended)) => Err(ended),
+            Err(Stop::Corrupt(source) | Stop::Unreadable(source)) => Err(corrupt(source)),
         }
     }
 
@@ -167,11 +213,11 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
     fn transcode(&mut self, key: &str, input: impl Read) -> Result<(), Ended> {
         let mut lines = Lines::default();
         let decoded = decode(key, self.selection.compression, input, |bytes| {
-            lines.push(bytes, |number, line| self.line(key, number, line))
+            lines.push(bytes, |place, line| self.line(key, place.number, line))
         });
         let key = key.to_owned();
         match decoded {
-            Ok(()) => lines.finish(|number, line| self.line(&key, number, line)),
+            Ok(()) => lines.finish(|place, line| self.line(&key, place.number, line)),
             Err(Stop::By(ended)) => Err(ended),
             Err(Stop::Corrupt(source)) => Err(Ended::Failed(ObjectError::Corrupt { key, source })),
             Err(Stop::Unreadable(source)) => {
@@ -184,7 +230,7 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
         let result = match line {
             Line::Whole(record) if record.iter().all(u8::is_ascii_whitespace) => return Ok(()),
             Line::Whole(record) => self.selection.push_rows(record, &mut self.raw),
-            Line::TooLong => Err("it is longer than a row may be".to_owned()),
+            Line::TooLong => Err(TOO_LONG.to_owned()),
         };
         match result {
             Ok(Some((time, rows))) => {
@@ -192,13 +238,7 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
                 self.account.span(time);
             }
             Ok(None) => self.account.outside += 1,
-            Err(reason) => {
-                self.account.bad_rows += 1;
-                if self.account.listed.len() < MAX_LISTED_BAD_ROWS {
-                    let (table, object) = (self.selection.table.clone(), key.to_owned());
-                    self.account.listed.push(BadRow { table, object, line: number, reason });
-                }
-            }
+            Err(reason) => self.account.bad(self.selection, key, number, reason),
         }
         if self.raw.len() >= SEGMENT_BYTES { self.flush() } else { Ok(()) }
     }
@@ -360,7 +400,7 @@ impl<K: Keep> Receiver for Splice<'_, K> {
         let Self { selection, lines, account, rows, row_bytes, .. } = self;
         lines.push(bytes, |_, line| {
             let Line::Whole(record) = line else { return Err(NotWhole) };
-            let time = selection.takes_whole(record).ok_or(NotWhole)?;
+            let Verdict::Taken(time) = selection.judge(record) else { return Err(NotWhole) };
             account.span(time);
             *rows += 1;
             *row_bytes += record.len() as u64 + 1;
@@ -372,5 +412,66 @@ impl<K: Keep> Receiver for Splice<'_, K> {
         self.stored.update(bytes);
         self.stored_bytes += bytes.len() as u64;
         self.keep.keep(bytes, at);
+    }
+}
+
+/// Hands on what is wanted of an object, which is decoded once more.
+struct Second<'r, 'a, F> {
+    rows: &'r mut Rows<'a, F>,
+    data: &'r [u8],
+    parts: Peekable<vec::IntoIter<Part>>,
+    /// How much of the content came.
+    at: u64,
+    /// Of the blocks that are taken over.
+    blocks: crc32fast::Hasher,
+}
+
+impl<F: FnMut(Made) -> Result<(), Stopped>> Receiver for Second<'_, '_, F> {
+    type Error = Stop<Ended>;
+
+    fn content(&mut self, bytes: &[u8]) -> Result<(), Stop<Ended>> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let Some(part) = self.parts.peek() else { return Ok(()) };
+            let (Part::Again(range) | Part::Blocks(range, _)) = part;
+            let (before, most) = (range.start.saturating_sub(self.at), range.end - self.at);
+            let skip = before.min(rest.len() as u64);
+            let take = (most - before).min(rest.len() as u64 - skip);
+            let [skipped, taken] = [skip, take].map(|len| usize::try_from(len).unwrap_or_default());
+            let wanted = &rest[skipped..skipped + taken];
+            match part {
+                Part::Again(_) => self.rows.raw.extend_from_slice(wanted),
+                Part::Blocks(..) => self.blocks.update(wanted),
+            }
+            rest = &rest[skipped + taken..];
+            self.at += skip + take;
+            if self.at == range.end
+                && let Some(Part::Blocks(content, bits)) = self.parts.next()
+            {
+                self.take_over(&content, bits).map_err(Stop::By)?;
+            }
+            if self.rows.raw.len() >= SEGMENT_BYTES {
+                self.rows.flush().map_err(Stop::By)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn stored(&mut self, _: &[u8], _: Option<u64>) {}
+}
+
+impl<F: FnMut(Made) -> Result<(), Stopped>> Second<'_, '_, F> {
+    fn take_over(&mut self, content: &Range<u64>, bits: Range<u64>) -> Result<(), Ended> {
+        self.rows.flush()?;
+        let mut stored = Vec::new();
+        push_blocks(self.data, bits, &mut stored);
+        let segment = Segment {
+            crc32: std::mem::take(&mut self.blocks).finalize(),
+            raw_bytes: content.end - content.start,
+            stored_crc32: crc32fast::hash(&stored),
+            stored_bytes: stored.len() as u64,
+            rows: std::mem::take(&mut self.rows.row_count),
+        };
+        self.rows.make(Made::Spliced { segment, stretches: vec![Stretch::Bytes(stored)] })
     }
 }

@@ -13,6 +13,21 @@ use crate::{
     separators::{has_separators, push_escaped},
 };
 
+/// What becomes of a record that would go in as it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It goes in; with its time.
+    Taken(Timestamp),
+    /// It is to be left out; with its time.
+    Omitted(Timestamp),
+    /// It is outside of the window.
+    Outside,
+    /// It goes in, but not byte for byte.
+    Altered,
+    /// It cannot be exported, and why.
+    Bad(String),
+}
+
 /// Raised whenever the same records give other bytes than before.
 const ROWS: u32 = 1;
 
@@ -121,13 +136,26 @@ impl Selection {
         self.cells.is_none() && self.explode.is_none() && self.format == Format::Jsonl
     }
 
-    /// Returns the time of a record that goes in as it is; none of others, and of bad ones.
-    pub(crate) fn takes_whole(&self, record: &[u8]) -> Option<Timestamp> {
-        let text = simdutf8::basic::from_utf8(record).ok()?;
-        let found = fields(text, &self.names).ok()?;
-        let time = self.time_of(&found).ok()?;
-        let altered = self.escapes && has_separators(text);
-        (self.window.contains(time) && !self.omits(&found) && !altered).then_some(time)
+    /// Judges a record where those that are taken go in as they are.
+    pub(crate) fn judge(&self, record: &[u8]) -> Verdict {
+        let (text, found) = match self.found(record) {
+            Ok(found) => found,
+            Err(reason) => return Verdict::Bad(reason),
+        };
+        match self.time_of(&found) {
+            Err(reason) => Verdict::Bad(reason),
+            Ok(time) if !self.window.contains(time) => Verdict::Outside,
+            Ok(time) if self.omits(&found) => Verdict::Omitted(time),
+            Ok(_) if self.escapes && has_separators(text) => Verdict::Altered,
+            Ok(time) => Verdict::Taken(time),
+        }
+    }
+
+    fn found<'a>(&self, record: &'a [u8]) -> Result<(&'a str, Vec<Option<&'a str>>), String> {
+        let text = simdutf8::basic::from_utf8(record).map_err(|_| "it is not UTF-8".to_owned())?;
+        let found =
+            fields(text, &self.names).map_err(|e| format!("it is not one JSON object: {e}"))?;
+        Ok((text, found))
     }
 
     fn omits(&self, found: &[Option<&str>]) -> bool {
@@ -151,9 +179,7 @@ impl Selection {
         record: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<Option<(Timestamp, u64)>, String> {
-        let text = simdutf8::basic::from_utf8(record).map_err(|_| "it is not UTF-8".to_owned())?;
-        let found =
-            fields(text, &self.names).map_err(|e| format!("it is not one JSON object: {e}"))?;
+        let (text, found) = self.found(record)?;
         let time = self.time_of(&found)?;
         if !self.window.contains(time) {
             return Ok(None);

@@ -183,6 +183,11 @@ impl<R: Read> BitReader<R> {
 }
 
 impl<R> BitReader<R> {
+    /// The next bit, counted in all that is read.
+    pub(super) fn position(&self) -> u64 {
+        (self.base + self.at as u64) * 8 - u64::from(self.filled)
+    }
+
     /// Drops the bits up to the next byte boundary.
     pub(super) fn align(&mut self) {
         self.drop_bits(self.filled % 8);

@@ -6,12 +6,14 @@
 //! boundary. All of it is decoded and checked on the way.
 
 mod bits;
+mod blocks;
 mod codes;
 mod window;
 
 use std::io::{self, Read};
 
 pub use bits::BitReader;
+pub use blocks::push_blocks;
 use codes::{END, LITERAL, MATCH, Tables};
 use window::Window;
 
@@ -40,6 +42,23 @@ pub trait Receiver {
     /// Takes the next bytes of the stream as a segment. `at` is where they stand in what is read, if
     /// they stand there as they are.
     fn stored(&mut self, bytes: &[u8], at: Option<u64>);
+
+    /// Whether [`Receiver::block`] is called.
+    const BLOCKS: bool = false;
+
+    /// A block begins. All content before it was handed on.
+    fn block(&mut self, _: Block) {}
+}
+
+/// Where a block begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The first bit of its header, counted in all that is read.
+    pub bit: u64,
+    /// Whether it is the first of its stream.
+    pub first: bool,
+    /// Whether it is not compressed. Such a block is aligned to bytes.
+    pub stored: bool,
 }
 
 /// Decodes the stream that `bits` stand at, and leaves them at the first byte after it.
@@ -49,9 +68,17 @@ pub fn inflate<R: Read, T: Receiver>(
 ) -> Result<(), <T as Receiver>::Error> {
     bits.begin_stream();
     let (mut window, mut tables) = (Window::new(), Tables::default());
+    let mut first = true;
     loop {
         let last = bits.take_final(to)?;
-        match bits.take(2, to)? {
+        let bit = bits.position() - 1;
+        let kind = bits.take(2, to)?;
+        if T::BLOCKS {
+            window.hand_on(to)?;
+            to.block(Block { bit, first, stored: kind == 0 });
+        }
+        first = false;
+        match kind {
             0 => stored(bits, &mut window, to)?,
             1 => {
                 tables.set_fixed()?;

@@ -68,6 +68,8 @@ enum Claimed {
     Large,
     /// Read once and referred to.
     Referred,
+    /// Held, and at the edge of the window.
+    Edge,
 }
 
 /// What a reader of the member sees, and what is said of it.
@@ -78,7 +80,7 @@ fn try_pour(
     claimed: Claimed,
 ) -> Result<(String, Poured), ObjectError> {
     let (claimed_bytes, refer) = match claimed {
-        Claimed::Small => (0, false),
+        Claimed::Small | Claimed::Edge => (0, false),
         Claimed::Large => (1 << 30, false),
         Claimed::Referred => (1 << 30, true),
     };
@@ -87,7 +89,7 @@ fn try_pour(
         .map(|(key, data)| Object {
             key: (*key).to_owned(),
             size_bytes: claimed_bytes.max(data.len() as u64),
-            likely_whole: true,
+            likely_whole: !matches!(claimed, Claimed::Edge),
             refer,
         })
         .collect();
@@ -329,8 +331,8 @@ fn whoever_takes_the_output_can_stop_it() {
 /// A row of about `size` bytes, inside of the window or not.
 fn row((size, wanted): (usize, bool)) -> String {
     let hour = if wanted { "00" } else { "05" };
-    let letters = b"abcdefghijklmnopqrstuvw";
-    let page: String = (0..size).map(|n| char::from(letters[n * n % 23])).collect();
+    let mut rng = fastrand::Rng::with_seed(size as u64);
+    let page: String = (0..size).map(|_| rng.lowercase()).collect();
     format!("{{\"page\":\"{page}\",\"meta\":{{\"at\":\"2026-03-01T{hour}:30:00Z\"}}}}\n")
 }
 
@@ -355,4 +357,64 @@ proptest! {
         prop_assert!(alone == wanted && together == wanted);
         prop_assert_eq!(first.segment, second.segment);
     }
+}
+
+/// A gzip object of members, levels and flushes as others may write it.
+fn written(texts: &[String], level: u32, flush_every: usize) -> Vec<u8> {
+    let mut object = Vec::new();
+    for text in texts {
+        let mut encoder = GzEncoder::new(&mut object, Compression::new(level));
+        for piece in text.as_bytes().chunks(flush_every) {
+            encoder.write_all(piece).unwrap();
+            if flush_every < text.len() {
+                encoder.flush().unwrap();
+            }
+        }
+        encoder.finish().unwrap();
+    }
+    object
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn the_inside_of_an_object_that_a_window_cuts_is_taken_over(
+        members in prop::collection::vec(
+            prop::collection::vec((0..400_usize, prop::bool::weighted(0.7)), 1..5), 1..4),
+        level in 0_u32..10, flush_every in prop_oneof![Just(usize::MAX), 20_000..200_000_usize], likely in any::<bool>()
+    ) {
+        // Stretches of hundreds of rows, wanted or not.
+        let texts: Vec<String> = members.iter().map(|stretches| {
+            stretches.iter().enumerate()
+                .flat_map(|(n, (rows, wanted))| (0..*rows).map(move |m| row((500 + 37 * n + m % 91, *wanted))))
+                .collect()
+        }).collect();
+        let object = written(&texts, level, flush_every);
+        let wanted: String = texts.iter().flat_map(|text| text.lines())
+            .filter(|line| line.contains("T00:30")).flat_map(|line| [line, "\n"]).collect();
+        let claimed = if likely { Claimed::Small } else { Claimed::Edge };
+        let (text, poured) = try_pour(&jsonl(), &[("a.gz", object)], 2, claimed).unwrap();
+
+        prop_assert!(text == wanted);
+        prop_assert_eq!(poured.segment.rows, wanted.lines().count() as u64);
+        let all: usize = texts.iter().map(|text| text.lines().count()).sum();
+        prop_assert_eq!(poured.account.outside, (all - wanted.lines().count()) as u64);
+    }
+}
+
+#[test]
+fn most_of_an_object_is_not_compressed_again_at_the_edge_of_a_window() {
+    let text: String = (0..9000).map(|n| row((400 + n % 300, n > 2000))).collect();
+    let object = written(&[text], 9, usize::MAX);
+    let held = crate::edge::wanted(&jsonl(), "a.gz", &object).unwrap();
+    let blocks: u64 = held
+        .parts
+        .iter()
+        .map(|part| match part {
+            crate::edge::Part::Blocks(content, _) => content.end - content.start,
+            crate::edge::Part::Again(_) => 0,
+        })
+        .sum();
+    assert!(blocks > 3_000_000, "{:?}", held.parts);
+    assert_eq!((held.rows, held.account.outside), (6999, 2001));
 }

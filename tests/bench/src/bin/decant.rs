@@ -31,6 +31,9 @@ dataset = "events"
 columns = ["time:time", "uuid", "user", "country", "city", "os", "device", "n:integer", "amount:number", "ok:boolean", "path", "props:json"]
 "#;
 
+/// The length of a local header with the name `events` and without zip64.
+const HEADER_BYTES: u64 = 30 + 6;
+
 /// Where the bytes of an archive lie.
 #[derive(Clone, Debug)]
 enum Source {
@@ -113,8 +116,10 @@ fn poured(
     let pour = Pour { selection, objects, runs: runs_of(objects), level, workers };
     let mut head = Vec::new();
     let mut whole = SegmentEncoder::new(level).encode(&selection.head(), 0, &mut head);
+    // The rows go where they stay: after the archive's first header, which is written at the end.
+    let (mut file, mut offset) = (File::create(work)?, HEADER_BYTES + head.len() as u64);
+    file.seek(SeekFrom::Start(offset))?;
     let mut content = vec![Extent::Bytes(head)];
-    let (mut file, mut offset) = (File::create(work)?, 0);
     let runs = pour.run(
         |index| File::open(&objects[index].key),
         |_, stretch| {
@@ -146,6 +151,19 @@ fn poured(
     }]))
 }
 
+/// Writes what stands between the rows, which are in their place.
+fn complete(layout: &Layout<Source>, work: &str, out: &str) -> anyhow::Result<()> {
+    let (mut file, mut at) = (File::options().write(true).open(work)?, 0);
+    for extent in &layout.extents {
+        if let Extent::Bytes(bytes) = extent {
+            file.seek(SeekFrom::Start(at))?;
+            file.write_all(bytes)?;
+        }
+        at += extent.len();
+    }
+    Ok(std::fs::rename(work, out)?)
+}
+
 /// Puts the files in as they are.
 fn copied(objects: &[Planned]) -> anyhow::Result<Layout<Source>> {
     let mut members = Vec::new();
@@ -173,6 +191,19 @@ fn copied(objects: &[Planned]) -> anyhow::Result<Layout<Source>> {
 }
 
 fn write(layout: &Layout<Source>, work: &str, out: &str) -> anyhow::Result<()> {
+    let mut at = 0;
+    let in_place = layout.extents.iter().all(|extent| {
+        let here = match extent {
+            Extent::Range { source: Source::Work, offset, .. } => *offset == at,
+            Extent::Range { source: Source::Object(_), .. } => false,
+            Extent::Bytes(_) => true,
+        };
+        at += extent.len();
+        here
+    });
+    if in_place && Path::new(work).exists() {
+        return complete(layout, work, out);
+    }
     let mut out = BufWriter::with_capacity(256 * 1024, File::create(out)?);
     for extent in &layout.extents {
         match extent {
