@@ -7,13 +7,13 @@
 
 use std::ops::Range;
 
-use archive::deflate::{Block, DeflateError, Receiver};
+use archive::deflate::{Block, Receiver};
 
 use crate::{
-    Account, Selection,
-    gzip::{self, GzipError},
+    Account, Selection, gzip,
     lines::{self, Line, Lines, TOO_LONG},
     selection::Verdict,
+    splice::Refused,
 };
 
 /// How far back a block refers, in bytes.
@@ -139,25 +139,10 @@ struct Seen {
     account: Account,
 }
 
-/// The object has to be transcoded.
-struct NotWorth;
-
-impl From<DeflateError> for NotWorth {
-    fn from(_: DeflateError) -> Self {
-        Self
-    }
-}
-
-impl From<GzipError> for NotWorth {
-    fn from(_: GzipError) -> Self {
-        Self
-    }
-}
-
 impl Receiver for Survey<'_> {
-    type Error = NotWorth;
+    type Error = Refused;
 
-    fn content(&mut self, bytes: &[u8]) -> Result<(), NotWorth> {
+    fn content(&mut self, bytes: &[u8]) -> Result<(), Refused> {
         self.content += bytes.len() as u64;
         let (selection, key, seen) = (self.selection, self.key, &mut self.seen);
         self.lines.push(bytes, |place, line| {
@@ -197,7 +182,7 @@ impl Seen {
         place: lines::Place,
         begin: u64,
         verdict: Verdict,
-    ) -> Result<(), NotWorth> {
+    ) -> Result<(), Refused> {
         match verdict {
             Verdict::Taken(time) => {
                 self.account.span(time);
@@ -205,13 +190,13 @@ impl Seen {
                 let full = self.stretches.len() == MOST_STRETCHES;
                 match self.stretches.last_mut() {
                     Some(last) if last.end == begin => last.end = place.end,
-                    _ if full => return Err(NotWorth),
+                    _ if full => return Err(Refused),
                     _ => self.stretches.push(begin..place.end),
                 }
             }
             Verdict::Omitted(time) => self.account.span(time),
             Verdict::Outside => self.account.outside += 1,
-            Verdict::Altered => return Err(NotWorth),
+            Verdict::Altered => return Err(Refused),
             Verdict::Bad(reason) => self.account.bad(selection, key, place.number, reason),
         }
         Ok(())

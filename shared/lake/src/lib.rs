@@ -6,6 +6,7 @@
 //! A row that cannot be read is never dropped in silence: it is counted and listed as a [`BadRow`].
 //! An object that cannot be decoded is an [`ObjectError`], and nothing of the export is published.
 
+mod account;
 mod bad_rows;
 mod csv;
 mod decode;
@@ -19,11 +20,13 @@ mod rows;
 mod scan;
 mod selection;
 mod separators;
+mod splice;
 
+pub use account::Account;
 pub use bad_rows::{BadRow, MAX_LISTED_BAD_ROWS};
 pub use decode::{ObjectError, is_gzip};
 pub use lines::MAX_ROW_BYTES;
 pub use plan::{Filed, Plan, Planned, Reason, Step, Way, Ways};
 pub use pour::{Pour, Poured, runs_of};
-pub use rows::{Account, Object, Stretch};
+pub use rows::{Object, Stretch};
 pub use selection::Selection;

@@ -9,17 +9,16 @@ use std::{
 
 use archive::{
     SEGMENT_BYTES, Segment,
-    deflate::{DeflateError, Receiver, push_blocks},
+    deflate::{Receiver, push_blocks},
 };
-use jiff::Timestamp;
 
 use crate::{
-    BadRow, MAX_LISTED_BAD_ROWS, ObjectError, Selection,
+    Account, ObjectError, Selection,
     decode::{Stop, decode, is_gzip},
     edge::{self, Part, Wanted},
-    gzip::{self, GzipError},
+    gzip,
     lines::{Line, Lines, TOO_LONG},
-    selection::Verdict,
+    splice::{Referred, splice},
 };
 
 /// A source object.
@@ -58,49 +57,6 @@ pub(crate) enum Made {
     Rows { raw: Vec<u8>, rows: u64 },
     /// An object's own compressed rows.
     Spliced { segment: Segment, stretches: Vec<Stretch> },
-}
-
-/// Rows that could not be exported, and how objects were read.
-#[derive(Debug, Default)]
-pub struct Account {
-    /// Rows that could not be exported.
-    pub bad_rows: u64,
-    /// The first of them.
-    pub listed: Vec<BadRow>,
-    /// Objects whose compressed stream was taken over.
-    pub spliced: u64,
-    /// Records that were left out because their time is outside of the window.
-    pub outside: u64,
-    /// The earliest and the latest time of the others.
-    pub times: Option<(Timestamp, Timestamp)>,
-}
-
-impl Account {
-    /// Counts what the other counted, too.
-    pub fn add(&mut self, other: Self) {
-        self.bad_rows += other.bad_rows;
-        let room = MAX_LISTED_BAD_ROWS.saturating_sub(self.listed.len());
-        self.listed.extend(other.listed.into_iter().take(room));
-        self.spliced += other.spliced;
-        self.outside += other.outside;
-        for time in other.times.into_iter().flat_map(|(first, last)| [first, last]) {
-            self.span(time);
-        }
-    }
-
-    /// Counts a row that could not be exported.
-    pub(crate) fn bad(&mut self, selection: &Selection, key: &str, line: u64, reason: String) {
-        self.bad_rows += 1;
-        if self.listed.len() < MAX_LISTED_BAD_ROWS {
-            let (table, object) = (selection.table.clone(), key.to_owned());
-            self.listed.push(BadRow { table, object, line, reason });
-        }
-    }
-
-    pub(crate) fn span(&mut self, time: Timestamp) {
-        let (first, last) = self.times.unwrap_or((time, time));
-        self.times = Some((first.min(time), last.max(time)));
-    }
 }
 
 /// The largest object, as stored, that is held as a whole. Larger ones are read once to see whether they
@@ -160,7 +116,7 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
         if object.likely_whole {
             let input = open().map_err(unreadable)?;
             let kept = Referred { object: index, stretches: Vec::new() };
-            if let Some((segment, account, kept)) = self.spliced(input, kept) {
+            if let Some((segment, account, kept)) = splice(self.selection, input, kept) {
                 if object.refer {
                     return self.take_over(segment, account, kept.stretches);
                 }
@@ -175,7 +131,7 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
     fn held(&mut self, object: &Object, data: &[u8]) -> Result<(), Ended> {
         if object.likely_whole
             && let Some((segment, account, kept)) =
-                self.spliced(data, Vec::with_capacity(data.len() + 64))
+                splice(self.selection, data, Vec::with_capacity(data.len() + 64))
         {
             return self.take_over(segment, account, vec![Stretch::Bytes(kept)]);
         }
@@ -304,114 +260,6 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
 
     fn make(&mut self, made: Made) -> Result<(), Ended> {
         (self.hand_on)(made).map_err(|Stopped| Ended::Stopped)
-    }
-
-    /// Reads a gzip object's compressed stream into `keep`; none if not every row goes in as it is.
-    fn spliced<K: Keep>(&self, input: impl Read, keep: K) -> Option<(Segment, Account, K)> {
-        let mut splice = Splice {
-            selection: self.selection,
-            lines: Lines::default(),
-            account: Account::default(),
-            rows: 0,
-            row_bytes: 0,
-            stored: crc32fast::Hasher::new(),
-            stored_bytes: 0,
-            keep,
-        };
-        let content = gzip::read(input, &mut splice).ok()?;
-        let segment = Segment {
-            crc32: content.crc32,
-            raw_bytes: content.len,
-            stored_crc32: splice.stored.finalize(),
-            stored_bytes: splice.stored_bytes,
-            rows: splice.rows,
-        };
-        // Blank lines, CRLF, a byte order mark, a last line without an end: all change the length.
-        (splice.row_bytes == content.len).then_some((segment, splice.account, splice.keep))
-    }
-}
-
-/// Keeps the stretches of a stream.
-trait Keep {
-    fn keep(&mut self, bytes: &[u8], at: Option<u64>);
-}
-
-/// In memory.
-impl Keep for Vec<u8> {
-    fn keep(&mut self, bytes: &[u8], _: Option<u64>) {
-        self.extend_from_slice(bytes);
-    }
-}
-
-/// By referring to the object where it can be.
-struct Referred {
-    object: usize,
-    stretches: Vec<Stretch>,
-}
-
-impl Keep for Referred {
-    fn keep(&mut self, bytes: &[u8], at: Option<u64>) {
-        let more = bytes.len() as u64;
-        match (at, self.stretches.last_mut()) {
-            _ if bytes.is_empty() => {}
-            (Some(at), Some(Stretch::Object { offset, len, .. })) if *offset + *len == at => {
-                *len += more;
-            }
-            (None, Some(Stretch::Bytes(last))) => last.extend_from_slice(bytes),
-            (None, _) => self.stretches.push(Stretch::Bytes(bytes.to_vec())),
-            (Some(offset), _) => {
-                self.stretches.push(Stretch::Object { object: self.object, offset, len: more });
-            }
-        }
-    }
-}
-
-/// Looks at every row of a stream that is taken over.
-struct Splice<'a, K> {
-    selection: &'a Selection,
-    lines: Lines,
-    account: Account,
-    rows: u64,
-    row_bytes: u64,
-    stored: crc32fast::Hasher,
-    stored_bytes: u64,
-    keep: K,
-}
-
-/// The stream cannot be taken over.
-struct NotWhole;
-
-impl From<DeflateError> for NotWhole {
-    fn from(_: DeflateError) -> Self {
-        Self
-    }
-}
-
-impl From<GzipError> for NotWhole {
-    fn from(_: GzipError) -> Self {
-        Self
-    }
-}
-
-impl<K: Keep> Receiver for Splice<'_, K> {
-    type Error = NotWhole;
-
-    fn content(&mut self, bytes: &[u8]) -> Result<(), NotWhole> {
-        let Self { selection, lines, account, rows, row_bytes, .. } = self;
-        lines.push(bytes, |_, line| {
-            let Line::Whole(record) = line else { return Err(NotWhole) };
-            let Verdict::Taken(time) = selection.judge(record) else { return Err(NotWhole) };
-            account.span(time);
-            *rows += 1;
-            *row_bytes += record.len() as u64 + 1;
-            Ok(())
-        })
-    }
-
-    fn stored(&mut self, bytes: &[u8], at: Option<u64>) {
-        self.stored.update(bytes);
-        self.stored_bytes += bytes.len() as u64;
-        self.keep.keep(bytes, at);
     }
 }
 

@@ -1,0 +1,130 @@
+//! A gzip object's compressed stream as a segment, without compressing anything again.
+//!
+//! The object is decoded to verify it and to see its rows. If every one of them goes in as it is, so
+//! does the stream, as [`archive::deflate`] hands it on.
+
+use std::io::Read;
+
+use archive::{
+    Segment,
+    deflate::{DeflateError, Receiver},
+};
+
+use crate::{
+    Account, Selection, Stretch,
+    gzip::{self, GzipError},
+    lines::{Line, Lines},
+    selection::Verdict,
+};
+
+/// Reads a gzip object's compressed stream into `keep`; none if not every row goes in as it is.
+pub(crate) fn splice<K: Keep>(
+    selection: &Selection,
+    input: impl Read,
+    keep: K,
+) -> Option<(Segment, Account, K)> {
+    let mut splice = Splice {
+        selection,
+        lines: Lines::default(),
+        account: Account::default(),
+        rows: 0,
+        row_bytes: 0,
+        stored: crc32fast::Hasher::new(),
+        stored_bytes: 0,
+        keep,
+    };
+    let content = gzip::read(input, &mut splice).ok()?;
+    let segment = Segment {
+        crc32: content.crc32,
+        raw_bytes: content.len,
+        stored_crc32: splice.stored.finalize(),
+        stored_bytes: splice.stored_bytes,
+        rows: splice.rows,
+    };
+    // Blank lines, CRLF, a byte order mark, a last line without an end: all change the length.
+    (splice.row_bytes == content.len).then_some((segment, splice.account, splice.keep))
+}
+
+/// Keeps the stretches of a stream.
+pub(crate) trait Keep {
+    fn keep(&mut self, bytes: &[u8], at: Option<u64>);
+}
+
+/// In memory.
+impl Keep for Vec<u8> {
+    fn keep(&mut self, bytes: &[u8], _: Option<u64>) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// By referring to the object where it can be.
+pub(crate) struct Referred {
+    pub(crate) object: usize,
+    pub(crate) stretches: Vec<Stretch>,
+}
+
+impl Keep for Referred {
+    fn keep(&mut self, bytes: &[u8], at: Option<u64>) {
+        let more = bytes.len() as u64;
+        match (at, self.stretches.last_mut()) {
+            _ if bytes.is_empty() => {}
+            (Some(at), Some(Stretch::Object { offset, len, .. })) if *offset + *len == at => {
+                *len += more;
+            }
+            (None, Some(Stretch::Bytes(last))) => last.extend_from_slice(bytes),
+            (None, _) => self.stretches.push(Stretch::Bytes(bytes.to_vec())),
+            (Some(offset), _) => {
+                self.stretches.push(Stretch::Object { object: self.object, offset, len: more });
+            }
+        }
+    }
+}
+
+/// Looks at every row of a stream that is taken over.
+struct Splice<'a, K> {
+    selection: &'a Selection,
+    lines: Lines,
+    account: Account,
+    rows: u64,
+    row_bytes: u64,
+    stored: crc32fast::Hasher,
+    stored_bytes: u64,
+    keep: K,
+}
+
+/// An object's compressed rows cannot be taken over.
+pub(crate) struct Refused;
+
+impl From<DeflateError> for Refused {
+    fn from(_: DeflateError) -> Self {
+        Self
+    }
+}
+
+impl From<GzipError> for Refused {
+    fn from(_: GzipError) -> Self {
+        Self
+    }
+}
+
+impl<K: Keep> Receiver for Splice<'_, K> {
+    type Error = Refused;
+
+    fn content(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+        let Self { selection, lines, account, rows, row_bytes, .. } = self;
+        lines.push(bytes, |_, line| {
+            let Line::Whole(record) = line else { return Err(Refused) };
+            let Verdict::Taken(time) = selection.judge(record) else { return Err(Refused) };
+            account.span(time);
+            *rows += 1;
+            *row_bytes += record.len() as u64 + 1;
+            Ok(())
+        })
+    }
+
+    fn stored(&mut self, bytes: &[u8], at: Option<u64>) {
+        self.stored.update(bytes);
+        self.stored_bytes += bytes.len() as u64;
+        self.keep.keep(bytes, at);
+    }
+}
