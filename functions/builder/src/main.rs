@@ -1,4 +1,4 @@
-//! Builds one export a message of the export queue.
+//! Builds exports: a message is one of them, or a batch of the steps of a large one.
 
 mod app;
 mod archive;

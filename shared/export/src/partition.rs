@@ -78,19 +78,10 @@ impl PartitionPath {
         if text.ends_with('/') { Ok(Self(parts)) } else { Err(PartitionPathError::OpenEnd) }
     }
 
-    /// Returns the prefixes that may hold rows of `window`, in order of time.
+    /// Returns the prefixes that may hold rows of `window`, in order of time, each with the beginning
+    /// of what is filed there.
     ///
     /// `late` is how long after its own time a row may have been filed.
-    pub fn prefixes(
-        &self,
-        workspace: &Workspace,
-        window: Window,
-        late: SignedDuration,
-    ) -> Vec<String> {
-        self.partitions(workspace, window, late).into_iter().map(|(_, prefix)| prefix).collect()
-    }
-
-    /// Returns each prefix with the beginning of what is filed there.
     pub fn partitions(
         &self,
         workspace: &Workspace,
@@ -165,9 +156,13 @@ mod tests {
         Window::new(from.parse().unwrap(), to.parse().unwrap()).unwrap()
     }
 
+    fn prefixes(path: &PartitionPath, asked: Window, late: SignedDuration) -> Vec<String> {
+        let partitions = path.partitions(&"acme".parse().unwrap(), asked, late);
+        partitions.into_iter().map(|(_, prefix)| prefix).collect()
+    }
+
     #[test]
     fn hive_and_firehose_layouts_are_both_templates() {
-        let acme = "acme".parse().unwrap();
         let asked = window("2026-02-28T23:10:00Z", "2026-03-01T00:00:00.000001Z");
 
         for (template, want) in [
@@ -178,19 +173,18 @@ mod tests {
             ("{workspace}/{yyyy}/{MM}/{dd}/", vec!["acme/2026/02/28/", "acme/2026/03/01/"]),
         ] {
             let path = PartitionPath::parse(template).unwrap();
-            assert_eq!(path.prefixes(&acme, asked, SignedDuration::ZERO), want);
+            assert_eq!(prefixes(&path, asked, SignedDuration::ZERO), want);
         }
     }
 
     #[test]
     fn an_hour_that_ends_the_window_is_not_opened_unless_rows_come_late() {
-        let acme = "acme".parse().unwrap();
         let path = PartitionPath::parse("{workspace}/{yyyy}{MM}{dd}{HH}/").unwrap();
         let asked = window("2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z");
 
-        assert_eq!(path.prefixes(&acme, asked, SignedDuration::ZERO), ["acme/2026030100/"]);
+        assert_eq!(prefixes(&path, asked, SignedDuration::ZERO), ["acme/2026030100/"]);
         assert_eq!(
-            path.prefixes(&acme, asked, SignedDuration::from_hours(1)),
+            prefixes(&path, asked, SignedDuration::from_hours(1)),
             ["acme/2026030100/", "acme/2026030101/"]
         );
     }
