@@ -89,7 +89,8 @@ fn detail(way: Way, reason: Reason) -> &'static str {
              object is compressed again."
         }
         (Way::Transcode, Reason::WindowEdge) => {
-            "Rows filed there may be outside of the window, so they are chosen and compressed again."
+            "Rows filed there may be outside of the window, so they are chosen, and compressed again where \
+             no whole stretch of them is wanted."
         }
         (Way::Transcode, Reason::NotGzip) => {
             "They are not stored as gzip, so their rows are compressed for the archive."

@@ -1,4 +1,4 @@
-//! From source objects to segments: decode, select, encode.
+//! From source objects to segments: plan, decode, select, encode.
 //!
 //! Synchronous, on as many threads as asked for, in bounded memory: bytes come in through
 //! [`std::io::Read`], compressed output leaves through a callback, in order. Knows the catalog, not AWS.
