@@ -97,7 +97,7 @@ async fn bodies_are_limited_before_they_are_parsed() {
     let user = user().await;
     let good = request("liferay_page", FROM, TO, "csv").to_string();
     let deep = format!("{{\"tables\":{}{}}}", "[".repeat(30_000), "]".repeat(30_000));
-    let large = format!("{{\"name\":\"{}\"}}", "x".repeat(70_000));
+    let large = format!("{{\"name\":\"{}\"}}", "x".repeat(300_000));
     let nested = good.replace("\"csv\"", "[[[[[[[[[\"csv\"]]]]]]]]]");
     for (body, kind, status, code) in [
         ("{", "application/json", 400, "not_json"),

@@ -38,7 +38,8 @@ async fn outcome(name: &str, bytes: Vec<u8>) -> (User, Reply) {
 /// A record as the API would make it, without its message.
 fn unsent(user: &User, now: Timestamp) -> Export {
     let request =
-        ExportRequest::from_json(&body(), &user.stack.catalog, &Limits::default(), now).unwrap();
+        ExportRequest::from_json(&body(), &user.stack.catalog, &[], &Limits::default(), now)
+            .unwrap();
     let patience = SignedDuration::from_hours(24);
     Export::queued(ExportId::generate(), user.workspace.clone(), request, now, patience)
 }
@@ -116,7 +117,8 @@ async fn a_source_object_that_changed_after_the_plan_fails_the_export() {
         let object =
             SourceObject { key: key(&user, "a.json"), etag: "\"0\"".into(), size_bytes: 9 };
         let planned = lake::Planned { object, way: lake::Way::Transcode, refer: false, file: None };
-        let plan = json!({ "steps": [{ "table": 0, "inside": true, "objects": [planned] }] });
+        let plan =
+            json!({ "steps": [{ "makes": { "rows": 0 }, "inside": true, "objects": [planned] }] });
         let plan_key = WorkKey::plan(&user.workspace, export.id);
         user.stack.archives().write_work(&plan_key, plan.to_string().into()).await.unwrap();
         user.stack.exports().put(&export).await.unwrap();

@@ -22,7 +22,7 @@ fn old(user: &User, ago: SignedDuration, patience: SignedDuration) -> Export {
     let body = request("liferay_page", "2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z", "csv");
     let now = Timestamp::now();
     let request =
-        ExportRequest::from_json(&body, &user.stack.catalog, &Limits::default(), now).unwrap();
+        ExportRequest::from_json(&body, &user.stack.catalog, &[], &Limits::default(), now).unwrap();
     Export::queued(ExportId::generate(), user.workspace.clone(), request, now - ago, patience)
 }
 

@@ -6,9 +6,11 @@
 mod access;
 mod amplitude;
 mod bad_requests;
+mod coveo;
 mod description;
 mod downloads;
 mod faults;
+mod filters;
 mod idempotency;
 mod janitor;
 mod lifecycle;

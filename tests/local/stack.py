@@ -84,8 +84,8 @@ def deploy(name, port):
     s3.put_object(Bucket=LAKE, Key="catalog.toml", Body=limited.encode())
     base_url = f"http://127.0.0.1:{port}/_aws/execute-api/{API_ID}/live"
     parameters = {"Architecture": "x86_64" if os.uname().machine == "x86_64" else "arm64", "LakeBucketName": LAKE, "CatalogKey": "catalog.toml",
-                  "PublicBaseUrl": base_url, "StepMegabytes": "1", "BuilderConcurrency": "4",
-                  "AmplitudeWaitSeconds": "5", "RequestsPerSecond": "10000", "RequestBurst": "10000"}
+                  "PublicBaseUrl": base_url, "StepMegabytes": "1", "LookupMegabytes": "1", "BuilderConcurrency": "4",
+                  "RequestWaitSeconds": "5", "CoveoRowLimit": "200000", "RequestsPerSecond": "10000", "RequestBurst": "10000"}
     log = folder(name) / "deploy.log"
     command = [ROOT / ".tools/sam/bin/sam", "deploy", "--template-file", fit_for_here(name),
                "--stack-name", STACK, "--region", REGION, "--s3-bucket", "decant-deploy",

@@ -228,6 +228,19 @@ impl Stack {
         Ok(())
     }
 
+    /// Reads an object of the export bucket.
+    pub async fn read_export_object(&self, key: &str) -> anyhow::Result<Vec<u8>> {
+        let get = self.s3().get_object().bucket(&self.outputs.export_bucket).key(key);
+        Ok(get.send().await?.body.collect().await?.to_vec())
+    }
+
+    /// Writes an object of the export bucket.
+    pub async fn write_export_object(&self, key: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
+        let put = self.s3().put_object().bucket(&self.outputs.export_bucket).key(key);
+        put.body(bytes.into()).send().await?;
+        Ok(())
+    }
+
     /// Returns the keys below a prefix of the export bucket.
     pub async fn export_keys(&self, prefix: &str) -> anyhow::Result<Vec<String>> {
         let list = self.s3().list_objects_v2().bucket(&self.outputs.export_bucket).prefix(prefix);

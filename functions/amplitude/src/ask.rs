@@ -60,15 +60,9 @@ pub(crate) fn request(
     let table = catalog.table(TABLE)?;
     let columns =
         table.fill.then(|| table.columns.iter().map(|column| column.name.clone()).collect());
-    Some(ExportRequest {
-        tables: vec![TableSelection { table: TABLE.to_owned(), columns }],
-        window,
-        format: Format::Jsonl,
-        files: Files::Hourly(app(workspace)),
-        name: None,
-        description: None,
-        labels: [].into(),
-    })
+    let table = TableSelection { columns, ..TableSelection::whole(TABLE) };
+    let plain = ExportRequest::new(vec![table], window, Format::Jsonl);
+    Some(ExportRequest { files: Files::Hourly(app(workspace)), ..plain })
 }
 
 /// Returns the number that clients expect in file names: the workspace's name if it is one, else a

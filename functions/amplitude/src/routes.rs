@@ -69,7 +69,8 @@ async fn export(
     let begun = Instant::now();
     let now = Timestamp::now();
     let services = &app.services;
-    let Caller { workspace } = services.authenticator.basic(&headers, Privilege::Edit, now).await?;
+    let Caller { workspace, .. } =
+        services.authenticator.basic(&headers, Privilege::Edit, now).await?;
     if method != Method::GET {
         return Err(Refused::Method);
     }

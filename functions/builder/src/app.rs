@@ -15,6 +15,7 @@ pub(crate) struct Settings {
     catalog_key: Option<String>,
     compression_level: u32,
     step_bytes: u64,
+    lookup_bytes: u64,
     keep_days: i32,
 }
 
@@ -29,6 +30,7 @@ impl Settings {
             catalog_key: env::optional("CATALOG_KEY")?,
             compression_level: env::required("COMPRESSION_LEVEL")?,
             step_bytes: env::required("STEP_BYTES")?,
+            lookup_bytes: env::required("LOOKUP_BYTES")?,
             keep_days: env::required("SEGMENT_DAYS")?,
         };
         let level = settings.compression_level;
@@ -54,6 +56,8 @@ pub(crate) struct App {
     pub(crate) workers: usize,
     /// Stored bytes of source objects that one builder takes on, at most, but for a single one.
     pub(crate) step_bytes: u64,
+    /// How much of what was looked up in other tables is held at a time, in bytes, if it can be helped.
+    pub(crate) lookup_bytes: u64,
     /// For how many days segments are kept for other exports; 0 if they are not.
     pub(crate) keep_days: i32,
 }
@@ -74,6 +78,7 @@ impl App {
             compression_level: settings.compression_level,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             step_bytes: settings.step_bytes,
+            lookup_bytes: settings.lookup_bytes,
             keep_days: settings.keep_days,
         })
     }

@@ -11,7 +11,7 @@ use cloud::Stored;
 use export::{Archive, ArchiveKey, BadRowsKey, Export, Files, PlainKey, WorkKey};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
-use lake::{Plan, Step};
+use lake::{Makes, Plan, Step};
 
 use crate::{
     app::App,
@@ -29,9 +29,11 @@ pub(crate) async fn assemble(
     reports: BTreeMap<u32, Report>,
 ) -> anyhow::Result<Archive> {
     let reports = all_reports(app, export, plan, reports).await?;
+    if matches!(export.request.files, Files::Counts) {
+        return Ok(archive_of(export, plan, &reports, (0, 0)));
+    }
     let layout = lay_out(app, export, plan, &reports)?;
-    let bad_rows = reports.iter().map(|report| report.bad_rows).sum();
-    if bad_rows > 0 {
+    if reports.iter().any(|report| report.bad_rows > 0) {
         write_bad_rows(app, export, &reports).await?;
     }
 
@@ -47,14 +49,37 @@ pub(crate) async fn assemble(
         Err(cloud::Error::Exists(_)) if app.archives.has_archive(&key, size_bytes).await? => {}
         Err(e) => return Err(e.into()),
     }
+    Ok(archive_of(export, plan, &reports, (size_bytes, crc32)))
+}
+
+/// Sums up what was made.
+fn archive_of(
+    export: &Export,
+    plan: &Plan,
+    reports: &[Report],
+    (size_bytes, crc32): (u64, u32),
+) -> Archive {
     // None if anything was copied without being read.
     let rows = |made: &Made| match made {
         Made::Copied(_) => None,
         Made::Poured(segment, _) => Some(segment.rows),
     };
-    let rows = reports.iter().flat_map(|report| &report.made).map(rows).sum();
+    let rows_of = |index: usize| {
+        let steps = plan.steps.iter().zip(reports);
+        let of_table = steps.filter(|(step, _)| step.makes == Makes::Rows(index));
+        of_table.flat_map(|(_, report)| &report.made).map(rows).sum::<Option<u64>>()
+    };
+    let table_rows: Option<Vec<u64>> = (0..export.request.tables.len()).map(rows_of).collect();
     let now = Timestamp::now();
-    Ok(Archive { published_at: now, expires_at: now, size_bytes, crc32, rows, bad_rows })
+    Archive {
+        published_at: now,
+        expires_at: now,
+        size_bytes,
+        crc32,
+        rows: table_rows.as_ref().map(|rows| rows.iter().sum()),
+        table_rows,
+        bad_rows: reports.iter().map(|report| report.bad_rows).sum(),
+    }
 }
 
 /// Adds to `known` the reports of the steps that other invocations did.
@@ -92,7 +117,9 @@ fn lay_out(
     reports: &[Report],
 ) -> anyhow::Result<Layout<Stored>> {
     let members = match &export.request.files {
-        Files::Tables | Files::Single(_) => table_members(app, export, plan, reports)?,
+        Files::Tables | Files::Single(_) | Files::Counts => {
+            table_members(app, export, plan, reports)?
+        }
         Files::Hourly(_) => object_members(plan, reports)?,
     };
     anyhow::ensure!(
@@ -120,7 +147,7 @@ fn table_members(
             content.push(Extent::Bytes(stored));
         }
         for (step, report) in plan.steps.iter().zip(reports) {
-            if step.table == index {
+            if step.makes == Makes::Rows(index) {
                 content.extend(extents(step, report).into_iter().flatten());
                 whole = report.made.iter().fold(whole, |whole, made| match made {
                     Made::Poured(segment, _) => whole.join(*segment),
@@ -128,7 +155,7 @@ fn table_members(
                 });
             }
         }
-        let name = export.request.files.name_of(&table.table, export.request.format);
+        let name = export.request.file_name(table);
         members.push(Member {
             name: name.parse().context("name a file")?,
             method: Method::Deflate,

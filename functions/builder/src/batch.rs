@@ -4,64 +4,86 @@ use anyhow::Context as _;
 use cloud::{Claim, call_next};
 use export::{Export, Failure, MAX_FAILURES, State};
 use jiff::{SignedDuration, Timestamp};
+use lake::Plan;
 use lambda_runtime::tracing::{error, info};
 
 use crate::{
     app::App,
     build::{Outcome, do_step, failure_of, seconds_until},
     plan,
+    step::Work,
     watch::{Lost, Watch},
 };
 
-/// Does the steps from the first to the one before the last of `steps`. Returns what is to become of
-/// the message; none if all steps of the export are done and it is time to assemble.
-pub(crate) async fn run(
-    app: &App,
-    export: &Export,
-    steps: (u32, u32),
-) -> anyhow::Result<Option<Outcome>> {
+/// What came of a batch.
+#[derive(Debug)]
+pub(crate) enum After {
+    /// What is to become of the message.
+    Settled(Outcome),
+    /// It was the last of a pass over the steps: it is time to go on with the export, as it is now.
+    GoOn(Box<Export>),
+}
+
+/// Does the steps from the first to the one before the last of `steps`.
+pub(crate) async fn run(app: &App, export: &Export, steps: (u32, u32)) -> anyhow::Result<After> {
+    let done = || Ok(After::Settled(Outcome::Done));
     if !matches!(export.state, State::Running { .. }) {
-        return Ok(Some(Outcome::Done));
-    }
-    if export.is_built() {
-        return Ok(None);
+        return done();
     }
     let (first, end) = steps;
-    if (first..end).all(|number| export.steps_done.contains(&number)) {
-        return Ok(Some(Outcome::Done));
+    if export.is_built() || (first..end).all(|number| export.steps_done.contains(&number)) {
+        let plan = plan::of(app, export).await.context("read the plan")?;
+        return if ends_pass(&plan, first, export) { Ok(go_on(export)) } else { done() };
     }
     let now = Timestamp::now();
     let attempts = match app.exports.claim_batch(export, first, now).await? {
         Claim::Ours(attempts) => attempts,
         Claim::Held(until) => {
             let (seconds, reason) = (seconds_until(now, until), "another builder holds the steps");
-            return Ok(Some(Outcome::ComeBack { seconds, reason }));
+            return Ok(After::Settled(Outcome::ComeBack { seconds, reason }));
         }
     };
     match build(app, export, steps).await {
-        Ok(after) if after.is_built() => Ok(None),
-        Ok(_) => Ok(Some(Outcome::Done)),
+        Ok((after, true)) => Ok(go_on(&after)),
+        Ok((_, false)) => done(),
         Err(error) if error.is::<Lost>() => {
             info!(export.id = %export.id, "stopped building steps of export {}: it has ended", export.id);
-            Ok(Some(Outcome::Done))
+            done()
         }
-        Err(error) => give_up(app, export, first, attempts, error).await.map(Some),
+        Err(error) => give_up(app, export, first, attempts, error).await.map(After::Settled),
     }
 }
 
-/// Does what is missing of a batch. Returns the export as it is then.
-async fn build(app: &App, export: &Export, (first, end): (u32, u32)) -> anyhow::Result<Export> {
+fn go_on(export: &Export) -> After {
+    After::GoOn(Box::new(export.clone()))
+}
+
+/// Does what is missing of a batch. Returns the export as it is then, and whether that ends a pass.
+async fn build(
+    app: &App,
+    export: &Export,
+    (first, end): (u32, u32),
+) -> anyhow::Result<(Export, bool)> {
     let plan = plan::of(app, export).await.context("read the plan")?;
-    let mut watch = Watch::new(app, export, None);
+    let mut work = Work::new(app, export, &plan, Watch::new(app, export, None));
     let mut after = export.clone();
     for number in first..end {
         if export.steps_done.contains(&number) {
             continue;
         }
         let step = plan.steps.get(number as usize).context("find a step of the plan")?;
-        (_, after) = do_step(app, export, number, step, &mut watch).await?;
+        (_, after) = do_step(&mut work, number, step).await?;
     }
-    Ok(after)
+    let ends = ends_pass(&plan, first, &after);
+    Ok((after, ends))
+}
+
+/// Tells whether the pass is done to which the batch from `first` on belongs, and the next not begun.
+fn ends_pass(plan: &Plan, first: u32, export: &Export) -> bool {
+    let in_first = |number: &u32| plan.first_pass().contains(&(*number as usize));
+    let done = export.steps_done.iter().filter(|number| in_first(number)).count();
+    let all_done = done == plan.first_pass().len();
+    export.is_built() || (in_first(&first) && all_done && done == export.steps_done.len())
 }
 
 /// Ends an export one of whose steps cannot be done, or frees the batch for another attempt.

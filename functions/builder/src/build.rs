@@ -11,8 +11,10 @@ use lambda_runtime::tracing::{error, info, warn};
 
 use crate::{
     app::App,
-    archive, batch, plan,
-    step::{self, Report},
+    archive,
+    batch::{self, After},
+    plan,
+    step::{self, Report, Work},
     watch::{Lost, Watch, is_ours},
 };
 
@@ -49,8 +51,8 @@ pub(crate) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
     };
     if let Some(steps) = job.steps {
         return match batch::run(app, &export, steps).await? {
-            Some(outcome) => Ok(outcome),
-            None => take(app, &export).await,
+            After::Settled(outcome) => Ok(outcome),
+            After::GoOn(export) => take(app, &export).await,
         };
     }
     if let Some(lane) = export.lane {
@@ -107,16 +109,21 @@ async fn build(app: &App, export: &Export, lease: Lease) -> anyhow::Result<Built
     let missing =
         |&(first, end): &(u32, u32)| (first..end).any(|n| !export.steps_done.contains(&n));
     let mut reports = BTreeMap::new();
-    if batches.len() > 1 {
-        let missing: Vec<(u32, u32)> = batches.into_iter().filter(missing).collect();
+    let total: u64 = plan.steps.iter().map(Step::size_bytes).sum();
+    if total > app.step_bytes && batches.len() > 1 {
+        let mut missing: Vec<(u32, u32)> = batches.into_iter().filter(missing).collect();
+        let first_pass = u32::try_from(plan.first_pass().end).context("count steps")?;
+        if missing.first().is_some_and(|(begin, _)| *begin < first_pass) {
+            missing.retain(|(begin, _)| *begin < first_pass);
+        }
         if !missing.is_empty() {
             return Ok(Built::Dispatched(missing));
         }
     } else {
-        let mut watch = Watch::new(app, &export, Some(lease));
+        let mut work = Work::new(app, &export, &plan, Watch::new(app, &export, Some(lease)));
         for (number, step) in (0..).zip(&plan.steps) {
             if !export.steps_done.contains(&number) {
-                reports.insert(number, do_step(app, &export, number, step, &mut watch).await?.0);
+                reports.insert(number, do_step(&mut work, number, step).await?.0);
             }
         }
     }
@@ -127,17 +134,24 @@ async fn build(app: &App, export: &Export, lease: Lease) -> anyhow::Result<Built
 
 /// Does a step and records it. Returns the export as it is then.
 pub(crate) async fn do_step(
-    app: &App,
-    export: &Export,
+    work: &mut Work<'_>,
     number: u32,
     step: &Step,
-    watch: &mut Watch<'_>,
 ) -> anyhow::Result<(Report, Export)> {
-    let report = step::done(app, export, number, step, watch).await?;
-    let progress = report.progress(step);
-    let after = app.exports.step_done(export, number, progress, Timestamp::now()).await?;
-    Ok((report, after.ok_or(Lost)?))
+    let report = step::done(work, number, step).await?;
+    let (exports, progress) = (&work.app.exports, report.progress(step));
+    let after = exports.step_done(work.export, number, progress, Timestamp::now()).await?;
+    let after = after.ok_or(Lost)?;
+    match work.export.request.max_rows {
+        Some(most) if after.rows > most => Err(TooManyRows(most).into()),
+        _ => Ok((report, after)),
+    }
 }
+
+/// An export has more rows than it may.
+#[derive(Debug, thiserror::Error)]
+#[error("the export has more than {0} rows")]
+pub(crate) struct TooManyRows(u64);
 
 /// Leaves steps to as many builders as there are. The last of them goes on.
 async fn dispatch(
@@ -241,6 +255,13 @@ pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
              without it, and create the export again."
         );
         return Some(Failure { code: FailureCode::SourceCorrupt, detail });
+    }
+    if let Some(TooManyRows(most)) = error.downcast_ref() {
+        let detail = format!(
+            "The export has more than {most} rows, the most there may be. Choose a shorter window, fewer \
+             tables or a filter, and create it again."
+        );
+        return Some(Failure { code: FailureCode::TooManyRows, detail });
     }
     None
 }

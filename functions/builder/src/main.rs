@@ -7,6 +7,7 @@ mod build;
 mod messages;
 mod plan;
 mod pouring;
+mod related;
 mod step;
 mod watch;
 

@@ -11,7 +11,7 @@ use cloud::PieceWriter;
 use export::SourceObject;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use lake::{Object, ObjectError, Planned, Pour, Poured, Selection, Stretch};
-use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver};
+use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver, UnboundedSender};
 
 use crate::{app::App, step::Content, watch::Watch};
 
@@ -31,6 +31,44 @@ pub(crate) struct Task {
 /// A run's rows, and where its compressed bytes are.
 pub(crate) type Run = (Poured, Vec<Content>);
 
+/// Opens objects, which are then sent by [`feed`].
+#[derive(Debug)]
+pub(crate) struct Opener {
+    ask: UnboundedSender<(usize, Sender<Chunk>)>,
+}
+
+impl Opener {
+    pub(crate) fn open(&self, index: usize) -> io::Result<ObjectReader> {
+        let (to, chunks) = mpsc::channel(CHUNKS);
+        self.ask.send((index, to)).map_err(io::Error::other)?;
+        Ok(ObjectReader { chunks, chunk: Bytes::new(), ended: false })
+    }
+}
+
+/// Looks at objects in a way that makes nothing: `work` gets them, and what opens them.
+pub(crate) async fn look<T: Send + 'static>(
+    app: &App,
+    planned: &[Planned],
+    watch: &mut Watch<'_>,
+    work: impl FnOnce(&[Object], &Opener) -> Result<T, ObjectError> + Send + 'static,
+) -> anyhow::Result<T> {
+    let sources: Vec<SourceObject> = planned.iter().map(|one| one.object.clone()).collect();
+    let objects: Vec<Object> = planned.iter().map(Planned::to_pour).collect();
+    let (ask, asked) = mpsc::unbounded_channel();
+    let looking = tokio::task::spawn_blocking(move || work(&objects, &Opener { ask }));
+    let fed = tokio::select! {
+        fed = feed(app, &sources, asked) => fed,
+        lost = watch.lost() => Err(lost),
+    };
+    match (fed, looking.await.context("look at objects")?) {
+        (Ok(()), Ok(found)) => Ok(found),
+        (Err(error), Ok(_) | Err(ObjectError::Sink(_) | ObjectError::Unreadable { .. })) => {
+            Err(error)
+        }
+        (_, Err(error)) => Err(error.into()),
+    }
+}
+
 /// Reads, pours and writes at the same time.
 pub(crate) async fn pour(
     app: &App,
@@ -48,14 +86,11 @@ pub(crate) async fn pour(
         let objects: Vec<Object> = task.objects.iter().map(Planned::to_pour).collect();
         let (selection, objects) = (&task.selection, &objects[..]);
         let pour = Pour { selection, objects, runs: task.runs, level, workers };
-        let open = |index| {
-            let (to, chunks) = mpsc::channel(CHUNKS);
-            ask.send((index, to)).map_err(io::Error::other)?;
-            Ok(ObjectReader { chunks, chunk: Bytes::new(), ended: false })
-        };
-        pour.run(open, |run, stretch| {
-            output.blocking_send((run, stretch)).map_err(io::Error::other)
-        })
+        let opener = Opener { ask };
+        pour.run(
+            |index| opener.open(index),
+            |run, stretch| output.blocking_send((run, stretch)).map_err(io::Error::other),
+        )
     });
 
     let write = async {
@@ -116,7 +151,8 @@ async fn feed_one(app: &App, object: &SourceObject, to: Sender<Chunk>) -> anyhow
 }
 
 /// One object, as it arrives.
-struct ObjectReader {
+#[derive(Debug)]
+pub(crate) struct ObjectReader {
     chunks: Receiver<Chunk>,
     chunk: Bytes,
     ended: bool,

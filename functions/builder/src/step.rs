@@ -1,18 +1,22 @@
 //! One step of an export, done once however often it is begun.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use anyhow::Context as _;
 use archive::Segment;
 use cloud::PieceWriter;
 use export::{Export, Files, SourceObject, Window, WorkKey, sha256_hex};
 use jiff::{SignedDuration, Timestamp};
-use lake::{Account, BadRow, ObjectError, Planned, Selection, Step, Stretch, Way, runs_of};
+use lake::{
+    Account, BadRow, Gather, Gathered, Ids, Makes, ObjectError, Plan, Planned, Selection, Step,
+    Stretch, Way, lookups, runs_of,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
-    pouring::{Task, pour},
+    pouring::{Task, look, pour},
+    related,
     watch::Watch,
 };
 
@@ -28,6 +32,9 @@ pub(crate) struct Report {
     made_at: Timestamp,
     /// Its stretch of the table's file, or what became of each object that is a file of its own.
     pub(crate) made: Vec<Made>,
+    /// How many ids it found for each lookup in its table. They are the piece.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ids: Vec<u64>,
     /// Rows that could not be exported.
     pub(crate) bad_rows: u64,
     /// The first of them.
@@ -71,7 +78,56 @@ impl Content {
     }
 }
 
+/// What a builder works with while it does steps of an export.
+#[derive(Debug)]
+pub(crate) struct Work<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) export: &'a Export,
+    pub(crate) plan: &'a Plan,
+    pub(crate) watch: Watch<'a>,
+    /// All that was looked up, if that is little.
+    pub(crate) held: Option<Arc<[Ids]>>,
+}
+
+impl<'a> Work<'a> {
+    pub(crate) fn new(app: &'a App, export: &'a Export, plan: &'a Plan, watch: Watch<'a>) -> Self {
+        Self { app, export, plan, watch, held: None }
+    }
+}
+
 impl Report {
+    fn new(piece: WorkKey, made: Vec<Made>, account: Account) -> Self {
+        Self {
+            piece,
+            made_at: Timestamp::now(),
+            made,
+            ids: Vec::new(),
+            bad_rows: account.bad_rows,
+            listed: account.listed,
+            outside: account.outside,
+            times: account.times,
+        }
+    }
+
+    /// What it says of how many rows there are.
+    fn counts(&self) -> Self {
+        let rows_of = |made: &Made| match made {
+            Made::Copied(_) => 0,
+            Made::Poured(segment, _) => segment.rows,
+        };
+        let rows = self.made.iter().map(rows_of).sum();
+        Self {
+            piece: self.piece.clone(),
+            made_at: self.made_at,
+            made: vec![Made::Poured(Segment { rows, ..Segment::default() }, Vec::new())],
+            ids: Vec::new(),
+            bad_rows: self.bad_rows,
+            listed: self.listed.clone(),
+            outside: self.outside,
+            times: self.times,
+        }
+    }
+
     /// Rows that were written, and bytes of them; of copied objects as stored.
     pub(crate) fn progress(&self, step: &Step) -> (u64, u64) {
         let objects = step.objects.iter().map(Some).chain(std::iter::repeat(None));
@@ -89,126 +145,207 @@ impl Report {
 }
 
 /// Does a step, or finds that it was done, for this export or for another.
-pub(crate) async fn done(
-    app: &App,
-    export: &Export,
-    number: u32,
-    step: &Step,
-    watch: &mut Watch<'_>,
-) -> anyhow::Result<Report> {
+pub(crate) async fn done(work: &mut Work<'_>, number: u32, step: &Step) -> anyhow::Result<Report> {
+    let (app, export) = (work.app, work.export);
     let key = WorkKey::report(&export.workspace, export.id, number);
     if let Some(report) = read(app, &key).await? {
         return Ok(report);
     }
-    let hash = if step.inside && app.keep_days > 0 { Some(hash(app, export, step)?) } else { None };
-    let kept_key = hash.as_ref().map(|hash| WorkKey::kept_report(&export.workspace, hash));
-    if let Some(kept_key) = &kept_key
-        && let Some(kept) = read(app, kept_key).await?
-        && kept.serves(export.request.window)
-        && export.deadline < kept.made_at + DAY * app.keep_days
-    {
-        app.archives.write_work(&key, serde_json::to_vec(&kept)?).await?;
-        return Ok(kept);
-    }
-    let piece_key = match &hash {
-        Some(hash) => WorkKey::kept_piece(&export.workspace, hash, export.request.window),
-        None => WorkKey::piece(&export.workspace, export.id, number),
-    };
-    let mut piece = app.archives.write_piece(&piece_key);
-    let report = match build(app, export, step, piece_key, &mut piece, watch).await {
-        Ok(report) => report,
-        Err(error) => {
-            piece.abort().await;
-            return Err(error);
+    let report = match step.makes {
+        Makes::Ids(index) => found(work, number, step, index).await?,
+        Makes::Rows(index) => {
+            let selection = selection(app, export, index)?;
+            if selection.is_related() {
+                let sets = related::sets(work, step).await?;
+                made(work, number, step, selection.with_sets(sets), None).await?
+            } else {
+                let keeps =
+                    (step.inside && app.keep_days > 0).then(|| Keep::new(work, step, &selection));
+                kept_or_made(work, number, step, selection, keeps.transpose()?).await?
+            }
         }
     };
-    piece.finish().await?;
-    let bytes = serde_json::to_vec(&report)?;
-    if let Some(kept_key) = kept_key.filter(|_| report.outside == 0) {
-        app.archives.write_work(&kept_key, bytes.clone()).await?;
-    }
-    app.archives.write_work(&key, bytes).await?;
+    app.archives.write_work(&key, serde_json::to_vec(&report)?).await?;
     Ok(report)
 }
 
-async fn read(app: &App, key: &WorkKey) -> anyhow::Result<Option<Report>> {
+/// Where what is made is kept for others, under hashes of what it is made of.
+#[derive(Debug)]
+struct Keep {
+    /// The report on it.
+    report: WorkKey,
+    /// What is made.
+    piece: WorkKey,
+    /// How many rows that are.
+    count: WorkKey,
+}
+
+impl Keep {
+    fn new(work: &Work<'_>, step: &Step, selection: &Selection) -> anyhow::Result<Self> {
+        let (workspace, request) = (&work.export.workspace, &work.export.request);
+        let objects: Vec<_> =
+            step.objects.iter().map(|p| (&p.object.key, &p.object.etag)).collect();
+        let ways: Vec<_> = step.objects.iter().map(|p| (p.way, p.refer)).collect();
+        let alone = matches!(request.files, Files::Hourly(_));
+        let written = (work.app.compression_level, alone, selection.identity(), &objects, ways);
+        let hash = sha256_hex(&serde_json::to_vec(&written)?);
+        let rows = sha256_hex(&serde_json::to_vec(&(selection.row_identity(), &objects))?);
+        Ok(Self {
+            report: WorkKey::kept_report(workspace, &hash),
+            piece: WorkKey::kept_piece(workspace, &hash, request.window),
+            count: WorkKey::kept_count(workspace, &rows),
+        })
+    }
+}
+
+async fn kept_or_made(
+    work: &mut Work<'_>,
+    number: u32,
+    step: &Step,
+    selection: Selection,
+    keep: Option<Keep>,
+) -> anyhow::Result<Report> {
+    let Some(keep) = keep else { return made(work, number, step, selection, None).await };
+    let (app, export) = (work.app, work.export);
+    let counts = matches!(export.request.files, Files::Counts);
+    let kept = read(app, if counts { &keep.count } else { &keep.report }).await?;
+    if let Some(kept) = kept
+        && kept.serves(export.request.window)
+        && export.deadline < kept.made_at + DAY * app.keep_days
+    {
+        return Ok(kept);
+    }
+    let report = made(work, number, step, selection, Some(keep.piece)).await?;
+    if report.outside == 0 {
+        if !counts {
+            app.archives.write_work(&keep.report, serde_json::to_vec(&report)?).await?;
+        }
+        // Where objects were copied, nobody counted.
+        if !report.made.iter().any(|made| matches!(made, Made::Copied(_))) {
+            app.archives.write_work(&keep.count, serde_json::to_vec(&report.counts())?).await?;
+        }
+    }
+    Ok(report)
+}
+
+pub(crate) async fn read(app: &App, key: &WorkKey) -> anyhow::Result<Option<Report>> {
     let Some(bytes) = app.archives.read_work(key).await? else { return Ok(None) };
     serde_json::from_slice(&bytes).context("decode step report")
 }
 
-/// Returns a name for what a step is made of: the objects as they are now, the rows that are taken of
-/// them, and how they are written.
-fn hash(app: &App, export: &Export, step: &Step) -> anyhow::Result<String> {
-    let objects: Vec<_> =
-        step.objects.iter().map(|p| (&p.object.key, &p.object.etag, p.way, p.refer)).collect();
-    let alone = matches!(export.request.files, Files::Hourly(_));
-    let rows = selection(app, export, step.table)?.identity();
-    let identity = serde_json::to_vec(&(app.compression_level, alone, rows, objects))?;
-    Ok(sha256_hex(&identity))
+/// Makes rows, or counts them.
+async fn made(
+    work: &mut Work<'_>,
+    number: u32,
+    step: &Step,
+    selection: Selection,
+    piece: Option<WorkKey>,
+) -> anyhow::Result<Report> {
+    let (app, export) = (work.app, work.export);
+    let key = piece.unwrap_or_else(|| WorkKey::piece(&export.workspace, export.id, number));
+    if matches!(export.request.files, Files::Counts) {
+        let workers = app.workers;
+        let counted = look(app, &step.objects, &mut work.watch, move |objects, opener| {
+            selection.count(objects, workers, |index| opener.open(index))
+        });
+        let (rows, account) = counted.await?;
+        let segment = Segment { rows, ..Segment::default() };
+        return Ok(Report::new(key, vec![Made::Poured(segment, Vec::new())], account));
+    }
+    let mut piece = app.archives.write_piece(&key);
+    match poured(work, step, selection, &mut piece).await {
+        Ok((made, account)) => {
+            piece.finish().await?;
+            Ok(Report::new(key, made, account))
+        }
+        Err(error) => {
+            piece.abort().await;
+            Err(error)
+        }
+    }
 }
 
-async fn build(
-    app: &App,
-    export: &Export,
+async fn poured(
+    work: &mut Work<'_>,
     step: &Step,
-    piece_key: WorkKey,
+    selection: Selection,
     piece: &mut PieceWriter,
-    watch: &mut Watch<'_>,
-) -> anyhow::Result<Report> {
-    let alone = matches!(export.request.files, Files::Hourly(_));
+) -> anyhow::Result<(Vec<Made>, Account)> {
+    let alone = matches!(work.export.request.files, Files::Hourly(_));
     let runs = if alone {
         let poured = (0..).zip(&step.objects).filter(|(_, planned)| planned.way != Way::Copy);
         poured.map(|(index, _)| index..index + 1).collect()
     } else {
         runs_of(&step.objects.iter().map(Planned::to_pour).collect::<Vec<_>>())
     };
-    let selection = selection(app, export, step.table)?;
     let task = Task { selection, objects: step.objects.clone(), runs };
-    let runs = Box::pin(pour(app, task, piece, watch)).await?;
+    let runs = Box::pin(pour(work.app, task, piece, &mut work.watch)).await?;
     let (mut account, mut poured) = (Account::default(), Vec::new());
     for (run, contents) in runs {
         account.add(run.account);
         poured.push((run.segment, contents));
     }
-    let mut report = Report {
-        piece: piece_key,
-        made_at: Timestamp::now(),
-        made: Vec::new(),
-        bad_rows: account.bad_rows,
-        listed: account.listed,
-        outside: account.outside,
-        times: account.times,
-    };
-    if alone {
-        let mut poured = poured.into_iter();
-        for planned in &step.objects {
-            let made = match planned.way {
-                Way::Copy => Made::Copied(crc32_of_gzip(app, &planned.object, watch).await?),
-                Way::Splice | Way::Transcode => {
-                    let (segment, contents) = poured.next().context("find what was poured")?;
-                    Made::Poured(segment, contents)
-                }
-            };
-            report.made.push(made);
-        }
-    } else {
+    if !alone {
         let whole = poured.iter().fold(Segment::default(), |whole, (next, _)| whole.join(*next));
         let contents = poured.into_iter().flat_map(|(_, contents)| contents);
-        report.made.push(Made::Poured(whole, contents.collect()));
+        return Ok((vec![Made::Poured(whole, contents.collect())], account));
     }
-    Ok(report)
+    let (mut made, mut poured) = (Vec::new(), poured.into_iter());
+    for planned in &step.objects {
+        made.push(match planned.way {
+            Way::Copy => {
+                Made::Copied(crc32_of_gzip(work.app, &planned.object, &mut work.watch).await?)
+            }
+            Way::Splice | Way::Transcode => {
+                let (segment, contents) = poured.next().context("find what was poured")?;
+                Made::Poured(segment, contents)
+            }
+        });
+    }
+    Ok((made, account))
+}
+
+/// Finds what rows of other tables belong to, for the lookups in the table of lookup number `index`.
+async fn found(
+    work: &mut Work<'_>,
+    number: u32,
+    step: &Step,
+    index: usize,
+) -> anyhow::Result<Report> {
+    let (app, export) = (work.app, work.export);
+    let lookups = lookups(&app.catalog, &export.request);
+    let table = &lookups.get(index).context("find what is looked up")?.table;
+    let gather = Gather::new(&app.catalog, &export.request, table)
+        .context("find the table and its columns in the catalog")?;
+    let workers = app.workers;
+    let gathered = look(app, &step.objects, &mut work.watch, move |objects, opener| {
+        gather.run(objects, workers, |index| opener.open(index))
+    });
+    let Gathered { ids, mut account } = gathered.await?;
+    // Rows that are exported themselves are read again, and counted then.
+    let dataset = |name: &str| app.catalog.table(name).map(|table| &table.dataset);
+    if export.request.tables.iter().any(|other| dataset(&other.table) == dataset(table)) {
+        account = Account::default();
+    }
+    let key = WorkKey::piece(&export.workspace, export.id, number);
+    let mut piece = app.archives.write_piece(&key);
+    for set in &ids {
+        piece.push(&set.to_bytes()).await?;
+    }
+    piece.finish().await?;
+    let ids = ids.iter().map(|set| set.len() as u64).collect();
+    Ok(Report { ids, ..Report::new(key, Vec::new(), account) })
 }
 
 /// What an export takes of one of its tables.
 pub(crate) fn selection(app: &App, export: &Export, table: usize) -> anyhow::Result<Selection> {
     let request = &export.request;
-    let table = &request.tables[table];
-    let selection = Selection::new(&app.catalog, table, request.window, request.format)
+    let selection = Selection::new(&app.catalog, request, table)
         .context("find the table and its columns in the catalog")?;
     Ok(match request.files {
         // Readers of these are known that split lines at more than line feeds.
         Files::Hourly(_) => selection.escaping_separators(),
-        Files::Tables | Files::Single(_) => selection,
+        Files::Tables | Files::Single(_) | Files::Counts => selection,
     })
 }
 

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use axum::{Json, body::Bytes, extract::State, http::HeaderMap};
-use export::{ExportRequest, Privilege};
+use export::Privilege;
 use jiff::Timestamp;
-use lake::{Plan, Reason, Way, Ways};
+use lake::{Lookup, Plan, Reason, Way, Ways, lookups};
 use serde::Serialize;
 use web::{Caller, Problem};
 
-use crate::{app::App, write::json};
+use crate::{app::App, write};
 
 /// What would be done for a request.
 #[derive(Debug, Serialize)]
 pub(crate) struct Explained {
     tables: Vec<ExplainedTable>,
+    /// The tables that are read first, because a filter on others names columns of theirs.
+    looked_up: Vec<String>,
     /// Steps, each of which is done once.
     steps: usize,
     /// How many builders could be at work on them at the same time.
@@ -44,14 +46,22 @@ pub(crate) async fn explain(
     body: Bytes,
 ) -> Result<Json<Explained>, Problem> {
     let now = Timestamp::now();
-    let Caller { workspace } =
+    let Caller { workspace, .. } =
         app.services.authenticator.bearer(&headers, Privilege::View, now).await?;
-    let body = json(&headers, &body, &app.limits)?;
+    let request = write::request(&app, &workspace, &headers, &body, now).await?;
     let catalog = &app.services.catalog;
-    let request =
-        ExportRequest::from_json(&body, catalog, &app.limits, now).map_err(Problem::invalid)?;
 
     let (mut plan, mut tables) = (Plan::default(), Vec::new());
+    let mut looked_up: Vec<String> = Vec::new();
+    for (index, Lookup { table, .. }) in lookups(catalog, &request).into_iter().enumerate() {
+        let Some(known) = catalog.table(&table).filter(|_| !looked_up.contains(&table)) else {
+            continue;
+        };
+        let dataset = catalog.dataset_of(known);
+        let filed = app.services.lake.filed(dataset, &workspace, request.window).await?;
+        plan.add_lookup(catalog, &request, index, filed, app.step_bytes);
+        looked_up.push(table);
+    }
     for (index, selection) in request.tables.iter().enumerate() {
         let ways = Ways::new(catalog, &request, index);
         let (Some(ways), Some(table)) = (ways, catalog.table(&selection.table)) else { continue };
@@ -76,7 +86,7 @@ pub(crate) async fn explain(
         tables.push(ExplainedTable { table: selection.table.clone(), ways });
     }
     let builders = plan.batches(app.step_bytes).len();
-    Ok(Json(Explained { tables, steps: plan.steps.len(), builders }))
+    Ok(Json(Explained { tables, looked_up, steps: plan.steps.len(), builders }))
 }
 
 fn detail(way: Way, reason: Reason) -> &'static str {
@@ -91,6 +101,9 @@ fn detail(way: Way, reason: Reason) -> &'static str {
         (Way::Transcode, Reason::WindowEdge) => {
             "Rows filed there may be outside of the window, so they are chosen, and compressed again where \
              no whole stretch of them is wanted."
+        }
+        (Way::Transcode, Reason::Filtered) => {
+            "Their rows are chosen by the filter, so those that are wanted are compressed again."
         }
         (Way::Transcode, Reason::NotGzip) => {
             "They are not stored as gzip, so their rows are compressed for the archive."

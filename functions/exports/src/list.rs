@@ -36,7 +36,7 @@ pub(crate) async fn exports(
     headers: HeaderMap,
 ) -> Result<Json<Exports>, Problem> {
     let now = Timestamp::now();
-    let Caller { workspace } =
+    let Caller { workspace, .. } =
         app.services.authenticator.bearer(&headers, Privilege::View, now).await?;
     let Query { status, limit, mut after } =
         Query::parse(query.as_deref().unwrap_or_default()).map_err(Problem::invalid)?;
@@ -52,7 +52,7 @@ pub(crate) async fn exports(
                 break;
             }
             after = Some(export.id);
-            if status.is_none_or(|wanted| export.status(now) == wanted) {
+            if export.is_shown() && status.is_none_or(|wanted| export.status(now) == wanted) {
                 found.push(export);
             }
         }

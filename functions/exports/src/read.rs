@@ -106,10 +106,11 @@ pub(crate) async fn limits(
 }
 
 async fn find(app: &App, headers: &HeaderMap, id: &str, now: Timestamp) -> Result<Export, Problem> {
-    let Caller { workspace } =
+    let Caller { workspace, .. } =
         app.services.authenticator.bearer(headers, Privilege::View, now).await?;
     let id: ExportId = id.parse().map_err(|_| not_found())?;
-    app.services.exports.get(&workspace, id).await?.ok_or_else(not_found)
+    let found = app.services.exports.get(&workspace, id).await?;
+    found.filter(Export::is_shown).ok_or_else(not_found)
 }
 
 /// Returns the export if its archive can be downloaded, or says why not and what to do.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use export::{Export, Failure, Format, State, Status, Window};
+use export::{CsvStyle, Export, ExportRequest, Failure, Filter, Format, State, Status, Window};
 use jiff::Timestamp;
 use serde::Serialize;
 use web::BaseUrl;
@@ -21,7 +21,11 @@ pub(crate) struct View {
     /// Only tables that do not give whole records.
     columns: BTreeMap<String, Vec<String>>,
     window: Window,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<String>,
     format: Format,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    csv: Option<Csv>,
     created_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     finished_at: Option<Timestamp>,
@@ -33,6 +37,13 @@ pub(crate) struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<Failure>,
     links: Links,
+}
+
+/// How CSV is written.
+#[derive(Debug, Serialize)]
+struct Csv {
+    style: CsvStyle,
+    display_names: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -51,6 +62,8 @@ struct Archive {
     crc32: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     rows: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    table_rows: Option<BTreeMap<String, u64>>,
     bad_rows: u64,
 }
 
@@ -96,6 +109,10 @@ impl View {
                 .filter_map(|t| Some((t.table.clone(), t.columns.clone()?)))
                 .collect(),
             window: request.window,
+            filter: Filter::all(request.filters.iter().map(|f| f.filter.clone()))
+                .map(|filter| filter.to_string()),
+            csv: (request.format == Format::Csv)
+                .then_some(Csv { style: request.csv, display_names: request.display_names }),
             format: request.format,
             created_at: export.created_at,
             finished_at,
@@ -110,6 +127,7 @@ impl View {
                 size_bytes: archive.size_bytes,
                 crc32: format!("{:08x}", archive.crc32),
                 rows: archive.rows,
+                table_rows: table_rows(request, archive),
                 bad_rows: archive.bad_rows,
             }),
             failure,
@@ -121,6 +139,12 @@ impl View {
             },
         }
     }
+}
+
+fn table_rows(request: &ExportRequest, archive: &export::Archive) -> Option<BTreeMap<String, u64>> {
+    let tables = request.tables.iter().map(|table| table.table.clone());
+    Some(tables.zip(archive.table_rows.iter().flatten().copied()).collect())
+        .filter(|_| archive.table_rows.is_some())
 }
 
 /// Returns the path of an export.

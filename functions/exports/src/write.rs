@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use cloud::{Created, call_next};
-use export::{Export, ExportId, ExportRequest, Fault, Limits, Privilege, Status};
+use export::{Export, ExportId, ExportRequest, Fault, Limits, Privilege, Status, Workspace};
 use jiff::Timestamp;
 use serde_json::Value;
 use web::{BaseUrl, Caller, Problem, is_json, nesting};
@@ -28,12 +28,10 @@ pub(crate) async fn create(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let now = Timestamp::now();
-    let Caller { workspace } =
+    let Caller { workspace, .. } =
         app.services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
     let key = idempotency::key(&headers)?;
-    let body = json(&headers, &body, &app.limits)?;
-    let request = ExportRequest::from_json(&body, &app.services.catalog, &app.limits, now)
-        .map_err(Problem::invalid)?;
+    let request = request(&app, &workspace, &headers, &body, now).await?;
 
     let hashes = key.map(|key| idempotency::hashes(&key, &request)).transpose()?;
     let export =
@@ -57,6 +55,21 @@ pub(crate) async fn create(
     }
 }
 
+/// Reads the request in a body, limits first.
+pub(crate) async fn request(
+    app: &App,
+    workspace: &Workspace,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<ExportRequest, Problem> {
+    let body = json(headers, body, &app.limits)?;
+    let filter = body.get("filter").and_then(Value::as_str);
+    let named = app.services.named_filters(workspace, filter).await?;
+    let (catalog, limits) = (&app.services.catalog, &app.limits);
+    ExportRequest::from_json(&body, catalog, &named, limits, now).map_err(Problem::invalid)
+}
+
 fn accepted(export: &Export, base: &BaseUrl, now: Timestamp) -> Response {
     let location = [(header::LOCATION, base.join(&view::path(export)))];
     (StatusCode::ACCEPTED, location, [RETRY_AFTER], Json(View::of(export, base, now)))
@@ -71,7 +84,7 @@ pub(crate) async fn cancel(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let now = Timestamp::now();
-    let Caller { workspace } =
+    let Caller { workspace, .. } =
         app.services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
     let id: ExportId = id.parse().map_err(|_| read::not_found())?;
     let export = app
@@ -105,7 +118,7 @@ pub(crate) async fn delete(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let now = Timestamp::now();
-    let Caller { workspace } =
+    let Caller { workspace, .. } =
         app.services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
     let id: ExportId = id.parse().map_err(|_| read::not_found())?;
     let export = app
@@ -123,18 +136,15 @@ pub(crate) async fn delete(
             "no_archive",
             "The export ended without an archive; there is nothing to delete.",
         )),
-        Status::Deleted if export.removed().is_some() => {
-            // If this breaks, the record still says that the object has to go, and the janitor sees to it.
-            app.services.archives.remove(&workspace, id).await?;
-            app.services.exports.change(&workspace, id, Export::removed).await?;
+        Status::Succeeded | Status::Expired | Status::Deleted => {
+            app.services.remove_archive(&export).await?;
             Ok(StatusCode::NO_CONTENT)
         }
-        Status::Succeeded | Status::Expired | Status::Deleted => Ok(StatusCode::NO_CONTENT),
     }
 }
 
 /// Reads a body, limits first.
-pub(crate) fn json(headers: &HeaderMap, body: &[u8], limits: &Limits) -> Result<Value, Problem> {
+fn json(headers: &HeaderMap, body: &[u8], limits: &Limits) -> Result<Value, Problem> {
     if !is_json(headers) {
         let detail = "Send the request as JSON: Content-Type: application/json.";
         return Err(Problem::new(

@@ -93,9 +93,7 @@ fn too_late(export: &Export) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use export::{
-        ExportRequest, Files, Format, LEASE, RESEND_AFTER, Status, TableSelection, Window,
-    };
+    use export::{ExportRequest, Format, LEASE, RESEND_AFTER, Status, TableSelection, Window};
     use jiff::SignedDuration;
 
     use super::*;
@@ -104,15 +102,8 @@ mod tests {
     const DAY: SignedDuration = SignedDuration::from_hours(24);
 
     fn queued() -> Export {
-        let request = ExportRequest {
-            tables: vec![TableSelection { table: "t".into(), columns: None }],
-            window: Window::new(NOW, NOW + DAY).unwrap(),
-            format: Format::Jsonl,
-            files: Files::default(),
-            name: None,
-            description: None,
-            labels: [].into(),
-        };
+        let (tables, window) = (vec![TableSelection::whole("t")], Window::new(NOW, NOW + DAY));
+        let request = ExportRequest::new(tables, window.unwrap(), Format::Jsonl);
         Export::queued(ExportId::generate(), "acme".parse().unwrap(), request, NOW, DAY)
     }
 

@@ -92,15 +92,10 @@ impl Ask {
 
     /// Returns the request it stands for.
     pub(crate) fn request(&self) -> Option<ExportRequest> {
-        Some(ExportRequest {
-            tables: vec![TableSelection { table: self.table.to_owned(), columns: None }],
-            window: Window::inclusive(self.from, self.to).ok()?,
-            format: Format::Jsonl,
-            files: Files::Single("data.json".to_owned()),
-            name: None,
-            description: None,
-            labels: [].into(),
-        })
+        let window = Window::inclusive(self.from, self.to).ok()?;
+        let tables = vec![TableSelection::whole(self.table)];
+        let plain = ExportRequest::new(tables, window, Format::Jsonl);
+        Some(ExportRequest { files: Files::Single("data.json".to_owned()), ..plain })
     }
 }
 

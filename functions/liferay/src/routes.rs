@@ -38,7 +38,7 @@ async fn export(
     headers: HeaderMap,
 ) -> Result<Answer, Refused> {
     let now = Timestamp::now();
-    let Caller { workspace } =
+    let Caller { workspace, .. } =
         services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
     let ask = Ask::read(&kind, query.as_deref().unwrap_or_default(), &services.catalog, now)?;
 

@@ -6,7 +6,7 @@
 //! | identity: which export an idempotency key or a natural key made last | `W#workspace` | `I#hash of the key` |
 //! | place in a lane: an export that may not be finished | `W#workspace` | `Q#lane#id` |
 //!
-//! Batches of steps have items, too: see `batches.rs`.
+//! Batches of steps and named filters have items, too: see `batches.rs` and `named_filters.rs`.
 //!
 //! A record is in the index `due` as long as the janitor has something to do about it: `due_shard`
 //! (one of a few, so that no partition of the index is hot) and `due_at` (seconds since 1970).
@@ -279,25 +279,34 @@ pub(crate) fn export_of(mut item: Item) -> Result<Export> {
 
 #[cfg(test)]
 mod tests {
-    use export::{Archive, ExportRequest, Format, TableSelection, Window};
+    use export::{
+        Archive, Asked, Dialect, ExportRequest, Format, TableFilter, TableSelection, Window,
+    };
 
     use super::*;
 
     #[test]
     fn what_is_stored_is_what_is_read() {
         let now: Timestamp = "2026-03-01T00:00:00.123456Z".parse().unwrap();
+        let columns = Some(vec!["a".into()]);
+        let tables = vec![TableSelection { columns, ..TableSelection::whole("t") }];
+        let window = Window::new(Timestamp::UNIX_EPOCH, now).unwrap();
+        let filter = TableFilter { tables: vec!["t".into()], filter: "a != 'b'".parse().unwrap() };
         let request = ExportRequest {
-            tables: vec![TableSelection { table: "t".into(), columns: Some(vec!["a".into()]) }],
-            window: Window::new(Timestamp::UNIX_EPOCH, now).unwrap(),
-            format: Format::Csv,
             name: Some("größe".into()),
-            files: export::Files::default(),
-            description: None,
+            filters: vec![filter],
             labels: [("k".into(), String::new())].into(),
+            ..ExportRequest::new(tables, window, Format::Csv)
         };
         let acme = "acme".parse().unwrap();
         let patience = SignedDuration::from_hours(24);
+        let asked = Asked {
+            dialect: Dialect::Coveo,
+            author: "me".into(),
+            words: [("f".into(), vec!["a != 'b'".into()]), ("fs".into(), vec![])].into(),
+        };
         let queued = Export::queued(ExportId::generate(), acme, request, now, patience);
+        let queued = queued.asked_by(asked);
         let mut running = queued.claim(now).unwrap().planned(3);
         running.steps_done = [0, 2].into();
         let built = Archive {
@@ -306,6 +315,7 @@ mod tests {
             size_bytes: 22,
             crc32: 7,
             rows: None,
+            table_rows: None,
             bad_rows: 0,
         };
         let ready = running.succeed(now, &built);

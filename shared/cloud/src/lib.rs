@@ -12,6 +12,7 @@ mod exports;
 mod identities;
 mod lake_bucket;
 mod lanes;
+mod named_filters;
 mod queue;
 mod tokens;
 

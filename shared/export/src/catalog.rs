@@ -13,6 +13,42 @@ use crate::{PartitionPath, TimeFormat};
 pub struct Catalog {
     datasets: BTreeMap<String, Dataset>,
     tables: BTreeMap<String, Table>,
+    /// What can be read in two ways in the documents of the Coveo dialect.
+    pub coveo: CoveoChoices,
+}
+
+/// How the Coveo dialect writes what its documents leave open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoveoChoices {
+    /// What becomes of a backslash in the format `EXCEL`.
+    #[serde(default)]
+    pub excel_backslash: ExcelBackslash,
+    /// What becomes of the end of a row in the format `NO_NEWLINE`.
+    #[serde(default)]
+    pub no_newline_rows: NoNewlineRows,
+}
+
+/// What becomes of a backslash in the format `EXCEL` of the Coveo dialect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExcelBackslash {
+    /// It stays as it is, as common readers expect.
+    #[default]
+    Plain,
+    /// A quote is put before it, as the document says by the letter.
+    Literal,
+}
+
+/// What becomes of the end of a row in the format `NO_NEWLINE` of the Coveo dialect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoNewlineRows {
+    /// Rows end in LF.
+    #[default]
+    Keep,
+    /// Rows follow each other without any end, as the document says by the letter.
+    Drop,
 }
 
 /// One kind of record in the lake.
@@ -68,6 +104,17 @@ pub struct Table {
     pub fill: bool,
     /// Its columns, in their order.
     pub columns: Vec<Column>,
+    /// What its rows belong to, with those of other tables.
+    pub relation: Option<Relation>,
+}
+
+/// What rows of several tables belong to: those that have the same value there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relation {
+    /// Its name, the same for all these tables.
+    pub name: String,
+    /// Where the value stands in the record.
+    pub path: FieldPath,
 }
 
 /// One column of a table.
@@ -77,6 +124,8 @@ pub struct Column {
     pub name: String,
     /// What people call it.
     pub display: String,
+    /// What filters call it, too.
+    pub also: Vec<String>,
     /// What its values are.
     pub kind: ColumnType,
     /// Where it stands in the record.
@@ -169,7 +218,8 @@ impl Catalog {
                 return Err(fail(at, format!("table {:?} is defined twice", twin.name)));
             }
         }
-        Ok(Self { datasets, tables: tables.into_values().map(|t| (t.name.clone(), t)).collect() })
+        let tables = tables.into_values().map(|t: Table| (t.name.clone(), t)).collect();
+        Ok(Self { datasets, tables, coveo: raw.coveo })
     }
 
     /// Returns the catalog that ships with the code: the tables of the four dialects.
@@ -202,6 +252,23 @@ impl Table {
     /// Returns a column by its name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Returns a column by its name, in any case where there is no choice.
+    pub fn find(&self, name: &str) -> Option<&Column> {
+        let any_case = || self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+        self.column(name).or_else(any_case)
+    }
+
+    /// Returns a column by what filters call it, too, in any case.
+    pub fn also_called(&self, name: &str) -> Option<&Column> {
+        let so = |column: &&Column| column.also.iter().any(|also| also.eq_ignore_ascii_case(name));
+        self.columns.iter().find(so)
+    }
+
+    /// Returns where the value stands by which its rows belong to those of other tables.
+    pub fn relation_path(&self) -> Option<&FieldPath> {
+        self.relation.as_ref().map(|relation| &relation.path)
     }
 }
 
@@ -237,6 +304,8 @@ struct RawCatalog {
     dataset: Vec<RawDataset>,
     #[serde(default)]
     table: Vec<RawTable>,
+    #[serde(default)]
+    coveo: CoveoChoices,
 }
 
 #[derive(Deserialize)]
@@ -266,7 +335,15 @@ struct RawTable {
     omit: Option<Spanned<String>>,
     #[serde(default)]
     fill: bool,
+    relation: Option<Spanned<RawRelation>>,
     columns: Vec<Spanned<RawColumn>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRelation {
+    name: String,
+    column: String,
 }
 
 /// `"name"`, `"name:type"`, or a table with every detail.
@@ -289,6 +366,8 @@ struct FullColumn {
     kind: ColumnType,
     path: Option<String>,
     element: Option<String>,
+    #[serde(default)]
+    also: Vec<String>,
 }
 
 impl RawTable {
@@ -316,6 +395,7 @@ impl RawTable {
         if columns.is_empty() {
             return Err((at, "a table has at least one column".to_owned()));
         }
+        let relation = self.relation.map(|raw| relation(&raw, &columns)).transpose()?;
         Ok(Table {
             name: self.name.into_inner(),
             description: self.description,
@@ -324,8 +404,18 @@ impl RawTable {
             omit,
             fill: self.fill,
             columns,
+            relation,
         })
     }
+}
+
+fn relation(raw: &Spanned<RawRelation>, columns: &[Column]) -> Result<Relation, (usize, String)> {
+    let RawRelation { name, column } = raw.get_ref();
+    let found = columns.iter().find(|known| known.name == *column && !known.of_element);
+    let path = found.map(|column| column.path.clone()).ok_or_else(|| {
+        (raw.span().start, format!("{column:?} is no column of the record that could relate rows"))
+    })?;
+    Ok(Relation { name: name.clone(), path })
 }
 
 impl RawColumn {
@@ -336,7 +426,8 @@ impl RawColumn {
                 let (name, kind) = text.split_once(':').unwrap_or((&text, "string"));
                 let kind = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(kind);
                 let kind = ColumnType::deserialize(kind).map_err(|e| e.to_string())?;
-                FullColumn { name: name.to_owned(), display: None, kind, path: None, element: None }
+                let (name, also) = (name.to_owned(), Vec::new());
+                FullColumn { name, display: None, kind, path: None, element: None, also }
             }
         };
         if full.name.is_empty() || full.name.chars().any(char::is_control) {
@@ -355,7 +446,7 @@ impl RawColumn {
             (None, None) => (FieldPath(vec![full.name.clone()]), false),
         };
         let display = full.display.unwrap_or_else(|| full.name.clone());
-        Ok(Column { name: full.name, display, kind: full.kind, path, of_element })
+        Ok(Column { name: full.name, display, also: full.also, kind: full.kind, path, of_element })
     }
 }
 
@@ -393,7 +484,7 @@ mod tests {
             @r#"my.toml:6: a table's name is 1 to 64 of letters, digits, '_' and '-'; got "x/y""#);
         assert_snapshot!(refused("[[table]]\nname = \"x\"\ndataset = \"d\"\ncolumns = [\"a:text\"]"),
             @"my.toml:8: unknown variant `text`, expected one of `string`, `integer`, `number`, `boolean`, `time`, `json`");
-        assert_snapshot!(refused("[[table]]\nnmae = \"x\""), @"my.toml:6: unknown field `nmae`, expected one of `name`, `description`, `dataset`, `explode`, `omit`, `fill`, `columns`");
+        assert_snapshot!(refused("[[table]]\nnmae = \"x\""), @"my.toml:6: unknown field `nmae`, expected one of `name`, `description`, `dataset`, `explode`, `omit`, `fill`, `relation`, `columns`");
         assert_snapshot!(refused("[[dataset]]\nname = \"z\"\npath = \"{workspace}/\"\ntime = \"t\""),
             @"my.toml:7: the path must contain {yyyy}");
         assert_snapshot!(refused("[[table"), @"my.toml:5: unclosed array table, expected `]]`");

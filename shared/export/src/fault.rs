@@ -62,7 +62,7 @@ impl Fault {
 }
 
 /// The name that differs from `sent` by the fewest edits, at most a third of its length.
-fn closest<'a>(sent: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn closest<'a>(sent: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let sent: String = sent.chars().take(64).flat_map(char::to_lowercase).collect();
     names
         .into_iter()

@@ -78,6 +78,11 @@ impl WorkKey {
         Self(format!("segments/{workspace}/{hash}.json"))
     }
 
+    /// Returns the key of the report on how many rows there are of what has this hash.
+    pub fn kept_count(workspace: &Workspace, hash: &str) -> Self {
+        Self(format!("segments/{workspace}/{hash}.rows.json"))
+    }
+
     /// Returns the key of such segments. Those of another window may be others.
     pub fn kept_piece(workspace: &Workspace, hash: &str, window: Window) -> Self {
         let (from, to) = (window.from().as_microsecond(), window.to().as_microsecond());

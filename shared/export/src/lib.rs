@@ -11,9 +11,12 @@
 mod catalog;
 mod digest;
 mod fault;
+mod files;
+mod filter;
 mod id;
 mod key;
 mod limits;
+mod named_filter;
 mod partition;
 mod record;
 mod request;
@@ -25,20 +28,27 @@ mod window;
 mod workspace;
 
 pub use catalog::{
-    Catalog, CatalogError, Column, ColumnType, Compression, Dataset, FieldPath, Table,
+    Catalog, CatalogError, Column, ColumnType, Compression, CoveoChoices, Dataset, ExcelBackslash,
+    FieldPath, NoNewlineRows, Relation, Table,
 };
 pub use digest::sha256_hex;
 pub use fault::Fault;
+pub use files::{CsvStyle, Files, Format};
+pub use filter::{
+    Comparison, Dimension, Filter, FilterError, Literal, MAX_FILTER_BYTES, Operator, Reach, Scope,
+    Test, boolean, instant, number,
+};
 pub use id::ExportId;
 pub use key::{ArchiveKey, BadRowsKey, PlainKey, WorkKey};
 pub use limits::{LINK_LIFETIME, Limits};
+pub use named_filter::NamedFilter;
 pub use partition::{PartitionPath, PartitionPathError};
 pub use record::{
-    ARCHIVE_LIFETIME, Archive, Export, Failure, FailureCode, LEASE, Lane, Lease, MAX_FAILURES,
-    RESEND_AFTER, Refusal, STEP_PATIENCE, State, Status,
+    ARCHIVE_LIFETIME, Archive, Asked, Dialect, Export, Failure, FailureCode, LEASE, Lane, Lease,
+    MAX_FAILURES, RESEND_AFTER, Refusal, STEP_PATIENCE, State, Status,
 };
-pub use request::{ExportRequest, Files, Format};
-pub use selection::TableSelection;
+pub use request::ExportRequest;
+pub use selection::{TableFilter, TableSelection};
 pub use source::SourceObject;
 pub use time::{TimeFormat, civil_utc, hour_of, parse_time};
 pub use token::{Privilege, Token, TokenError, TokenRecord};

@@ -38,7 +38,7 @@ impl Default for Limits {
             description_chars: 1000,
             labels: 20,
             label_chars: 100,
-            body_bytes: 64 * 1024,
+            body_bytes: 256 * 1024,
             body_depth: 8,
         }
     }

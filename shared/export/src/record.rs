@@ -10,12 +10,12 @@
 //! A change returns the next version of the record. It is stored only where the stored version is
 //! the one before, so of two writers one wins and the other learns that it lost.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{ExportId, ExportRequest, Workspace};
+use crate::{ExportId, ExportRequest, Files, Workspace};
 
 /// How long an archive can be downloaded, from the moment it was published.
 pub const ARCHIVE_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
@@ -48,6 +48,9 @@ pub struct Export {
     /// The line it stands in; none is built as soon as there is a builder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<Lane>,
+    /// How it was asked for, if in a dialect that repeats that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// When it is given up if it is not done.
@@ -77,6 +80,25 @@ pub struct Export {
 pub enum Lane {
     /// Those asked for in the Liferay dialect.
     Liferay,
+}
+
+/// How an export was asked for, in the words of a dialect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Which one.
+    pub dialect: Dialect,
+    /// Who asked: what their token is for.
+    pub author: String,
+    /// What was asked for, by the dialect's own names.
+    pub words: BTreeMap<String, Vec<String>>,
+}
+
+/// The dialects that repeat how an export was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// That of Coveo.
+    Coveo,
 }
 
 /// Where an export is in its life, with what only exists there.
@@ -176,6 +198,9 @@ pub struct Archive {
     pub crc32: u32,
     /// Rows over all files in it; none where objects were copied without being read.
     pub rows: Option<u64>,
+    /// Rows of each of the request's tables, likewise.
+    #[serde(default)]
+    pub table_rows: Option<Vec<u64>>,
     /// Rows of the lake that could not be read and are not in it.
     pub bad_rows: u64,
 }
@@ -206,6 +231,8 @@ pub enum FailureCode {
     SourceChanged,
     /// A source object cannot be decoded.
     SourceCorrupt,
+    /// It has more rows than it may.
+    TooManyRows,
     /// It was not done by its deadline.
     DeadlineExceeded,
     /// Ours to fix.
@@ -238,6 +265,7 @@ impl Export {
             workspace,
             request,
             lane: None,
+            asked: None,
             created_at: now,
             deadline: now + patience,
             version: 1,
@@ -254,6 +282,18 @@ impl Export {
     /// The same export, in a line.
     pub fn in_lane(self, lane: Lane) -> Self {
         Self { lane: Some(lane), ..self }
+    }
+
+    /// The same export, remembering how it was asked for.
+    pub fn asked_by(self, asked: Asked) -> Self {
+        Self { asked: Some(asked), ..self }
+    }
+
+    /// The same export, unknown to its dialect from now on: cancelled if it is not finished, deleted if
+    /// it has an archive.
+    pub fn withdrawn(&self, now: Timestamp) -> Self {
+        let ended = self.cancel(now).or_else(|| self.delete(now));
+        Self { asked: None, ..ended.unwrap_or_else(|| self.then(self.state.clone())) }
     }
 
     /// The same export, held by a builder until its lease lapses.
@@ -300,6 +340,11 @@ impl Export {
             lease.look_at = now + STEP_PATIENCE;
         }
         next
+    }
+
+    /// Whether users see it: what only counts rows stays behind the scenes.
+    pub fn is_shown(&self) -> bool {
+        !matches!(self.request.files, Files::Counts)
     }
 
     /// Whether there is a plan and all of it is done.
@@ -463,20 +508,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Files, Format, TableSelection, Window};
+    use crate::{Format, TableSelection, Window};
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn queued() -> Export {
-        let request = ExportRequest {
-            tables: vec![TableSelection { table: "t".into(), columns: None }],
-            window: Window::new(NOW, NOW + SignedDuration::from_hours(1)).unwrap(),
-            format: Format::Jsonl,
-            files: Files::default(),
-            name: None,
-            description: None,
-            labels: [].into(),
-        };
+        let window = Window::new(NOW, NOW + SignedDuration::from_hours(1)).unwrap();
+        let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Jsonl);
         let acme = "acme".parse().unwrap();
         Export::queued(ExportId::generate(), acme, request, NOW, SignedDuration::from_hours(24))
     }
@@ -488,6 +526,7 @@ mod tests {
             size_bytes: 22,
             crc32: 0,
             rows: None,
+            table_rows: None,
             bad_rows: 0,
         }
     }

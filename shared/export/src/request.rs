@@ -1,14 +1,12 @@
-//! What a user asks for, checked against the catalog and the limits.
-//!
-//! The check does not stop at the first fault: an answer names all of them.
+//! What a user asks for.
 
-use std::{collections::BTreeMap, fmt};
+mod check;
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
 
-use crate::{Catalog, Fault, Limits, Table, TableSelection, Window, WindowError};
+use crate::{CsvStyle, Files, Filter, Format, TableFilter, TableSelection, Window};
 
 /// What a user asked for. Every name in it is in the catalog it was checked against.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,11 +15,23 @@ pub struct ExportRequest {
     pub tables: Vec<TableSelection>,
     /// Which rows, by the time of their record.
     pub window: Window,
+    /// Which of these, by their columns: all of them must hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<TableFilter>,
     /// How rows are written.
     pub format: Format,
+    /// How CSV is written.
+    #[serde(default)]
+    pub csv: CsvStyle,
+    /// Whether the headers of CSV are what people call columns.
+    #[serde(default)]
+    pub display_names: bool,
     /// What files there are.
     #[serde(default)]
     pub files: Files,
+    /// With more rows than this it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rows: Option<u64>,
     /// What the user calls it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -33,489 +43,38 @@ pub struct ExportRequest {
     pub labels: BTreeMap<String, String>,
 }
 
-/// What files an archive has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Files {
-    /// One for each table, named after it, as `page.csv`.
-    #[default]
-    Tables,
-    /// One of this name, for the only table. Its content can also be had as it is, without a ZIP.
-    Single(String),
-    /// A gzip file for each source object of the only table, `folder/folder_2026-03-01_7#0.json.gz`: the
-    /// day and hour in which it was filed, and a number.
-    Hourly(String),
-}
-
-/// How rows are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// JSON Lines: an object a line.
-    Jsonl,
-    /// CSV (RFC 4180) with a header row, lines ending in LF.
-    Csv,
-}
-
-impl Files {
-    /// Returns the name of the file that holds `table`.
-    pub fn name_of(&self, table: &str, format: Format) -> String {
-        match self {
-            Self::Tables => format!("{table}.{format}"),
-            Self::Single(name) => name.clone(),
-            Self::Hourly(folder) => folder.clone(),
-        }
-    }
-
-    /// Returns the name of the file that holds part `number` of what was filed in the hour of `hour`.
-    pub fn hourly_name(folder: &str, hour: Timestamp, number: usize) -> String {
-        let hour = hour.to_zoned(TimeZone::UTC);
-        format!("{folder}/{folder}_{}_{}#{number}.json.gz", hour.strftime("%Y-%m-%d"), hour.hour())
-    }
-}
-
-impl Format {
-    /// Every format, by the name requests use.
-    pub const ALL: [(&str, Self); 2] = [("jsonl", Self::Jsonl), ("csv", Self::Csv)];
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Jsonl => "jsonl",
-            Self::Csv => "csv",
-        })
-    }
-}
-
-const FIELDS: [&str; 7] =
-    ["tables", "columns", "window", "format", "name", "description", "labels"];
-
 impl ExportRequest {
-    /// Reads the native API's JSON body, or tells everything that is wrong with it.
-    pub fn from_json(
-        body: &Value,
-        catalog: &Catalog,
-        limits: &Limits,
-        now: Timestamp,
-    ) -> Result<Self, Vec<Fault>> {
-        let Value::Object(body) = body else {
-            let fault =
-                Fault::new("not_an_object", "", "The body must be a JSON object.").value(body);
-            return Err(vec![fault]);
-        };
-        let mut check = Check { catalog, limits, now, faults: Vec::new() };
-        check.known_fields(body, "", &FIELDS);
-        let tables = check.tables(body.get("tables"));
-        let columns = check.columns(body.get("columns"), &tables);
-        let window = check.window(body.get("window"));
-        let format = check.format(body.get("format"));
-        let name = check.text(body.get("name"), "/name", limits.name_chars);
-        let description =
-            check.text(body.get("description"), "/description", limits.description_chars);
-        let labels = check.labels(body.get("labels"));
-
-        match (window, format, check.faults.is_empty()) {
-            (Some(window), Some(format), true) => {
-                let mut columns = columns;
-                let tables = tables
-                    .into_iter()
-                    .map(|table| TableSelection {
-                        columns: columns.remove(&table.name),
-                        table: table.name.clone(),
-                    })
-                    .collect();
-                let files = Files::Tables;
-                Ok(Self { tables, window, format, files, name, description, labels })
-            }
-            _ => Err(check.faults),
-        }
-    }
-}
-
-/// The catalog and limits a body is held to, and what was found wrong so far.
-struct Check<'a> {
-    catalog: &'a Catalog,
-    limits: &'a Limits,
-    now: Timestamp,
-    faults: Vec<Fault>,
-}
-
-impl<'a> Check<'a> {
-    fn known_fields(&mut self, object: &Map<String, Value>, at: &str, known: &[&str]) {
-        for (key, value) in object.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
-            let fault = Fault::new(
-                "unknown_field",
-                format!("{at}/{}", escape(key)),
-                format!("There is no field {key:?} here. Remove it or correct its name."),
-            );
-            self.faults.push(fault.value(value).allowed(known).suggest(key, known.iter().copied()));
+    /// Returns the plain request for these tables.
+    pub fn new(tables: Vec<TableSelection>, window: Window, format: Format) -> Self {
+        Self {
+            tables,
+            window,
+            filters: Vec::new(),
+            format,
+            csv: CsvStyle::default(),
+            display_names: false,
+            files: Files::default(),
+            max_rows: None,
+            name: None,
+            description: None,
+            labels: BTreeMap::new(),
         }
     }
 
-    fn tables(&mut self, value: Option<&Value>) -> Vec<&'a Table> {
-        let names: Vec<&str> = self.catalog.tables().map(|t| t.name.as_str()).collect();
-        let Some(Value::Array(list)) = value else {
-            self.faults.push(match value {
-                None => {
-                    Fault::new("required", "/tables", "Say which tables to export.").allowed(names)
-                }
-                Some(other) => Fault::new(
-                    "wrong_type",
-                    "/tables",
-                    "The tables are a list of names, as [\"page\"].",
-                )
-                .value(other)
-                .allowed(names),
-            });
-            return Vec::new();
-        };
-        if list.is_empty() || list.len() > self.limits.tables {
-            let most = self.limits.tables;
-            let detail = format!("An export has 1 to {most} tables; this one has {}.", list.len());
-            self.faults.push(Fault::new("wrong_count", "/tables", detail).allowed(names.clone()));
-            return Vec::new();
-        }
-        let mut tables: Vec<&Table> = Vec::new();
-        for (i, value) in list.iter().enumerate() {
-            let at = format!("/tables/{i}");
-            let Some(name) = value.as_str() else {
-                self.faults.push(
-                    Fault::new("wrong_type", at, "A table is given by its name, a string.")
-                        .value(value)
-                        .allowed(names.clone()),
-                );
-                continue;
-            };
-            match self.catalog.table(name) {
-                Some(table) if tables.iter().any(|t| t.name == table.name) => self.faults.push(
-                    Fault::new("duplicate", at, format!("Table {name:?} is asked for twice."))
-                        .value(value),
-                ),
-                Some(table) => tables.push(table),
-                None => {
-                    let detail = format!("There is no table {:?}.", shorten(name));
-                    let fault = Fault::new("unknown_table", at, detail).value(value);
-                    self.faults
-                        .push(fault.suggest(name, names.iter().copied()).allowed(names.clone()));
-                }
+    /// Returns the filters on the rows of a table.
+    pub fn filters_of(&self, table: &str) -> impl Iterator<Item = &Filter> {
+        let of = move |filter: &&TableFilter| filter.tables.iter().any(|name| name == table);
+        self.filters.iter().filter(of).map(|filter| &filter.filter)
+    }
+
+    /// Returns the name of the file of a table.
+    pub fn file_name(&self, selection: &TableSelection) -> String {
+        match &self.files {
+            Files::Single(name) => name.clone(),
+            Files::Tables | Files::Hourly(_) | Files::Counts => {
+                let stem = selection.file.as_ref().unwrap_or(&selection.table);
+                format!("{stem}.{}", self.format)
             }
         }
-        tables
-    }
-
-    /// Reads `{"table": ["column", ...]}`, a table not named giving its whole record.
-    fn columns(
-        &mut self,
-        value: Option<&Value>,
-        tables: &[&Table],
-    ) -> BTreeMap<String, Vec<String>> {
-        let mut found = BTreeMap::new();
-        let object = match value {
-            None | Some(Value::Null) => return found,
-            Some(Value::Object(object)) => object,
-            Some(other) => {
-                let detail = "The columns are given by table, as {\"page\": [\"title\", \"url\"]}.";
-                self.faults.push(Fault::new("wrong_type", "/columns", detail).value(other));
-                return found;
-            }
-        };
-        for (name, value) in object {
-            let at = format!("/columns/{}", escape(name));
-            let Some(table) = tables.iter().find(|table| table.name == *name) else {
-                let asked: Vec<&str> = tables.iter().map(|t| t.name.as_str()).collect();
-                let detail =
-                    format!("Table {:?} is not among the tables of this export.", shorten(name));
-                let fault =
-                    Fault::new("unknown_table", at, detail).suggest(name, asked.iter().copied());
-                self.faults.push(fault.allowed(asked));
-                continue;
-            };
-            if let Some(columns) = self.columns_of(table, value, &at) {
-                found.insert(name.clone(), columns);
-            }
-        }
-        found
-    }
-
-    fn columns_of(&mut self, table: &Table, value: &Value, at: &str) -> Option<Vec<String>> {
-        let known: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
-        let Some(list) = value.as_array().filter(|list| !list.is_empty()) else {
-            let detail =
-                "Columns are a list of at least one name; leave the table out for all of them.";
-            self.faults.push(Fault::new("wrong_type", at, detail).value(value).allowed(known));
-            return None;
-        };
-        let mut columns: Vec<String> = Vec::new();
-        let before = self.faults.len();
-        for (i, value) in list.iter().enumerate() {
-            let at = format!("{at}/{i}");
-            let fault = match value.as_str() {
-                None => Fault::new("wrong_type", at, "A column is given by its name, a string."),
-                Some(name) if columns.iter().any(|c| c == name) => {
-                    Fault::new("duplicate", at, format!("Column {name:?} is asked for twice."))
-                }
-                Some(name) if known.contains(&name) => {
-                    columns.push(name.to_owned());
-                    continue;
-                }
-                Some(name) => {
-                    let detail =
-                        format!("Table {:?} has no column {:?}.", table.name, shorten(name));
-                    Fault::new("unknown_column", at, detail)
-                        .suggest(name, known.iter().copied())
-                        .allowed(known.clone())
-                }
-            };
-            self.faults.push(fault.value(value));
-        }
-        (self.faults.len() == before).then_some(columns)
-    }
-
-    fn window(&mut self, value: Option<&Value>) -> Option<Window> {
-        const FORM: &str = "A window is {\"from\": ..., \"to\": ...}, two RFC 3339 instants such as \
-                            \"2026-03-01T00:00:00Z\"; from is inside, to is not.";
-        let object = match value {
-            Some(Value::Object(object)) => object,
-            None => {
-                self.faults.push(Fault::new("required", "/window", FORM));
-                return None;
-            }
-            Some(other) => {
-                self.faults.push(Fault::new("wrong_type", "/window", FORM).value(other));
-                return None;
-            }
-        };
-        self.known_fields(object, "/window", &["from", "to"]);
-        let from = self.instant(object.get("from"), "/window/from");
-        let to = self.instant(object.get("to"), "/window/to");
-        let (from, to) = (from?, to?);
-
-        let ends = Value::Object(object.clone());
-        let fault = match Window::new(from, to) {
-            Err(WindowError::Empty) => Fault::new(
-                "window_empty",
-                "/window",
-                "The window is empty: it ends where it begins. The end is not inside, so move it on.",
-            ),
-            Err(WindowError::Reversed) => Fault::new(
-                "window_reversed",
-                "/window",
-                "The window ends before it begins. Swap from and to.",
-            ),
-            Ok(_) if to > self.now => Fault::new(
-                "window_in_future",
-                "/window/to",
-                "The window must not end in the future, where rows are still to come.",
-            )
-            .allowed(json!({ "latest": self.now.to_string() })),
-            Ok(window) if window.length() > self.longest() => Fault::new(
-                "window_too_long",
-                "/window",
-                format!(
-                    "A window is at most {} days long; this one has {:.1}. Ask for parts of it.",
-                    self.limits.window_days,
-                    window.length().as_secs_f64() / 86_400.0
-                ),
-            )
-            .allowed(json!({ "days": self.limits.window_days })),
-            Ok(window) => return Some(window),
-        };
-        let fault =
-            if fault.pointer == "/window" { fault.value(&ends) } else { fault.value(&ends["to"]) };
-        self.faults.push(fault);
-        None
-    }
-
-    fn longest(&self) -> SignedDuration {
-        SignedDuration::from_hours(24 * i64::from(self.limits.window_days))
-    }
-
-    fn instant(&mut self, value: Option<&Value>, at: &str) -> Option<Timestamp> {
-        const FORM: &str = "Give an RFC 3339 instant with an offset, as \"2026-03-01T00:00:00Z\".";
-        let Some(value) = value else {
-            self.faults.push(Fault::new("required", at, FORM));
-            return None;
-        };
-        let instant = value.as_str().and_then(|text| text.parse().ok());
-        if instant.is_none() {
-            self.faults.push(Fault::new("not_an_instant", at, FORM).value(value));
-        }
-        instant
-    }
-
-    fn format(&mut self, value: Option<&Value>) -> Option<Format> {
-        let names = Format::ALL.map(|(name, _)| name);
-        let Some(value) = value else {
-            self.faults.push(
-                Fault::new("required", "/format", "Say how rows are to be written.")
-                    .allowed(&names[..]),
-            );
-            return None;
-        };
-        let text = value.as_str().unwrap_or_default();
-        let found =
-            Format::ALL.into_iter().find(|(name, _)| *name == text).map(|(_, format)| format);
-        if found.is_none() {
-            let fault =
-                Fault::new("unknown_format", "/format", "There is no such format.").value(value);
-            self.faults.push(fault.suggest(text, names).allowed(&names[..]));
-        }
-        found
-    }
-
-    fn text(&mut self, value: Option<&Value>, at: &str, most: usize) -> Option<String> {
-        match value {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) if fits(text, most) => Some(text.clone()),
-            Some(other) => {
-                let detail =
-                    format!("This is text of 1 to {most} characters without control characters.");
-                self.faults.push(Fault::new("wrong_text", at, detail).value(other));
-                None
-            }
-        }
-    }
-
-    fn labels(&mut self, value: Option<&Value>) -> BTreeMap<String, String> {
-        let (most, chars) = (self.limits.labels, self.limits.label_chars);
-        let object = match value {
-            None | Some(Value::Null) => return BTreeMap::new(),
-            Some(Value::Object(object)) if object.len() <= most => object,
-            Some(other) => {
-                let detail = format!(
-                    "Labels are an object of at most {most} texts, as {{\"team\": \"web\"}}."
-                );
-                self.faults.push(Fault::new("wrong_labels", "/labels", detail).value(other));
-                return BTreeMap::new();
-            }
-        };
-        let mut labels = BTreeMap::new();
-        for (key, value) in object {
-            match value.as_str() {
-                Some(text) if fits(key, chars) && text.chars().count() <= chars => {
-                    labels.insert(key.clone(), text.to_owned());
-                }
-                _ => {
-                    let detail =
-                        format!("A label's key and value are texts of at most {chars} characters.");
-                    let at = format!("/labels/{}", escape(key));
-                    self.faults.push(Fault::new("wrong_labels", at, detail).value(value));
-                }
-            }
-        }
-        labels
-    }
-}
-
-fn fits(text: &str, most: usize) -> bool {
-    !text.is_empty()
-        && text.chars().count() <= most
-        && !text.chars().any(|c| c.is_control() && c != '\n')
-}
-
-/// Escapes a key for a JSON Pointer (RFC 6901, section 3).
-fn escape(key: &str) -> String {
-    shorten(key).replace('~', "~0").replace('/', "~1")
-}
-
-/// What an answer repeats of a name that may be any length.
-fn shorten(name: &str) -> String {
-    name.chars().take(100).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: &str = "2026-06-01T00:00:00Z";
-
-    fn read(body: &Value) -> Result<ExportRequest, Vec<Fault>> {
-        let catalog = Catalog::built_in().unwrap();
-        ExportRequest::from_json(body, &catalog, &Limits::default(), NOW.parse().unwrap())
-    }
-
-    fn told(body: &Value) -> Vec<(&'static str, String)> {
-        read(body).unwrap_err().into_iter().map(|f| (f.code, f.pointer)).collect()
-    }
-
-    fn good() -> Value {
-        json!({
-            "tables": ["liferay_page"],
-            "columns": { "liferay_page": ["title", "url"] },
-            "window": { "from": "2026-05-01T00:00:00Z", "to": "2026-05-02T00:00:00+02:00" },
-            "format": "csv",
-            "labels": { "team": "web" },
-        })
-    }
-
-    fn with(pointer: &str, value: Value) -> Value {
-        let mut body = good();
-        *body.pointer_mut(pointer).unwrap() = value;
-        body
-    }
-
-    #[test]
-    fn a_request_means_what_it_says() {
-        let request = read(&good()).unwrap();
-
-        assert_eq!(request.tables[0].columns.as_ref().unwrap(), &["title", "url"]);
-        assert_eq!(request.window.to(), "2026-05-01T22:00:00Z".parse().unwrap());
-        assert_eq!(request.format, Format::Csv);
-        let stored: ExportRequest =
-            serde_json::from_value(serde_json::to_value(&request).unwrap()).unwrap();
-        assert_eq!(stored, request);
-    }
-
-    #[test]
-    fn each_fault_has_its_code_and_place() {
-        let window = |from: &str, to: &str| with("/window", json!({ "from": from, "to": to }));
-        for (body, code, pointer) in [
-            (json!([]), "not_an_object", ""),
-            (with("/tables", json!([])), "wrong_count", "/tables"),
-            (with("/tables", json!("page")), "wrong_type", "/tables"),
-            (with("/tables/0", json!("liferay_pgae")), "unknown_table", "/tables/0"),
-            (with("/tables", json!(["liferay_page", "liferay_page"])), "duplicate", "/tables/1"),
-            (
-                with("/columns/liferay_page/1", json!("ulr")),
-                "unknown_column",
-                "/columns/liferay_page/1",
-            ),
-            (with("/columns", json!({ "a/b": ["x"] })), "unknown_table", "/columns/a~1b"),
-            (with("/format", json!("xml")), "unknown_format", "/format"),
-            (with("/labels/team", json!(3)), "wrong_labels", "/labels/team"),
-            (with("/window/from", json!("2026-05-01")), "not_an_instant", "/window/from"),
-            (window("2026-05-02T00:00:00Z", "2026-05-01T00:00:00Z"), "window_reversed", "/window"),
-            (window("2026-05-02T00:00:00Z", "2026-05-02T00:00:00Z"), "window_empty", "/window"),
-            (
-                window("2026-05-02T00:00:00Z", "2026-06-01T00:00:01Z"),
-                "window_in_future",
-                "/window/to",
-            ),
-            (window("2025-05-30T00:00:00Z", "2026-06-01T00:00:00Z"), "window_too_long", "/window"),
-        ] {
-            let told = told(&body);
-            assert!(told.contains(&(code, pointer.to_owned())), "{body}: {told:?}");
-        }
-    }
-
-    #[test]
-    fn all_faults_are_told_at_once() {
-        let body = json!({ "tables": ["nope"], "format": 1, "wndow": 0 });
-        let codes: Vec<_> = told(&body).into_iter().map(|(code, _)| code).collect();
-
-        assert_eq!(codes, ["unknown_field", "unknown_table", "required", "unknown_format"]);
-    }
-
-    #[test]
-    fn an_hours_file_is_named_without_leading_zeros() {
-        let hour = "2024-03-02T07:00:00Z".parse().unwrap();
-        assert_eq!(Files::hourly_name("374182", hour, 0), "374182/374182_2024-03-02_7#0.json.gz");
-    }
-
-    #[test]
-    fn a_slip_brings_a_suggestion() {
-        let faults = read(&with("/tables/0", json!("liferay_pgae"))).unwrap_err();
-        assert_eq!(faults[0].suggestion.as_deref(), Some("liferay_page"));
     }
 }

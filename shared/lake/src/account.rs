@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{BadRow, MAX_LISTED_BAD_ROWS, Selection};
+use crate::{BadRow, MAX_LISTED_BAD_ROWS};
 
 /// Rows that could not be exported, and how objects were read.
 #[derive(Debug, Default)]
@@ -33,10 +33,10 @@ impl Account {
     }
 
     /// Counts a row that could not be exported.
-    pub(crate) fn bad(&mut self, selection: &Selection, key: &str, line: u64, reason: String) {
+    pub(crate) fn bad(&mut self, table: &str, key: &str, line: u64, reason: String) {
         self.bad_rows += 1;
         if self.listed.len() < MAX_LISTED_BAD_ROWS {
-            let (table, object) = (selection.table.clone(), key.to_owned());
+            let (table, object) = (table.to_owned(), key.to_owned());
             self.listed.push(BadRow { table, object, line, reason });
         }
     }

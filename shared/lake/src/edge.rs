@@ -197,7 +197,7 @@ impl Seen {
             Verdict::Omitted(time) => self.account.span(time),
             Verdict::Outside => self.account.outside += 1,
             Verdict::Altered => return Err(Refused),
-            Verdict::Bad(reason) => self.account.bad(selection, key, place.number, reason),
+            Verdict::Bad(reason) => self.account.bad(&selection.table, key, place.number, reason),
         }
         Ok(())
     }

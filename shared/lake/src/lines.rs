@@ -1,7 +1,7 @@
 //! Lines of a decoded object, each in memory as a whole, none larger than a row may be.
 
 /// The longest row that is exported, in bytes.
-pub const MAX_ROW_BYTES: usize = 16 << 20;
+pub(crate) const MAX_ROW_BYTES: usize = 16 << 20;
 
 /// What is wrong with a longer one.
 pub(crate) const TOO_LONG: &str = "it is longer than a row may be";

@@ -6,7 +6,7 @@ use export::{Catalog, ExportRequest, Files, Format, SourceObject, Table, TableSe
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Object, is_gzip};
+use crate::{Object, is_gzip, lookups};
 
 /// The most objects of one step: each is asked about even where none is read.
 const MOST_OBJECTS: usize = 2000;
@@ -31,12 +31,23 @@ pub struct Plan {
 /// are the same for every window that holds them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// Which of the request's tables.
-    pub table: usize,
+    /// What it is for.
+    pub makes: Makes,
     /// Whether everything filed there is inside of the window, as far as the partitions tell.
     pub inside: bool,
     /// The objects, in order.
     pub objects: Vec<Planned>,
+}
+
+/// What a step is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Makes {
+    /// Rows of the request's table of this number.
+    Rows(usize),
+    /// What rows of other tables belong to, for the first of the request's [`lookups`] that has this
+    /// number and for the others in the same table.
+    Ids(usize),
 }
 
 /// A source object, and what is to be made of it.
@@ -78,6 +89,8 @@ pub enum Reason {
     /// Rows are written otherwise than they are stored: as CSV, with columns of their own, one for each
     /// element of a list.
     Rewritten,
+    /// Rows are chosen by their columns.
+    Filtered,
     /// It is not stored as gzip, which archives take over.
     NotGzip,
 }
@@ -105,6 +118,26 @@ impl Planned {
 pub type Filed = (Timestamp, Vec<SourceObject>);
 
 impl Plan {
+    /// Returns the steps to be done before all others: they find what the others have to know.
+    pub fn first_pass(&self) -> Range<usize> {
+        0..self.steps.partition_point(|step| matches!(step.makes, Makes::Ids(_)))
+    }
+
+    /// Adds the steps that find what rows of others have to belong to, which come first: see
+    /// [`Makes::Ids`].
+    pub fn add_lookup(
+        &mut self,
+        catalog: &Catalog,
+        request: &ExportRequest,
+        index: usize,
+        filed: Vec<Filed>,
+        step_bytes: u64,
+    ) -> Option<()> {
+        let table = catalog.table(&lookups(catalog, request).get(index)?.table)?;
+        let ways = Ways { catalog, request, table, selection: None };
+        self.add(&ways, Makes::Ids(index), filed, step_bytes)
+    }
+
     /// Adds the steps of the request's table number `index`, of about `step_bytes` at most. `filed` is
     /// what lies in its partitions, in order of time.
     pub fn add_table(
@@ -115,7 +148,16 @@ impl Plan {
         filed: Vec<Filed>,
         step_bytes: u64,
     ) -> Option<()> {
-        let ways = Ways::new(catalog, request, index)?;
+        self.add(&Ways::new(catalog, request, index)?, Makes::Rows(index), filed, step_bytes)
+    }
+
+    fn add(
+        &mut self,
+        ways: &Ways<'_>,
+        makes: Makes,
+        filed: Vec<Filed>,
+        step_bytes: u64,
+    ) -> Option<()> {
         let day = |at: Timestamp| at.as_second().div_euclid(86_400);
         let (mut last, mut bytes) = (None, 0);
         for (hour, objects) in filed {
@@ -128,14 +170,14 @@ impl Plan {
                     || bytes + object.size_bytes > step_bytes
                     || self.steps.last().is_some_and(full)
                 {
-                    self.steps.push(Step { table: index, inside, objects: Vec::new() });
+                    self.steps.push(Step { makes, inside, objects: Vec::new() });
                     (last, bytes) = (place, 0);
                 }
                 bytes += object.size_bytes;
                 let (way, _) = ways.of(hour, &object);
-                let file = match &request.files {
+                let file = match &ways.request.files {
                     Files::Hourly(folder) => Some(Files::hourly_name(folder, hour, number)),
-                    Files::Tables | Files::Single(_) => None,
+                    Files::Tables | Files::Single(_) | Files::Counts => None,
                 };
                 self.steps.last_mut()?.objects.push(Planned { object, way, refer: false, file });
             }
@@ -153,12 +195,14 @@ impl Plan {
         }
     }
 
-    /// Cuts the steps into what one builder does: about `step_bytes` at most, or one step.
+    /// Cuts the steps into what one builder does: about `step_bytes` at most, or one step. What is done
+    /// before all others is not mixed with them.
     pub fn batches(&self, step_bytes: u64) -> Vec<Range<usize>> {
         let (mut batches, mut begin, mut bytes) = (Vec::new(), 0, 0);
         for (number, step) in self.steps.iter().enumerate() {
             let size = step.size_bytes();
-            if number > begin && bytes + size > step_bytes {
+            let second = number == self.first_pass().end;
+            if number > begin && (bytes + size > step_bytes || second) {
                 batches.push(begin..number);
                 (begin, bytes) = (number, 0);
             }
@@ -177,24 +221,30 @@ pub struct Ways<'a> {
     catalog: &'a Catalog,
     request: &'a ExportRequest,
     table: &'a Table,
-    selection: &'a TableSelection,
+    /// None where nothing is written.
+    selection: Option<&'a TableSelection>,
 }
 
 impl<'a> Ways<'a> {
     /// Returns what chooses for the request's table number `index`; none if there is no such table.
     pub fn new(catalog: &'a Catalog, request: &'a ExportRequest, index: usize) -> Option<Self> {
         let selection = request.tables.get(index)?;
-        Some(Self { catalog, request, table: catalog.table(&selection.table)?, selection })
+        let table = catalog.table(&selection.table)?;
+        Some(Self { catalog, request, table, selection: Some(selection) })
     }
 
     /// Returns how an object goes in that was filed at `hour`, and why.
     pub fn of(&self, hour: Timestamp, object: &SourceObject) -> (Way, Reason) {
         let dataset = self.catalog.dataset_of(self.table);
+        let Some(selection) = self.selection else { return (Way::Transcode, Reason::Filtered) };
         let rewritten = self.request.format != Format::Jsonl
             || self.table.explode.is_some()
-            || self.selection.columns.is_some();
+            || selection.columns.is_some();
         if rewritten {
             return (Way::Transcode, Reason::Rewritten);
+        }
+        if self.request.filters_of(&selection.table).next().is_some() {
+            return (Way::Transcode, Reason::Filtered);
         }
         if !is_gzip(dataset.compression, &object.key) {
             return (Way::Transcode, Reason::NotGzip);
@@ -205,7 +255,7 @@ impl<'a> Ways<'a> {
         let way = match &self.request.files {
             // Where rows are filed by their own time, nobody has to look at it.
             Files::Hourly(_) if dataset.late.is_zero() && self.table.omit.is_none() => Way::Copy,
-            Files::Hourly(_) | Files::Tables | Files::Single(_) => Way::Splice,
+            Files::Hourly(_) | Files::Tables | Files::Single(_) | Files::Counts => Way::Splice,
         };
         (way, Reason::Whole)
     }
@@ -249,16 +299,10 @@ mod tests {
 
     /// A plan over hours of two objects of ten bytes.
     fn plan(window: Range<i64>, step_bytes: u64) -> Plan {
-        let request = ExportRequest {
-            tables: vec![TableSelection { table: "visits".into(), columns: None }],
-            window: Window::new(at(window.start), at(window.end) - SignedDuration::from_mins(30))
-                .unwrap(),
-            format: Format::Jsonl,
-            files: Files::Tables,
-            name: None,
-            description: None,
-            labels: [].into(),
-        };
+        let to = at(window.end) - SignedDuration::from_mins(30);
+        let tables = vec![TableSelection::whole("visits")];
+        let request =
+            ExportRequest::new(tables, Window::new(at(window.start), to).unwrap(), Format::Jsonl);
         let object = |hour, number| SourceObject {
             key: format!("{hour}/{number}"),
             etag: String::new(),
@@ -313,7 +357,8 @@ mod tests {
         };
         let referred = |sizes: &[u64]| {
             let objects = sizes.iter().copied().map(object).collect();
-            let mut plan = Plan { steps: vec![Step { table: 0, inside: true, objects }] };
+            let mut plan =
+                Plan { steps: vec![Step { makes: Makes::Rows(0), inside: true, objects }] };
             plan.mark_referred();
             plan.steps[0].objects.iter().filter(|planned| planned.refer).count()
         };

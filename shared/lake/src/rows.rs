@@ -103,7 +103,8 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
         let unreadable =
             |source| Ended::Failed(ObjectError::Unreadable { key: key.clone(), source });
         let gzip = is_gzip(self.selection.compression, key);
-        if !(gzip && self.selection.passes_through()) {
+        // Where rows are chosen by their columns, hardly a stretch is left that could be taken over.
+        if !gzip || !self.selection.passes_through() || self.selection.is_filtered() {
             return self.transcode(key, open().map_err(unreadable)?);
         }
         // If anything is wrong with it, the last reading says what.
@@ -194,7 +195,7 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
                 self.account.span(time);
             }
             Ok(None) => self.account.outside += 1,
-            Err(reason) => self.account.bad(self.selection, key, number, reason),
+            Err(reason) => self.account.bad(&self.selection.table, key, number, reason),
         }
         if self.raw.len() >= SEGMENT_BYTES { self.flush() } else { Ok(()) }
     }

@@ -1,7 +1,10 @@
 //! Which rows of a record an export takes, and how they are written.
 
+use std::sync::Arc;
+
 use export::{
-    Catalog, Column, Compression, FieldPath, Format, TableSelection, TimeFormat, Window, parse_time,
+    Catalog, Column, Comparison, Compression, CsvStyle, ExportRequest, FieldPath, Filter, Format,
+    Reach, Table, TimeFormat, Window, parse_time,
 };
 use jiff::Timestamp;
 use serde_json::value::RawValue;
@@ -9,6 +12,9 @@ use serde_json::value::RawValue;
 use crate::{
     csv,
     fields::{descend, fields},
+    ids::Ids,
+    place::{Place, place, single},
+    rule::{Binder, Row, Rule, id_at, lookups},
     scan::Names,
     separators::{has_separators, push_escaped},
 };
@@ -37,30 +43,37 @@ pub struct Selection {
     pub(crate) table: String,
     pub(crate) compression: Compression,
     window: Window,
-    time_format: TimeFormat,
     format: Format,
+    csv: CsvStyle,
     /// The fields of a record that are needed at all.
     names: Names,
-    time: Place,
-    time_path: FieldPath,
+    time: Time,
     explode: Option<Place>,
     omit: Option<Place>,
+    /// What rows belong to, if a rule asks for it.
+    relation: Option<Place>,
+    rules: Vec<Rule>,
+    /// As they are written, which is the same for the same rules.
+    filters: Vec<String>,
+    sets: Arc<[Ids]>,
     /// Whether characters are escaped at which some readers end a line.
     escapes: bool,
     /// What is written of a row; none passes records through as they are.
     cells: Option<Vec<Cell>>,
 }
 
-/// Where a value stands: a field of the record and the path below it.
+/// Where a record's time stands, and how it is written.
 #[derive(Debug)]
-struct Place {
-    field: usize,
-    path: Vec<Names>,
+pub(crate) struct Time {
+    place: Place,
+    path: FieldPath,
+    format: TimeFormat,
 }
 
 #[derive(Debug)]
 struct Cell {
-    name: String,
+    /// What the header calls it.
+    header: String,
     /// The name as a JSON key with its colon.
     key: String,
     from: From,
@@ -73,40 +86,60 @@ enum From {
 }
 
 impl Selection {
-    /// Prepares what `request` takes of a table; none if the catalog has no such table or column.
-    pub fn new(
-        catalog: &Catalog,
-        request: &TableSelection,
-        window: Window,
-        format: Format,
-    ) -> Option<Self> {
-        let table = catalog.table(&request.table)?;
+    /// Prepares what `request` takes of its table number `index`; none if the catalog lacks the table,
+    /// or a column.
+    pub fn new(catalog: &Catalog, request: &ExportRequest, index: usize) -> Option<Self> {
+        let asked = request.tables.get(index)?;
+        let table = catalog.table(&asked.table)?;
         let dataset = catalog.dataset_of(table);
         let mut names = Vec::new();
-        let columns: Option<Vec<&Column>> = match &request.columns {
+        let columns: Option<Vec<&Column>> = match &asked.columns {
             Some(asked) => {
                 Some(asked.iter().map(|name| table.column(name)).collect::<Option<_>>()?)
             }
-            None if format == Format::Csv || table.explode.is_some() => {
+            None if request.format == Format::Csv || table.explode.is_some() => {
                 Some(table.columns.iter().collect())
             }
             None => None,
         };
+        let time = Time::of(catalog, table, &mut names);
+        let lookups = lookups(catalog, request);
+        let filters: Vec<&Filter> = request.filters_of(&asked.table).collect();
+        let mut binder = Binder { catalog, table, lookups: &lookups, names: &mut names };
+        let rules =
+            filters.iter().map(|filter| binder.bind(filter)).collect::<Option<Vec<Rule>>>()?;
+        let related = rules.iter().any(Rule::is_related);
+        let relation = table.relation_path().filter(|_| related);
+        let cell = |names: &mut Vec<String>, column| cell(names, column, request.display_names);
         Some(Self {
             table: table.name.clone(),
             compression: dataset.compression,
-            window,
-            time_format: dataset.time_format,
-            format,
-            time: place(&mut names, &dataset.time),
-            time_path: dataset.time.clone(),
+            window: request.window,
+            format: request.format,
+            csv: request.csv,
+            time,
             explode: table.explode.as_ref().map(|path| place(&mut names, path)),
             omit: table.omit.as_ref().map(|path| place(&mut names, path)),
+            relation: relation.map(|path| place(&mut names, path)),
+            rules,
+            filters: filters.into_iter().map(|f| written(catalog, table, f)).collect(),
+            sets: Arc::new([]),
             escapes: false,
             cells: columns
                 .map(|columns| columns.into_iter().map(|c| cell(&mut names, c)).collect()),
             names: Names::new(names),
         })
+    }
+
+    /// The same, knowing what was looked up, in the order of [`lookups`].
+    #[must_use]
+    pub fn with_sets(self, sets: Arc<[Ids]>) -> Self {
+        Self { sets, ..self }
+    }
+
+    /// Whether something has to be looked up before rows can be chosen.
+    pub fn is_related(&self) -> bool {
+        self.relation.is_some()
     }
 
     /// The same, with escapes for the characters at which some readers end a line of JSON.
@@ -119,16 +152,22 @@ impl Selection {
     pub fn head(&self) -> Vec<u8> {
         let mut head = Vec::new();
         if let (Format::Csv, Some(cells)) = (self.format, &self.cells) {
-            csv::push_header(&mut head, cells.iter().map(|cell| cell.name.as_str()));
+            csv::push_header(&mut head, cells.iter().map(|cell| cell.header.as_str()), self.csv);
         }
         head
     }
 
-    /// Returns a text that differs where the same records would give other rows, but for the window.
+    /// Returns a text that differs where the same records would give other rows, but for the window and
+    /// what is looked up.
     pub fn identity(&self) -> String {
-        let read = (&self.table, self.compression, self.time_format, &self.names, &self.time);
-        let written = (self.format, self.escapes, &self.explode, &self.omit, &self.cells);
-        format!("{ROWS} {read:?} {written:?}")
+        let written = (self.format, self.csv, self.escapes, &self.cells);
+        format!("{} {written:?}", self.row_identity())
+    }
+
+    /// Returns a text that differs where other rows of the same records would be taken, likewise.
+    pub fn row_identity(&self) -> String {
+        let read = (&self.table, self.compression, &self.names, &self.time);
+        format!("{ROWS} {read:?} {:?}", (&self.explode, &self.omit, &self.filters))
     }
 
     /// Tells whether records that are taken go in as they are.
@@ -136,26 +175,32 @@ impl Selection {
         self.cells.is_none() && self.explode.is_none() && self.format == Format::Jsonl
     }
 
+    /// Whether rows are chosen by their columns.
+    pub(crate) fn is_filtered(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
     /// Judges a record where those that are taken go in as they are.
     pub(crate) fn judge(&self, record: &[u8]) -> Verdict {
-        let (text, found) = match self.found(record) {
+        let (text, found) = match found(record, &self.names) {
             Ok(found) => found,
             Err(reason) => return Verdict::Bad(reason),
         };
-        match self.time_of(&found) {
+        match self.time.read(&found) {
             Err(reason) => Verdict::Bad(reason),
             Ok(time) if !self.window.contains(time) => Verdict::Outside,
-            Ok(time) if self.omits(&found) => Verdict::Omitted(time),
+            Ok(time) if self.omits(&found) || !self.passes(&found, None) => Verdict::Omitted(time),
             Ok(_) if self.escapes && has_separators(text) => Verdict::Altered,
             Ok(time) => Verdict::Taken(time),
         }
     }
 
-    fn found<'a>(&self, record: &'a [u8]) -> Result<(&'a str, Vec<Option<&'a str>>), String> {
-        let text = simdutf8::basic::from_utf8(record).map_err(|_| "it is not UTF-8".to_owned())?;
-        let found =
-            fields(text, &self.names).map_err(|e| format!("it is not one JSON object: {e}"))?;
-        Ok((text, found))
+    fn passes(&self, found: &[Option<&str>], element: Option<&str>) -> bool {
+        if self.rules.is_empty() {
+            return true;
+        }
+        let row = Row { found, element, id: id_at(self.relation.as_ref(), found) };
+        self.rules.iter().all(|rule| rule.passes(row, &self.sets))
     }
 
     fn omits(&self, found: &[Option<&str>]) -> bool {
@@ -171,16 +216,24 @@ impl Selection {
         out: &mut Vec<u8>,
     ) -> Result<Option<(Timestamp, u64)>, String> {
         let begin = out.len();
-        self.try_push_rows(record, out).inspect_err(|_| out.truncate(begin))
+        let pushed =
+            self.each_row(record, |text, found, element| self.push_row(text, found, element, out));
+        pushed.inspect_err(|_| out.truncate(begin))
     }
 
-    fn try_push_rows(
+    /// Counts the rows that are taken of a record, likewise.
+    pub(crate) fn count_rows(&self, record: &[u8]) -> Result<Option<(Timestamp, u64)>, String> {
+        self.each_row(record, |_, _, _| Ok(()))
+    }
+
+    /// Hands on the record, its fields and, where it is one of several, the element, for each row.
+    fn each_row(
         &self,
         record: &[u8],
-        out: &mut Vec<u8>,
+        mut each: impl FnMut(&str, &[Option<&str>], Option<&str>) -> Result<(), String>,
     ) -> Result<Option<(Timestamp, u64)>, String> {
-        let (text, found) = self.found(record)?;
-        let time = self.time_of(&found)?;
+        let (text, found) = found(record, &self.names)?;
+        let time = self.time.read(&found)?;
         if !self.window.contains(time) {
             return Ok(None);
         }
@@ -188,7 +241,10 @@ impl Selection {
             return Ok(Some((time, 0)));
         }
         let Some(place) = &self.explode else {
-            self.push_row(text, &found, None, out)?;
+            if !self.passes(&found, None) {
+                return Ok(Some((time, 0)));
+            }
+            each(text, &found, None)?;
             return Ok(Some((time, 1)));
         };
         let Some(list) = place.find(&found).filter(|value| *value != "null") else {
@@ -196,19 +252,14 @@ impl Selection {
         };
         let elements: Vec<&RawValue> =
             serde_json::from_str(list).map_err(|_| "the field to explode is no list".to_owned())?;
-        for element in &elements {
-            self.push_row(text, &found, Some(element.get()), out)?;
+        let mut rows = 0;
+        for element in elements {
+            if self.passes(&found, Some(element.get())) {
+                each(text, &found, Some(element.get()))?;
+                rows += 1;
+            }
         }
-        Ok(Some((time, elements.len() as u64)))
-    }
-
-    fn time_of(&self, found: &[Option<&str>]) -> Result<Timestamp, String> {
-        let Some(value) = self.time.find(found) else {
-            return Err(format!("it has no time: {} is missing", self.time_path));
-        };
-        let text = value.trim_matches('"');
-        parse_time(text, self.time_format)
-            .ok_or_else(|| format!("its time, {}, cannot be read", self.time_path))
+        Ok(Some((time, rows)))
     }
 
     fn push_row(
@@ -229,7 +280,8 @@ impl Selection {
         });
         match self.format {
             Format::Csv => {
-                csv::push_row(out, values).map_err(|_| "a text in it is not Unicode".to_owned())?;
+                csv::push_row(out, values, self.csv)
+                    .map_err(|_| "a text in it is not Unicode".to_owned())?;
             }
             Format::Jsonl => {
                 for (i, (cell, value)) in cells.iter().zip(values).enumerate() {
@@ -252,32 +304,50 @@ impl Selection {
     }
 }
 
-impl Place {
-    fn find<'a>(&self, found: &[Option<&'a str>]) -> Option<&'a str> {
-        descend(found[self.field]?, &self.path)
+/// Writes a filter with all that it depends on.
+fn written(catalog: &Catalog, table: &Table, filter: &Filter) -> String {
+    let column = |comparison: &Comparison| match catalog.reach(table, &comparison.dimension) {
+        Some(Reach::Own(column) | Reach::Record(_, column)) => format!(" {column:?}"),
+        Some(Reach::Related(_)) | None => String::new(),
+    };
+    let columns: String = filter.comparisons().into_iter().map(column).collect();
+    format!("{filter}{columns}")
+}
+
+impl Time {
+    pub(crate) fn of(catalog: &Catalog, table: &Table, names: &mut Vec<String>) -> Time {
+        let dataset = catalog.dataset_of(table);
+        let (path, format) = (dataset.time.clone(), dataset.time_format);
+        Time { place: place(names, &path), path, format }
+    }
+
+    /// Reads it, or says why it cannot be read.
+    pub(crate) fn read(&self, found: &[Option<&str>]) -> Result<Timestamp, String> {
+        let Some(value) = self.place.find(found) else {
+            return Err(format!("it has no time: {} is missing", self.path));
+        };
+        parse_time(value.trim_matches('"'), self.format)
+            .ok_or_else(|| format!("its time, {}, cannot be read", self.path))
     }
 }
 
-/// Each name of a path by itself.
-fn single(path: &[String]) -> Vec<Names> {
-    path.iter().map(|name| Names::new(vec![name.clone()])).collect()
+/// Returns a record as text, and the fields that are needed of it.
+pub(crate) fn found<'a>(
+    record: &'a [u8],
+    names: &Names,
+) -> Result<(&'a str, Vec<Option<&'a str>>), String> {
+    let text = simdutf8::basic::from_utf8(record).map_err(|_| "it is not UTF-8".to_owned())?;
+    let found = fields(text, names).map_err(|e| format!("it is not one JSON object: {e}"))?;
+    Ok((text, found))
 }
 
-fn place(names: &mut Vec<String>, path: &FieldPath) -> Place {
-    let (first, rest) = path.0.split_first().map_or(("", &[][..]), |(first, rest)| (first, rest));
-    let field = names.iter().position(|name| name == first).unwrap_or_else(|| {
-        names.push(first.to_owned());
-        names.len() - 1
-    });
-    Place { field, path: single(rest) }
-}
-
-fn cell(names: &mut Vec<String>, column: &Column) -> Cell {
+fn cell(names: &mut Vec<String>, column: &Column, display_names: bool) -> Cell {
     let from = if column.of_element {
         From::Element(single(&column.path.0))
     } else {
         From::Record(place(names, &column.path))
     };
     let key = format!("{}:", serde_json::Value::from(column.name.as_str()));
-    Cell { name: column.name.clone(), key, from }
+    let header = if display_names { column.display.clone() } else { column.name.clone() };
+    Cell { header, key, from }
 }

@@ -22,6 +22,8 @@ pub struct Authenticator {
 pub struct Caller {
     /// The workspace they act in.
     pub workspace: Workspace,
+    /// What their token is for, else its id.
+    pub name: String,
 }
 
 /// Why somebody may not do what they ask for. Each API says it in its own words.
@@ -56,7 +58,19 @@ impl Authenticator {
         now: Timestamp,
     ) -> Result<Caller, Denial> {
         let text = bearer(headers).ok_or(Denial::Missing)?;
-        self.holder(text, headers, privilege, now).await
+        self.holder(text, chosen(headers), privilege, now).await
+    }
+
+    /// The same, where the workspace is chosen by other means than a header.
+    pub async fn bearer_in(
+        &self,
+        headers: &HeaderMap,
+        chosen: Option<&str>,
+        privilege: Privilege,
+        now: Timestamp,
+    ) -> Result<Caller, Denial> {
+        let text = bearer(headers).ok_or(Denial::Missing)?;
+        self.holder(text, chosen.map(str::as_bytes), privilege, now).await
     }
 
     /// Finds out who sent a request with a key pair (RFC 7617): the token's id, and the token.
@@ -73,13 +87,13 @@ impl Authenticator {
                 "Key and secret do not belong together.".to_owned(),
             ));
         }
-        self.holder(&token, headers, privilege, now).await
+        self.holder(&token, chosen(headers), privilege, now).await
     }
 
     async fn holder(
         &self,
         text: &str,
-        headers: &HeaderMap,
+        chosen: Option<&[u8]>,
         privilege: Privilege,
         now: Timestamp,
     ) -> Result<Caller, Denial> {
@@ -97,32 +111,37 @@ impl Authenticator {
             let detail = "The token was revoked or has expired. Ask your operator for a new one.";
             return Err(Denial::Invalid("token_ended", detail.to_owned()));
         }
-        caller(&record, headers, privilege)
+        caller(&record, chosen, privilege)
     }
+}
+
+/// The workspace that a header chooses.
+fn chosen(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get(WORKSPACE_HEADER).map(HeaderValue::as_bytes)
 }
 
 /// Chooses the workspace and checks the privilege.
 fn caller(
     record: &TokenRecord,
-    headers: &HeaderMap,
+    chosen: Option<&[u8]>,
     privilege: Privilege,
 ) -> Result<Caller, Denial> {
-    let workspace = match (headers.get(WORKSPACE_HEADER), &record.workspaces[..]) {
+    let workspace = match (chosen, &record.workspaces[..]) {
         (None, [only]) => only.clone(),
         (None, several) => {
             let names = several.iter().map(Workspace::as_ref).collect::<Vec<_>>().join(", ");
             return Err(Denial::WorkspaceRequired(names));
         }
         (Some(chosen), mine) => {
-            let found =
-                mine.iter().find(|workspace| workspace.as_ref().as_bytes() == chosen.as_bytes());
+            let found = mine.iter().find(|workspace| workspace.as_ref().as_bytes() == chosen);
             found.cloned().ok_or(Denial::WorkspaceForbidden)?
         }
     };
     if !record.privileges.contains(&privilege) {
         return Err(Denial::PrivilegeMissing(privilege));
     }
-    Ok(Caller { workspace })
+    let name = if record.description.is_empty() { &record.id } else { &record.description };
+    Ok(Caller { workspace, name: name.clone() })
 }
 
 impl Denial {
@@ -212,26 +231,22 @@ mod tests {
         }
     }
 
-    fn chosen(workspace: &str) -> HeaderMap {
-        HeaderMap::from_iter([(WORKSPACE_HEADER.parse().unwrap(), workspace.parse().unwrap())])
-    }
-
     #[test]
     fn the_workspace_comes_from_the_token_alone() {
         let view = Privilege::View;
         let one = record(&["acme"], &[view]);
         let two = record(&["acme", "beta"], &[view]);
 
-        assert_eq!(caller(&one, &HeaderMap::new(), view).unwrap().workspace.as_ref(), "acme");
-        assert!(caller(&one, &chosen("beta"), view).is_err());
-        assert!(caller(&two, &HeaderMap::new(), view).is_err());
-        assert_eq!(caller(&two, &chosen("beta"), view).unwrap().workspace.as_ref(), "beta");
+        assert_eq!(caller(&one, None, view).unwrap().workspace.as_ref(), "acme");
+        assert!(caller(&one, Some(b"beta"), view).is_err());
+        assert!(caller(&two, None, view).is_err());
+        assert_eq!(caller(&two, Some(b"beta"), view).unwrap().workspace.as_ref(), "beta");
     }
 
     #[test]
     fn viewing_does_not_allow_editing() {
         let viewer = record(&["acme"], &[Privilege::View]);
-        assert!(caller(&viewer, &HeaderMap::new(), Privilege::Edit).is_err());
+        assert!(caller(&viewer, None, Privilege::Edit).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use aws_config::SdkConfig;
 use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, TokenTable, env};
-use export::{Catalog, Export};
+use export::{Catalog, Export, Workspace};
 use jiff::SignedDuration;
 use tracing::{error, info};
 
@@ -54,6 +54,30 @@ impl Services {
             )?)),
             public_base_url: env::optional("PUBLIC_BASE_URL")?,
         })
+    }
+
+    /// Reads the named filters of a workspace, ids and texts, if any of these filters names one.
+    pub async fn named_filters<'a>(
+        &self,
+        workspace: &Workspace,
+        filters: impl IntoIterator<Item = &'a str>,
+    ) -> cloud::Result<Vec<(String, String)>> {
+        if !filters.into_iter().any(|filter| filter.contains('$')) {
+            return Ok(Vec::new());
+        }
+        let named = self.exports.named_filters(workspace).await?;
+        Ok(named.into_iter().map(|filter| (filter.id, filter.value)).collect())
+    }
+
+    /// Removes the archive of an export that was just deleted.
+    ///
+    /// If this breaks, the record still says that the object has to go, and the janitor sees to it.
+    pub async fn remove_archive(&self, export: &Export) -> cloud::Result<()> {
+        if export.removed().is_some() {
+            self.archives.remove(&export.workspace, export.id).await?;
+            self.exports.change(&export.workspace, export.id, Export::removed).await?;
+        }
+        Ok(())
     }
 
     /// Asks for an export that was just stored to be built.

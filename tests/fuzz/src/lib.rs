@@ -3,7 +3,9 @@
 use std::{collections::HashMap, io::Read as _};
 
 use archive::END_OF_MEMBER;
-use export::{Catalog, Format, TableSelection, TimeFormat, Window, parse_time};
+use export::{
+    Catalog, ExportRequest, Format, TableSelection, TimeFormat, Window, parse_time,
+};
 use flate2::bufread::DeflateDecoder;
 use lake::{Object, ObjectError, Pour, Selection, Stretch, runs_of};
 use serde_json::value::RawValue;
@@ -42,8 +44,8 @@ pub fn pour(key: &str, object: &[u8], format: Format, refer: bool) -> Result<Out
     let catalog = Catalog::parse("fuzz", CATALOG).unwrap();
     let time = |text: &str| text.parse().unwrap();
     let window = Window::new(time("1970-01-01T00:00:00Z"), time("1970-01-01T00:16:40Z")).unwrap();
-    let table = TableSelection { table: "rows".to_owned(), columns: None };
-    let selection = &Selection::new(&catalog, &table, window, format).unwrap();
+    let request = ExportRequest::new(vec![TableSelection::whole("rows")], window, format);
+    let selection = &Selection::new(&catalog, &request, 0).unwrap();
     let size_bytes = if refer { 1 << 30 } else { object.len() as u64 };
     let objects = &[Object { key: key.to_owned(), size_bytes, likely_whole: true, refer }];
     let pour = Pour { selection, objects, runs: runs_of(objects), level: 1, workers: 1 };

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use archive::END_OF_MEMBER;
-use export::{Catalog, Format, TableSelection, Window};
+use export::{Catalog, ExportRequest, Format, TableSelection, Window};
 use flate2::{Compression, read::DeflateDecoder, write::GzEncoder};
 use proptest::prelude::*;
 
@@ -45,8 +45,9 @@ fn selection(table: &str, columns: Option<&[&str]>, format: Format) -> Selection
         "2026-03-01T01:00:00Z".parse().unwrap(),
     );
     let columns = columns.map(|names| names.iter().map(|&name| name.to_owned()).collect());
-    let request = TableSelection { table: table.to_owned(), columns };
-    Selection::new(&catalog, &request, hour.unwrap(), format).unwrap()
+    let table = TableSelection { columns, ..TableSelection::whole(table) };
+    let request = ExportRequest::new(vec![table], hour.unwrap(), format);
+    Selection::new(&catalog, &request, 0).unwrap()
 }
 
 fn jsonl() -> Selection {

@@ -1,4 +1,4 @@
-//! Decant's engine over local files: `decant FOLDER OUT jsonl|csv|gzip FROM TO [LEVEL [WORKERS]]`.
+//! Decant's engine over local files: `decant FOLDER OUT jsonl|csv|gzip FROM TO [LEVEL [WORKERS [FILTER]]]`.
 //!
 //! The same planner, engine and archive layout as the builder's; only where bytes come from and go to
 //! is different. `jsonl` and `csv` make one file of the rows of the window, `gzip` puts the files in as
@@ -13,7 +13,8 @@ use std::{
 use anyhow::Context as _;
 use archive::{Extent, Layout, Member, Method, Segment, SegmentEncoder, layout};
 use export::{
-    Catalog, ExportRequest, Files, Format, SourceObject, TableSelection, Window, parse_time,
+    Catalog, ExportRequest, Files, Filter, Format, Scope, SourceObject, TableFilter,
+    TableSelection, Window, parse_time,
 };
 use jiff::{SignedDuration, Timestamp};
 use lake::{Object, Plan, Planned, Pour, Selection, Stretch, runs_of};
@@ -46,22 +47,25 @@ enum Source {
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [folder, out, format, from, to, rest @ ..] = &arguments[..] else {
-        anyhow::bail!("decant FOLDER OUT jsonl|csv|gzip FROM TO [LEVEL [WORKERS]]")
+        anyhow::bail!("decant FOLDER OUT jsonl|csv|gzip FROM TO [LEVEL [WORKERS [FILTER]]]")
     };
     let number = |at: usize, default: usize| -> anyhow::Result<usize> {
         rest.get(at).map_or(Ok(default), |text| text.parse().context("read a number"))
     };
     let time = |text: &str| parse_time(text, export::TimeFormat::Text).context("read a time");
-    let request = ExportRequest {
-        tables: vec![TableSelection { table: "events".to_owned(), columns: None }],
-        window: Window::new(time(from)?, time(to)?)?,
-        format: if format == "csv" { Format::Csv } else { Format::Jsonl },
-        files: if format == "gzip" { Files::Hourly("1".to_owned()) } else { Files::Tables },
-        name: None,
-        description: None,
-        labels: [].into(),
-    };
     let catalog = Catalog::parse("bench", CATALOG)?;
+    let filter = rest.get(2).map_or("", String::as_str);
+    let filter = Filter::read(filter, &Scope::new(&catalog, ["events"], "", &[]))?;
+    let tables = vec!["events".to_owned()];
+    let request = ExportRequest {
+        filters: filter.map(|filter| TableFilter { tables, filter }).into_iter().collect(),
+        files: if format == "gzip" { Files::Hourly("1".to_owned()) } else { Files::Tables },
+        ..ExportRequest::new(
+            vec![TableSelection::whole("events")],
+            Window::new(time(from)?, time(to)?)?,
+            if format == "csv" { Format::Csv } else { Format::Jsonl },
+        )
+    };
     let mut plan = Plan::default();
     plan.add_table(&catalog, &request, 0, filed(folder, request.window)?, u64::MAX);
     plan.mark_referred();
@@ -71,9 +75,7 @@ fn main() -> anyhow::Result<()> {
     let layout = if format == "gzip" {
         copied(&objects)?
     } else {
-        let selection =
-            Selection::new(&catalog, &request.tables[0], request.window, request.format)
-                .context("select")?;
+        let selection = Selection::new(&catalog, &request, 0).context("select")?;
         poured(&selection, &objects, &work, number(0, 5)?, number(1, 2)?)?
     };
     write(&layout, &work, out)?;

@@ -9,7 +9,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use archive::{Extent, Part, plan_parts};
-use export::{Catalog, ExportRequest, Files, Format, SourceObject, TableSelection, Window};
+use export::{Catalog, ExportRequest, Format, SourceObject, TableSelection, Window};
 use jiff::{SignedDuration, Timestamp};
 use lake::{Plan, Way};
 
@@ -102,15 +102,8 @@ fn main() {
 fn plan(load: &Load) -> Plan {
     let begin: Timestamp = "2025-01-01T00:00:00Z".parse().expect("a time");
     let hour = |n: i64| begin + SignedDuration::from_hours(n);
-    let request = ExportRequest {
-        tables: vec![TableSelection { table: "events".to_owned(), columns: None }],
-        window: Window::new(begin, hour(load.hours)).expect("a window"),
-        format: load.format,
-        files: Files::Tables,
-        name: None,
-        description: None,
-        labels: [].into(),
-    };
+    let window = Window::new(begin, hour(load.hours)).expect("a window");
+    let request = ExportRequest::new(vec![TableSelection::whole("events")], window, load.format);
     let object = |n: i64, number| SourceObject {
         key: format!("{n}/{number}.gz"),
         etag: String::new(),

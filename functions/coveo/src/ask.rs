@@ -1,0 +1,389 @@
+//! What a request for an export asks for.
+
+use std::collections::BTreeMap;
+
+use export::{
+    Catalog, CsvStyle, ExcelBackslash, ExportRequest, Filter, Format, MAX_FILTER_BYTES,
+    NoNewlineRows, Scope, TableFilter, TableSelection, Window,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    params::{Params, shown},
+    refused::Refused,
+    tables::{self, CUSTOM_EVENTS, PREFIX, TABLES},
+};
+
+/// The most characters of a name or a description.
+const LONGEST_NAME: usize = 200;
+const LONGEST_DESCRIPTION: usize = 1000;
+
+/// The fields of a body, and the parameters that say the same in a query.
+pub(crate) const BODY_FIELDS: [(&str, &str); 11] = [
+    ("from", "from"),
+    ("to", "to"),
+    ("commonFilters", "f"),
+    ("searchesFilters", "fs"),
+    ("customEventsFilters", "fc"),
+    ("filename", "filename"),
+    ("description", "d"),
+    ("dimensions", "dimensions"),
+    ("tables", "tables"),
+    ("exportFormat", "format"),
+    ("useDisplayNames", "useDisplayNames"),
+];
+
+/// A parameter of filters, as answers call it, and whether it is for searches and clicks, and for custom
+/// events.
+struct FilterKind {
+    parameter: &'static str,
+    field: &'static str,
+    searches: bool,
+    custom_events: bool,
+}
+
+const FILTERS: [FilterKind; 3] = [
+    FilterKind { parameter: "f", field: "commonFilters", searches: true, custom_events: true },
+    FilterKind { parameter: "fs", field: "searchesFilters", searches: true, custom_events: false },
+    FilterKind {
+        parameter: "fc",
+        field: "customEventsFilters",
+        searches: false,
+        custom_events: true,
+    },
+];
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ask {
+    pub(crate) request: ExportRequest,
+    /// The same in this dialect's words, to be repeated.
+    pub(crate) words: BTreeMap<String, Vec<String>>,
+}
+
+impl Ask {
+    /// Returns the texts of all filters.
+    pub(crate) fn filters(params: &Params) -> impl Iterator<Item = &str> {
+        FILTERS.iter().flat_map(|kind| params.all(kind.parameter)).map(String::as_str)
+    }
+
+    /// Reads parameters. `named` are the organization's named filters.
+    pub(crate) fn read(
+        params: &Params,
+        catalog: &Catalog,
+        named: &[(String, String)],
+        longest: SignedDuration,
+    ) -> Result<Self, Refused> {
+        let window = window(params, longest)?;
+        let asked = asked_tables(params)?;
+        let selections = selections(params, catalog, &asked)?;
+        let filters = table_filters(params, catalog, named, &selections)?;
+        let request = ExportRequest {
+            filters,
+            csv: style(params, catalog)?,
+            display_names: params.flag("useDisplayNames", false)?,
+            name: file_name(params)?,
+            description: description(params)?,
+            ..ExportRequest::new(selections, window, Format::Csv)
+        };
+        let mut words: BTreeMap<String, Vec<String>> = FILTERS
+            .iter()
+            .map(|kind| (kind.field.to_owned(), params.all(kind.parameter).to_vec()))
+            .collect();
+        words.insert("tables".to_owned(), asked.into_iter().map(str::to_owned).collect());
+        words.insert("dimensions".to_owned(), params.all("dimensions").to_vec());
+        Ok(Self { request, words })
+    }
+}
+
+fn window(params: &Params, longest: SignedDuration) -> Result<Window, Refused> {
+    const FORM: &str = "an instant such as 2019-02-05T15:20:20.266Z";
+    let instant = |name: &'static str| {
+        let text = params.one(name).ok_or_else(|| Refused::missing(name, FORM))?;
+        instant(text).ok_or_else(|| {
+            let text = shown(text);
+            Refused::parameter(format!(
+                "{name} is {text}, which is no instant. Give {FORM}; the zone is needed."
+            ))
+        })
+    };
+    let (from, to) = (instant("from")?, instant("to")?);
+    if from > to {
+        return Err(Refused::parameter("from is later than to. Swap them."));
+    }
+    let window = Window::inclusive(from, to)
+        .map_err(|_| Refused::parameter("to is too far away. Choose an earlier one."))?;
+    if window.length() > longest + SignedDuration::from_secs(1) {
+        let days = longest.as_hours() / 24;
+        let message =
+            format!("from and to are more than {days} days apart. Ask for parts of that time.");
+        return Err(Refused::parameter(message));
+    }
+    Ok(window)
+}
+
+/// Reads `2019-02-05T15:20:20.266Z`, also without milliseconds, and with an offset in any form.
+fn instant(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let (date, time) = text.split_once('T')?;
+    // A plus that was not encoded arrives as a blank.
+    let time = time.replace(' ', "+");
+    let plain = |c: char| c.is_ascii_digit() || matches!(c, ':' | '.' | '+' | '-' | 'Z');
+    let seconds = time.get(..8).is_some_and(|time| time.matches(':').count() == 2);
+    if date.len() != 10 || !seconds || !time.chars().all(plain) {
+        return None;
+    }
+    format!("{date}T{time}").parse().ok()
+}
+
+fn asked_tables(params: &Params) -> Result<Vec<&'static str>, Refused> {
+    let mut asked = Vec::new();
+    for name in params.all("tables") {
+        let table = TABLES.into_iter().find(|table| table.eq_ignore_ascii_case(name.trim()));
+        let table = table.ok_or_else(|| {
+            let (name, names) = (shown(name), TABLES.join(", "));
+            Refused::parameter(format!("There is no table {name}. The tables are {names}."))
+        })?;
+        if !asked.contains(&table) {
+            asked.push(table);
+        }
+    }
+    Ok(if asked.is_empty() { TABLES.to_vec() } else { asked })
+}
+
+/// Chooses the columns of each table. A table of which none is left is left out.
+fn selections(
+    params: &Params,
+    catalog: &Catalog,
+    asked: &[&str],
+) -> Result<Vec<TableSelection>, Refused> {
+    let names: Vec<&str> = params.all("dimensions").iter().map(|name| name.trim()).collect();
+    let known = tables::all(catalog);
+    for name in &names {
+        if !known.iter().any(|(called, table)| tables::column(called, table, name).is_some()) {
+            let message = format!(
+                "There is no dimension {}. GET /rest/ua/v15/dimensions/exportables lists them.",
+                shown(name)
+            );
+            return Err(Refused::bad("InvalidDimension", message));
+        }
+    }
+    let mut selections = Vec::new();
+    for (called, table) in known.iter().filter(|(called, _)| asked.contains(called)) {
+        let found: Vec<&str> = names
+            .iter()
+            .filter_map(|name| tables::column(called, table, name).map(|c| c.name.as_str()))
+            .collect();
+        let chosen = table.columns.iter().filter(|column| found.contains(&column.name.as_str()));
+        let columns: Vec<String> = chosen.map(|column| column.name.clone()).collect();
+        if names.is_empty() || !columns.is_empty() {
+            selections.push(TableSelection {
+                table: table.name.clone(),
+                columns: (!names.is_empty()).then_some(columns),
+                file: Some((*called).to_owned()),
+            });
+        }
+    }
+    if selections.is_empty() {
+        let message = "None of the tables has any of these dimensions. Choose others of either.";
+        return Err(Refused::bad("InvalidDimension", message));
+    }
+    Ok(selections)
+}
+
+fn table_filters(
+    params: &Params,
+    catalog: &Catalog,
+    named: &[(String, String)],
+    selections: &[TableSelection],
+) -> Result<Vec<TableFilter>, Refused> {
+    let bytes: usize = Ask::filters(params).map(str::len).sum();
+    if bytes > MAX_FILTER_BYTES {
+        return Err(Refused::filter(format!(
+            "All filters together have {bytes} bytes; {MAX_FILTER_BYTES} are allowed."
+        )));
+    }
+    let custom_events = tables::in_catalog(CUSTOM_EVENTS);
+    let mut all = Vec::new();
+    for kind in &FILTERS {
+        let is_for = |table: &str| {
+            if table == custom_events { kind.custom_events } else { kind.searches }
+        };
+        let known = tables::all(catalog).into_iter().map(|(_, table)| table.name.as_str());
+        let scope = Scope::new(catalog, known.filter(|name| is_for(name)), PREFIX, named);
+        let read = |text: &String| {
+            Filter::read(text, &scope).map_err(|error| {
+                let parameter = kind.parameter;
+                Refused::filter(format!("The filter {parameter} cannot be used: {error}."))
+            })
+        };
+        let filters = params.all(kind.parameter).iter().map(read);
+        let filters: Vec<Option<Filter>> = filters.collect::<Result<_, _>>()?;
+        let tables = selections.iter().map(|selection| selection.table.clone());
+        let tables: Vec<String> = tables.filter(|table| is_for(table)).collect();
+        if let Some(filter) = Filter::all(filters.into_iter().flatten())
+            && !tables.is_empty()
+        {
+            all.push(TableFilter { tables, filter });
+        }
+    }
+    let bytes: usize = all.iter().map(|filter| filter.filter.to_string().len()).sum();
+    if bytes > 2 * MAX_FILTER_BYTES {
+        return Err(Refused::filter(
+            "The filters are too long with all named filters written out.",
+        ));
+    }
+    Ok(all)
+}
+
+fn style(params: &Params, catalog: &Catalog) -> Result<CsvStyle, Refused> {
+    match params.one("format").unwrap_or("EXCEL").trim().to_ascii_uppercase().as_str() {
+        "EXCEL" => Ok(match catalog.coveo.excel_backslash {
+            ExcelBackslash::Plain => CsvStyle::Excel,
+            ExcelBackslash::Literal => CsvStyle::ExcelLiteral,
+        }),
+        "NO_NEWLINE" => Ok(match catalog.coveo.no_newline_rows {
+            NoNewlineRows::Keep => CsvStyle::NoNewline,
+            NoNewlineRows::Drop => CsvStyle::NoNewlineDropped,
+        }),
+        other => {
+            let message = format!("There is no format {}. Use EXCEL or NO_NEWLINE.", shown(other));
+            Err(Refused::parameter(message))
+        }
+    }
+}
+
+fn file_name(params: &Params) -> Result<Option<String>, Refused> {
+    let Some(name) = params.one("filename").map(str::trim) else { return Ok(None) };
+    let wrong = |why: &str| Err(Refused::parameter(format!("filename is {}, {why}.", shown(name))));
+    if !name.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        return wrong("and may only have printable ASCII characters");
+    }
+    if name.contains(['/', '\\']) || matches!(name, "." | "..") {
+        return wrong("and must be the name of a file, without a folder");
+    }
+    if name.len() > LONGEST_NAME {
+        return wrong(&format!("and may have {LONGEST_NAME} characters at most"));
+    }
+    Ok(Some(name.to_owned()))
+}
+
+fn description(params: &Params) -> Result<Option<String>, Refused> {
+    let text = params.one("d");
+    if text.is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION) {
+        let message = format!("d may have {LONGEST_DESCRIPTION} characters at most.");
+        return Err(Refused::parameter(message));
+    }
+    Ok(text.map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse as _;
+
+    use super::*;
+
+    const TIME: &str = "from=2019-01-01T00:00:00.000Z&to=2019-03-01T00:00:00.000Z";
+
+    fn read(query: &str) -> Result<Ask, Refused> {
+        let named = [("NO_BLANK".to_owned(), "queryExpression != ''".to_owned())];
+        let params = Params::of_query(&format!("{TIME}&{query}"));
+        let longest = SignedDuration::from_hours(24 * 366);
+        Ask::read(&params, &Catalog::built_in().unwrap(), &named, longest)
+    }
+
+    fn columns(query: &str) -> Vec<(String, Option<Vec<String>>)> {
+        let selections = read(query).unwrap().request.tables;
+        selections.into_iter().map(|s| (s.file.unwrap(), s.columns)).collect()
+    }
+
+    #[test]
+    fn every_form_of_an_instant_is_understood() {
+        let at: Timestamp = "2019-02-05T14:20:20.266Z".parse().unwrap();
+        for text in [
+            "2019-02-05T14:20:20.266Z",
+            "2019-02-05T16:20:20.266+0200",
+            "2019-02-05T16:20:20.266 0200",
+            "2019-02-05T16:20:20.266+02:00",
+            "2019-02-05T12:20:20.266-02:00",
+        ] {
+            assert_eq!(instant(text), Some(at), "{text}");
+        }
+        assert_eq!(instant("2019-02-05T14:20:20Z"), Some(at - SignedDuration::from_millis(266)));
+        for text in
+            ["2019-02-05", "2019-02-05T14:20:20", "2019-02-05T14:20Z", "1549376420266", "T", ""]
+        {
+            assert_eq!(instant(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn both_ends_are_inside() {
+        let window = read("").unwrap().request.window;
+        assert!(window.contains("2019-03-01T00:00:00Z".parse().unwrap()));
+        assert!(!window.contains("2019-03-01T00:00:00.000001Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn dimensions_restrict_the_columns_of_every_table() {
+        assert_eq!(columns("tables=CLICKS&tables=Searches").len(), 2);
+        assert_eq!(
+            columns("dimensions=originlevel1&dimensions=CLICKS.documentTitle"),
+            [
+                ("searches".to_owned(), Some(vec!["originLevel1".to_owned()])),
+                ("custom_events".to_owned(), Some(vec!["originLevel1".to_owned()])),
+                ("clicks".to_owned(), Some(vec!["originLevel1".into(), "documentTitle".into()])),
+            ]
+        );
+        assert!(read("dimensions=nothing").is_err());
+        assert!(read("tables=groups&dimensions=documentTitle").is_err());
+    }
+
+    #[test]
+    fn each_filter_is_for_its_tables() {
+        let of = |query: &str| -> Vec<(usize, String)> {
+            let filters = read(query).unwrap().request.filters;
+            filters.into_iter().map(|f| (f.tables.len(), f.filter.to_string())).collect()
+        };
+        assert_eq!(
+            of("f=city=='a'&f=$no_blank"),
+            [(5, "city == 'a' AND queryExpression != ''".into())]
+        );
+        assert_eq!(
+            of("fs=customeventtype=='a'"),
+            [(4, "coveo_custom_events.eventType == 'a'".into())]
+        );
+        assert_eq!(of("fc=clickRank>1&tables=custom_events"), [(1, "clickRank > 1".into())]);
+        assert_eq!(of("fc=city=='a'&tables=clicks"), []);
+        assert_eq!(of("f=&fs=%20"), []);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_its_type() {
+        let long = format!("fs=city=='{}'", "x".repeat(MAX_FILTER_BYTES));
+        for (query, status) in [
+            ("tables=visits", 400),
+            ("tables=ALL_EVENTS", 400),
+            ("format=XML", 400),
+            ("useDisplayNames=yes", 400),
+            ("filename=a/b", 400),
+            ("filename=%C3%A9", 400),
+            ("f=city", 400),
+            ("fc=nothing=='x'", 400),
+            (&long, 400),
+        ] {
+            assert_eq!(read(query).unwrap_err().into_response().status(), status, "{query}");
+        }
+        let params = |query: &str| Params::of_query(query);
+        let catalog = Catalog::built_in().unwrap();
+        for query in [
+            "",
+            "from=2019-01-01T00:00:00Z",
+            "from=2019-01-02T00:00:00Z&to=2019-01-01T00:00:00Z",
+            "from=2010-01-02T00:00:00Z&to=2019-01-01T00:00:00Z",
+        ] {
+            let longest = SignedDuration::from_hours(24 * 366);
+            assert!(Ask::read(&params(query), &catalog, &[], longest).is_err(), "{query}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The calls about named filters: `/filters/reporting`.
+
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use export::{Filter, NamedFilter, Privilege, Scope, Workspace};
+use serde::Serialize;
+use web::Caller;
+
+use crate::{
+    app::Request,
+    params::{Params, json},
+    refused::Refused,
+    tables::{self, PREFIX},
+};
+
+/// The most characters of a name.
+const LONGEST_NAME: usize = 200;
+/// How often another id is tried where somebody was faster.
+const MOST_TRIES: usize = 10;
+
+#[derive(Serialize)]
+struct List<'a> {
+    filters: Vec<View<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct View<'a> {
+    id: &'a str,
+    display_name: &'a str,
+    account: &'a str,
+    r#type: &'static str,
+    value: &'a str,
+}
+
+#[derive(Serialize)]
+struct Id {
+    id: String,
+}
+
+impl<'a> View<'a> {
+    fn of(filter: &'a NamedFilter, workspace: &'a Workspace) -> Self {
+        let NamedFilter { id, display_name, value } = filter;
+        Self { id, display_name, account: workspace.as_ref(), r#type: "reporting", value }
+    }
+}
+
+/// `GET /filters/reporting`: all named filters.
+pub(crate) async fn list(request: &Request) -> Result<Response, Refused> {
+    let Caller { workspace, .. } = request.caller(Privilege::View).await?;
+    let named = request.app.services.exports.named_filters(&workspace).await?;
+    let filters = named.iter().map(|filter| View::of(filter, &workspace)).collect();
+    Ok(Json(List { filters }).into_response())
+}
+
+/// `GET /filters/reporting/{id}`: one of them.
+pub(crate) async fn read(request: &Request, id: &str) -> Result<Response, Refused> {
+    let Caller { workspace, .. } = request.caller(Privilege::View).await?;
+    let named = request.app.services.exports.named_filters(&workspace).await?;
+    let filter = named.iter().find(|filter| filter.id == id).ok_or_else(unknown)?;
+    Ok(Json(View::of(filter, &workspace)).into_response())
+}
+
+/// `POST /filters/reporting`: a new one.
+pub(crate) async fn create(request: &Request) -> Result<Response, Refused> {
+    let Caller { workspace, .. } = request.caller(Privilege::Edit).await?;
+    let (display_name, value) = written(request)?;
+    let exports = &request.app.services.exports;
+    for _ in 0..MOST_TRIES {
+        let named = exports.named_filters(&workspace).await?;
+        let taken = |id: &str| named.iter().any(|filter| filter.id == id);
+        let id = NamedFilter::id_for(&display_name, taken);
+        let (display_name, value) = (display_name.clone(), value.clone());
+        let filter = NamedFilter { id, display_name, value };
+        check(request, named, &filter)?;
+        if exports.put_named_filter(&workspace, &filter, true).await? {
+            return Ok((StatusCode::CREATED, Json(Id { id: filter.id })).into_response());
+        }
+    }
+    Err(anyhow::anyhow!("find an id for a named filter").into())
+}
+
+/// `PUT /filters/reporting/{id}`: the same with another name and value.
+pub(crate) async fn replace(request: &Request, id: &str) -> Result<Response, Refused> {
+    let Caller { workspace, .. } = request.caller(Privilege::Edit).await?;
+    let (display_name, value) = written(request)?;
+    let filter = NamedFilter { id: id.to_owned(), display_name, value };
+    let exports = &request.app.services.exports;
+    let named = exports.named_filters(&workspace).await?;
+    if !named.iter().any(|known| known.id == id) {
+        return Err(unknown());
+    }
+    check(request, named, &filter)?;
+    if !exports.put_named_filter(&workspace, &filter, false).await? {
+        return Err(unknown());
+    }
+    Ok(Json(Id { id: filter.id }).into_response())
+}
+
+/// `DELETE /filters/reporting/{id}`: removes it. Filters that name it cannot be used any more.
+pub(crate) async fn delete(request: &Request, id: &str) -> Result<Response, Refused> {
+    let Caller { workspace, .. } = request.caller(Privilege::Edit).await?;
+    if !request.app.services.exports.delete_named_filter(&workspace, id).await? {
+        return Err(unknown());
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Reads name and value of a body.
+fn written(request: &Request) -> Result<(String, String), Refused> {
+    let body = json(&request.headers, &request.body)?;
+    let fields = [("displayName", "displayName"), ("value", "value")];
+    let params = Params::of_body(&body, &fields)?;
+    let one = |name, form| params.one(name).ok_or_else(|| Refused::missing(name, form));
+    let name = one("displayName", "what people call the filter")?;
+    if name.chars().count() > LONGEST_NAME {
+        let message = format!("displayName may have {LONGEST_NAME} characters at most.");
+        return Err(Refused::parameter(message));
+    }
+    Ok((name.to_owned(), one("value", "the filter")?.to_owned()))
+}
+
+/// Sees to it that a filter can be used, together with the others.
+fn check(request: &Request, others: Vec<NamedFilter>, filter: &NamedFilter) -> Result<(), Refused> {
+    let others = others.into_iter().filter(|other| other.id != filter.id);
+    let pair = |filter: NamedFilter| (filter.id, filter.value);
+    let named: Vec<(String, String)> = others.chain([filter.clone()]).map(pair).collect();
+    let catalog = &request.app.services.catalog;
+    let known = tables::all(catalog).into_iter().map(|(_, table)| table.name.as_str());
+    let scope = Scope::new(catalog, known, PREFIX, &named);
+    match Filter::read(&format!("${}", filter.id), &scope) {
+        Ok(_) => Ok(()),
+        // Where it stands in the value is said in the reason.
+        Err(error) => Err(Refused::filter(format!("The filter cannot be used: {}.", error.reason))),
+    }
+}
+
+fn unknown() -> Refused {
+    Refused::not_found("There is no named filter with this id in the organization.")
+}

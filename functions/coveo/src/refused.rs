@@ -1,0 +1,160 @@
+//! What is answered where something is wrong: `{"message", "type"}`, never with a status in it.
+//!
+//! The service's documents show this shape for the write API of the same family.
+
+use axum::{
+    Json,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use export::Privilege;
+use serde::Serialize;
+use tracing::error;
+use web::Denial;
+
+/// Why a request is not answered.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    status: StatusCode,
+    kind: &'static str,
+    message: String,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    message: &'a str,
+    r#type: &'static str,
+}
+
+impl Refused {
+    fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
+        Self { status, kind, message: message.into(), header: None }
+    }
+
+    /// A request that cannot be understood; `kind` says what of it.
+    pub(crate) fn bad(kind: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, kind, message)
+    }
+
+    /// A parameter whose value is wrong.
+    pub(crate) fn parameter(message: impl Into<String>) -> Self {
+        Self::bad("InvalidParameter", message)
+    }
+
+    /// A parameter that is not there.
+    pub(crate) fn missing(name: &str, form: &str) -> Self {
+        Self::bad("MissingParameter", format!("The parameter {name} is missing. Give {form}."))
+    }
+
+    /// A filter that cannot be used.
+    pub(crate) fn filter(message: impl Into<String>) -> Self {
+        Self::bad("InvalidFilter", message)
+    }
+
+    /// What is not there, or is somebody else's.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NotFound", message)
+    }
+
+    /// An export that cannot be downloaded yet.
+    pub(crate) fn not_ready() -> Self {
+        let message = "The export is still being made. Ask for its status until it is AVAILABLE.";
+        Self::new(StatusCode::CONFLICT, "ExportNotReady", message)
+    }
+
+    /// An export that cannot be downloaded any more, or never could.
+    pub(crate) fn not_available(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, "ExportNotAvailable", message)
+    }
+
+    /// A body that is too large.
+    pub(crate) fn too_large(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "InvalidObject", message)
+    }
+
+    /// A body that does not say it is JSON.
+    pub(crate) fn media_type() -> Self {
+        let message = "Send the body as JSON: Content-Type: application/json.";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)
+    }
+
+    /// A method that a path does not take.
+    pub(crate) fn method(allowed: &str) -> Self {
+        let message = format!("This path takes {allowed}.");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
+            .with(header::ALLOW, allowed)
+    }
+
+    /// An answer that is being worked on.
+    pub(crate) fn later(message: &str) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message)
+            .with(header::RETRY_AFTER, "5")
+    }
+
+    fn with(self, name: HeaderName, value: &str) -> Self {
+        Self { header: HeaderValue::from_str(value).ok().map(|value| (name, value)), ..self }
+    }
+}
+
+impl From<Denial> for Refused {
+    fn from(denial: Denial) -> Self {
+        let denied = |message: String| Self::new(StatusCode::FORBIDDEN, "AccessDenied", message);
+        match &denial {
+            Denial::Missing | Denial::Invalid(..) => {
+                let unauthorized =
+                    Self::new(StatusCode::UNAUTHORIZED, "InvalidToken", denial.detail());
+                let challenge = denial.challenge().map(|value| (header::WWW_AUTHENTICATE, value));
+                Self { header: challenge, ..unauthorized }
+            }
+            Denial::WorkspaceRequired(names) => Self::bad(
+                "MissingParameter",
+                format!("The token opens several organizations. Choose one by org: {names}."),
+            ),
+            Denial::WorkspaceForbidden => {
+                denied("The token does not open the organization that org names.".to_owned())
+            }
+            Denial::PrivilegeMissing(privilege) => {
+                let name = match privilege {
+                    Privilege::View => "View",
+                    Privilege::Edit => "Edit",
+                };
+                denied(format!(
+                    "This needs the privilege Analytics - Data exports - {name}, which the token lacks."
+                ))
+            }
+            Denial::Unavailable(_) => anyhow::anyhow!("look up a token: {denial:?}").into(),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Refused {
+    /// Ours to solve: the chain of causes goes to the log and nowhere else.
+    fn from(error: anyhow::Error) -> Self {
+        error!("failed to {error:#}");
+        let message = "Something went wrong on our side. Try again; if it keeps failing, ask your operator, \
+                       giving the X-Request-Id of this answer.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)
+    }
+}
+
+impl From<cloud::Error> for Refused {
+    fn from(error: cloud::Error) -> Self {
+        anyhow::Error::new(error).into()
+    }
+}
+
+impl From<serde_json::Error> for Refused {
+    fn from(error: serde_json::Error) -> Self {
+        anyhow::Error::new(error).into()
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let body = Body { message: &self.message, r#type: self.kind };
+        let mut response = (self.status, Json(body)).into_response();
+        response.headers_mut().extend(self.header);
+        response
+    }
+}

@@ -1,0 +1,106 @@
+//! What users of this dialect see of an export.
+
+use std::collections::BTreeMap;
+
+use export::{Asked, Dialect, Export, Status, Window};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use web::BaseUrl;
+
+/// An export. All its keys are always there.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct View {
+    id: String,
+    author: String,
+    download_link: String,
+    /// Milliseconds since 1970, as all times.
+    start_date: i64,
+    from: i64,
+    to: i64,
+    filters: BTreeMap<String, String>,
+    description: Option<String>,
+    size: u64,
+    status: &'static str,
+    tables: Vec<String>,
+    downloadable: bool,
+    dimensions: Vec<String>,
+    replayable: bool,
+    using_display_names: bool,
+    schedule_id: Option<String>,
+}
+
+/// Returns how an export was asked for in this dialect; none if it was not, or was deleted since.
+pub(crate) fn asked(export: &Export) -> Option<&Asked> {
+    export.asked.as_ref().filter(|asked| asked.dialect == Dialect::Coveo)
+}
+
+/// Returns the status of an export in this dialect's words; none if there is no such export for it.
+pub(crate) fn status(export: &Export, now: Timestamp) -> Option<&'static str> {
+    match export.status(now) {
+        Status::Queued | Status::Running => Some("PENDING"),
+        Status::Succeeded => Some("AVAILABLE"),
+        Status::Failed => Some("FAILED"),
+        Status::Expired => Some("EXPIRED"),
+        Status::Cancelled | Status::Deleted => None,
+    }
+}
+
+impl View {
+    /// Shows an export as it is at `now`; none if there is no such export for this dialect.
+    pub(crate) fn of(export: &Export, base: &BaseUrl, now: Timestamp) -> Option<Self> {
+        let asked = asked(export)?;
+        let status = status(export, now)?;
+        let words = |name: &str| asked.words.get(name).cloned().unwrap_or_default();
+        let filters = ["commonFilters", "searchesFilters", "customEventsFilters"];
+        let filters = filters.map(|name| (name.to_owned(), joined(&words(name))));
+        let (from, to) = ends(export.request.window);
+        let size = match &export.state {
+            export::State::Succeeded { archive } | export::State::Expired { archive, .. } => {
+                archive.size_bytes
+            }
+            _ => 0,
+        };
+        Some(Self {
+            id: export.id.to_string(),
+            author: asked.author.clone(),
+            download_link: base.join(&format!("/rest/ua/v15/exports/{}?redirect=true", export.id)),
+            start_date: export.created_at.as_millisecond(),
+            from,
+            to,
+            filters: filters.into_iter().filter(|(_, text)| !text.is_empty()).collect(),
+            description: export.request.description.clone(),
+            size,
+            status,
+            tables: words("tables"),
+            downloadable: matches!(status, "PENDING" | "AVAILABLE"),
+            dimensions: words("dimensions"),
+            replayable: false,
+            using_display_names: export.request.display_names,
+            schedule_id: None,
+        })
+    }
+}
+
+/// Both ends, inside, in milliseconds since 1970.
+fn ends(window: Window) -> (i64, i64) {
+    let last = window.to() - SignedDuration::from_micros(1);
+    (window.from().as_millisecond(), last.as_millisecond())
+}
+
+/// Joins filters that must all hold.
+fn joined(filters: &[String]) -> String {
+    match filters {
+        [only] => only.clone(),
+        several => {
+            let operands: Vec<String> = several.iter().map(|text| format!("({text})")).collect();
+            operands.join(" AND ")
+        }
+    }
+}
+
+/// Returns the name of the ZIP.
+pub(crate) fn file_name(export: &Export) -> String {
+    let name = export.request.name.clone().unwrap_or_else(|| export.id.to_string());
+    if name.to_ascii_lowercase().ends_with(".zip") { name } else { format!("{name}.zip") }
+}

@@ -1,0 +1,127 @@
+//! Sets of ids: of the records that others belong to.
+//!
+//! An id is kept as 128 bits: a UUID as it is, anything else as the first half of its SHA-256. So a set
+//! of any ids is as exact as the hash, and 16 bytes for each.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::csv::text_of;
+
+/// The bytes of an id, as stored.
+pub const ID_BYTES: usize = 16;
+
+/// Ids, each once, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ids(Vec<u128>);
+
+impl Ids {
+    /// Puts ids in order, each once.
+    pub(crate) fn new(mut ids: Vec<u128>) -> Self {
+        ids.sort_unstable();
+        ids.dedup();
+        Self(ids)
+    }
+
+    /// Returns the ids of all of these.
+    pub fn joined(sets: impl IntoIterator<Item = Self>) -> Self {
+        Self::new(sets.into_iter().flat_map(|set| set.0).collect())
+    }
+
+    /// Returns how many they are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Tells whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns those that are in the other, too.
+    pub fn within(&self, other: &Self) -> Self {
+        Self(self.0.iter().copied().filter(|id| other.has(*id)).collect())
+    }
+
+    pub(crate) fn has(&self, id: u128) -> bool {
+        self.0.binary_search(&id).is_ok()
+    }
+
+    /// Returns them as they are stored: big-endian, in order.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|id| id.to_be_bytes()).collect()
+    }
+
+    /// Reads what was stored, or a stretch of it.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let ids = bytes.chunks_exact(ID_BYTES).filter_map(|id| id.try_into().ok());
+        Self(ids.map(u128::from_be_bytes).collect())
+    }
+}
+
+impl From<Ids> for Vec<u128> {
+    fn from(ids: Ids) -> Self {
+        ids.0
+    }
+}
+
+/// Returns the id that a JSON value is; none if it is null or no Unicode.
+pub(crate) fn id_of(json: &str) -> Option<u128> {
+    if json == "null" {
+        return None;
+    }
+    let text = if json.starts_with('"') { text_of(json).ok()? } else { json.into() };
+    Some(uuid(text.as_bytes()).unwrap_or_else(|| {
+        let digest = Sha256::digest(text.as_bytes());
+        digest.iter().take(ID_BYTES).fold(0, |id, byte| id << 8 | u128::from(*byte))
+    }))
+}
+
+/// Reads a UUID as most write it: 36 characters, in lower case.
+fn uuid(text: &[u8]) -> Option<u128> {
+    if text.len() != 36 {
+        return None;
+    }
+    let mut id = 0;
+    for (at, byte) in text.iter().enumerate() {
+        let digit = match (at, byte) {
+            (8 | 13 | 18 | 23, b'-') => continue,
+            (_, b'0'..=b'9') => byte - b'0',
+            (_, b'a'..=b'f') => byte - b'a' + 10,
+            _ => return None,
+        };
+        id = id << 4 | u128::from(digit);
+    }
+    // A hyphen in the place of a digit would have been refused, a digit in that of a hyphen not.
+    [8, 13, 18, 23].iter().all(|at| text[*at] == b'-').then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_told_apart_by_their_text() {
+        let uuid = "\"01234567-89ab-cdef-0123-456789abcdef\"";
+        assert_eq!(id_of(uuid), Some(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef));
+        assert_ne!(id_of(uuid), id_of(&uuid.to_uppercase()));
+        assert_ne!(id_of(uuid), id_of("\"0123456708900cdef001230456789abcdef1\""));
+        assert_eq!(id_of("\"\\u0061\""), id_of("\"a\""));
+        assert_eq!(id_of("7"), id_of("\"7\""));
+        assert_eq!(id_of("null"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_set_is_what_was_put_into_it(ids in prop::collection::vec(0..50_u128, 0..40), other in prop::collection::vec(0..50_u128, 0..40)) {
+            let set = Ids::new(ids.clone());
+            prop_assert_eq!(&Ids::from_bytes(&set.to_bytes()), &set);
+            let within = set.within(&Ids::new(other.clone()));
+            for id in 0..50 {
+                prop_assert_eq!(set.has(id), ids.contains(&id));
+                prop_assert_eq!(within.has(id), ids.contains(&id) && other.contains(&id));
+            }
+        }
+    }
+}
