@@ -9,11 +9,11 @@ SAM     := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 sam
 NEXTEST := $(shell command -v cargo-nextest)
 # Tests of the deployed stack mostly wait.
 # Without nextest, tests cannot run alone, so the one that kills builders is left out.
-# Readers of archives that this machine has not cannot be tested with; the rest is never left out.
-LACKING := $(foreach reader,java unzip bsdtar,$(if $(shell command -v $(reader)),,$(reader)))
+# Readers and clients that this machine has not cannot be tested with; the rest is never left out.
+LACKING := $(foreach program,java unzip bsdtar npm,$(if $(shell command -v $(program)),,$(program)))
 RUN     := $(if $(NEXTEST),\
-  cargo nextest run $(CARGO) $(if $(LACKING),-E 'all()$(foreach reader,$(LACKING), - test(readers::$(reader)_))'),\
-  cargo test $(CARGO) --lib --bins --tests -- --test-threads=8 --skip a_killed_builder $(foreach reader,$(LACKING),--skip readers::$(reader)_))
+  cargo nextest run $(CARGO) $(if $(LACKING),-E 'all()$(foreach program,$(LACKING), - test(::$(program)_))'),\
+  cargo test $(CARGO) --lib --bins --tests -- --test-threads=8 --skip a_killed_builder $(foreach program,$(LACKING),--skip ::$(program)_))
 SOURCES  = Cargo.toml Cargo.lock template.yaml $(shell find functions shared -type f)
 
 .PHONY: help demo test lint deny bench fuzz stack down build
@@ -32,7 +32,7 @@ demo: build
 	@$(STACK) up demo 4566
 	@cargo run --quiet --locked --target $(HOST) --package tests --bin demo
 
-test: lint build .tools/check/done
+test: lint build .tools/check/done $(if $(shell command -v npm),.tools/clients/done)
 	@cargo build --quiet $(CARGO) --tests
 	@$(STACK) up test 4577 --auth
 	@$(if $(LACKING),echo 'Left out for want of the program: $(LACKING)')
@@ -57,13 +57,13 @@ fuzz:
 	  -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	  -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares" \
 	  cargo build --quiet --locked --release --target $(HOST)
-	@cd .local/fuzz && for target in gzip lines csv; do mkdir -p corpus/$$target; \
+	@cd .local/fuzz && for target in gzip lines csv filter; do mkdir -p corpus/$$target; \
 	  ./$(HOST)/release/$$target corpus/$$target -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$target- \
 	    >$$target.log 2>&1 & pids="$$pids $$!"; done; \
 	  for pid in $$pids; do wait $$pid || { grep -hE 'panicked|ERROR|artifact' -A3 *.log; exit 1; }; done
 	@cd .local/fuzz && grep -h DONE *.log
 
-stack: build .tools/check/done
+stack: build .tools/check/done $(if $(shell command -v npm),.tools/clients/done)
 	@$(STACK) up test 4577 --auth
 
 down: .tools/stack/done
@@ -82,6 +82,12 @@ build: .local/build/template.yaml
 	@echo 'Installing $*...'
 	@mkdir -p .local && python3 -m venv .tools/$*
 	@.tools/$*/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+.tools/clients/done: $(wildcard tests/clients/*)
+	@echo 'Installing published clients...'
+	@mkdir -p .tools/clients && cp $^ .tools/clients
+	@cd .tools/clients && npm ci --silent --no-audit --no-fund 2>.npm.log || { cat .npm.log; exit 1; }
 	@touch $@
 
 .tools/bin/cargo-deny:

@@ -16,6 +16,8 @@ WORK = ROOT / ".local" / "bench"
 # About 90 % of the day, cutting the hours at both ends.
 FROM, TO = "2026-03-01 01:12:00", "2026-03-01 22:48:00"
 DAY = "2026-03-01 00:00:00", "2026-03-02 00:00:00"
+# A fifth of the rows.
+COUNTRY = "Brazil"
 ARCHIVER = "archiver@8.0.0"
 
 
@@ -65,10 +67,12 @@ def set_up():
 def contenders_of(work, form, data, binaries, python, node):
     """Commands by name; each writes the file given last."""
     window = DAY if work == "W3" else (FROM, TO)
-    arguments = lambda out: [data, out, form, *window]
+    country = [COUNTRY] if work == "W2" else []
+    ours = ["5", "2", f"country == '{COUNTRY}'"] if work == "W2" else []
+    arguments = lambda out: [data, out, form, *window, *country]
     peer = lambda name: lambda out: [python, HERE / f"peers/{name}.py", *arguments(out)]
     contenders = {
-        "decant": lambda out: [binaries / "decant", *arguments(out)],
+        "decant": lambda out: [binaries / "decant", data, out, form, *window, *ours],
         "plain Rust": lambda out: [binaries / "plain", *arguments(out)],
         "Python": peer("python_std"),
         "Python, orjson, isal": peer("python_fast"),

@@ -23,7 +23,7 @@ async fn put(user: &User, dataset: &str, rows: &[Value]) {
 }
 
 /// Three searches; the first has a click, keywords and groups, the second a custom event.
-async fn put_visits(user: &User) {
+pub(crate) async fn put_visits(user: &User) {
     let at = |minute: u32| format!("2026-03-01T10:{minute:02}:00.000Z");
     put(
         user,

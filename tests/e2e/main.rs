@@ -6,6 +6,7 @@
 mod access;
 mod amplitude;
 mod bad_requests;
+mod clients;
 mod coveo;
 mod description;
 mod downloads;

@@ -94,6 +94,10 @@ fn detail(way: Way, reason: Reason) -> &'static str {
         (Way::Copy, _) => {
             "They go in as they are; no byte of them is read if S3 knows their checksum."
         }
+        (Way::Splice, Reason::Filtered) => {
+            "Where every row passes the filter, what is compressed stays so; where one does not, rows are \
+             chosen, and that object is compressed again."
+        }
         (Way::Splice, _) => {
             "Every row is wanted, so what is compressed stays so; where one turns out not to be, that \
              object is compressed again."
@@ -102,13 +106,10 @@ fn detail(way: Way, reason: Reason) -> &'static str {
             "Rows filed there may be outside of the window, so they are chosen, and compressed again where \
              no whole stretch of them is wanted."
         }
-        (Way::Transcode, Reason::Filtered) => {
-            "Their rows are chosen by the filter, so those that are wanted are compressed again."
-        }
         (Way::Transcode, Reason::NotGzip) => {
             "They are not stored as gzip, so their rows are compressed for the archive."
         }
-        (Way::Transcode, Reason::Rewritten | Reason::Whole) => {
+        (Way::Transcode, Reason::Rewritten | Reason::Filtered | Reason::Whole) => {
             "Their rows are written otherwise than they are stored, so they are compressed again."
         }
     }

@@ -395,6 +395,7 @@ impl RawTable {
         if columns.is_empty() {
             return Err((at, "a table has at least one column".to_owned()));
         }
+        tell_apart(&mut columns);
         let relation = self.relation.map(|raw| relation(&raw, &columns)).transpose()?;
         Ok(Table {
             name: self.name.into_inner(),
@@ -406,6 +407,16 @@ impl RawTable {
             columns,
             relation,
         })
+    }
+}
+
+/// Adds the names of columns to what people call them where that is the same for several.
+fn tell_apart(columns: &mut [Column]) {
+    let called: Vec<String> = columns.iter().map(|column| column.display.clone()).collect();
+    for column in columns {
+        if called.iter().filter(|display| **display == column.display).count() > 1 {
+            column.display = format!("{} ({})", column.display, column.name);
+        }
     }
 }
 
@@ -466,6 +477,17 @@ mod tests {
             catalog.table("coveo_keywords").unwrap().explode.as_ref().unwrap().to_string(),
             "keywords"
         );
+    }
+
+    #[test]
+    fn people_can_tell_columns_apart() {
+        let text = "[[dataset]]\nname = \"d\"\npath = \"{workspace}/{yyyy}/{MM}/{dd}/\"\ntime = \"t\"\n\
+                    [[table]]\nname = \"x\"\ndataset = \"d\"\ncolumns = [{ name = \"a\", display = \"Name\" }, \
+                    { name = \"b\", display = \"Name\" }, \"c\"]";
+        let catalog = Catalog::parse("test", text).unwrap();
+        let columns = &catalog.table("x").unwrap().columns;
+        let shown: Vec<&str> = columns.iter().map(|column| column.display.as_str()).collect();
+        assert_eq!(shown, ["Name (a)", "Name (b)", "c"]);
     }
 
     #[test]

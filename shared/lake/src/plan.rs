@@ -243,14 +243,15 @@ impl<'a> Ways<'a> {
         if rewritten {
             return (Way::Transcode, Reason::Rewritten);
         }
-        if self.request.filters_of(&selection.table).next().is_some() {
-            return (Way::Transcode, Reason::Filtered);
-        }
         if !is_gzip(dataset.compression, &object.key) {
             return (Way::Transcode, Reason::NotGzip);
         }
         if !self.inside(hour) {
             return (Way::Transcode, Reason::WindowEdge);
+        }
+        // The first row that is not wanted says that they are not whole.
+        if self.request.filters_of(&selection.table).next().is_some() {
+            return (Way::Splice, Reason::Filtered);
         }
         let way = match &self.request.files {
             // Where rows are filed by their own time, nobody has to look at it.

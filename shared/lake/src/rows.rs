@@ -103,8 +103,7 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
         let unreadable =
             |source| Ended::Failed(ObjectError::Unreadable { key: key.clone(), source });
         let gzip = is_gzip(self.selection.compression, key);
-        // Where rows are chosen by their columns, hardly a stretch is left that could be taken over.
-        if !gzip || !self.selection.passes_through() || self.selection.is_filtered() {
+        if !(gzip && self.selection.passes_through()) {
             return self.transcode(key, open().map_err(unreadable)?);
         }
         // If anything is wrong with it, the last reading says what.
@@ -135,6 +134,10 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
                 splice(self.selection, data, Vec::with_capacity(data.len() + 64))
         {
             return self.take_over(segment, account, vec![Stretch::Bytes(kept)]);
+        }
+        // Where rows are chosen by their columns, hardly a stretch is left that is worth a look.
+        if self.selection.is_filtered() {
+            return self.transcode(&object.key, data);
         }
         match edge::wanted(self.selection, &object.key, data) {
             Some(wanted) => self.in_part(&object.key, data, wanted),

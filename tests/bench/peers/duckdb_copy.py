@@ -1,4 +1,4 @@
-"""DuckDB: COPY into a file, then zip. duckdb_copy.py FOLDER OUT jsonl|csv|gzip FROM TO"""
+"""DuckDB: COPY into a file, then zip. duckdb_copy.py FOLDER OUT jsonl|csv|gzip FROM TO [COUNTRY]"""
 import os
 import pathlib
 import sys
@@ -6,7 +6,7 @@ import zipfile
 
 import duckdb
 
-folder, out, form, begin, end = sys.argv[1:]
+folder, out, form, begin, end, *country = sys.argv[1:]
 COLUMNS = "time, uuid, user, country, city, os, device, n, amount, ok, path, props"
 if form == "gzip":
     # Nothing to select: the files, as they are.
@@ -17,6 +17,7 @@ if form == "gzip":
 work = out + ".work"
 columns = "*" if form == "jsonl" else COLUMNS
 target = "FORMAT json" if form == "jsonl" else "FORMAT csv, HEADER"
+where = f" AND country = '{country[0]}'" if country else ""
 duckdb.sql("SET threads = 2")
 duckdb.sql(f"COPY (SELECT {columns} FROM read_ndjson('{folder}/*.gz', columns = "
            "{time: 'VARCHAR', uuid: 'VARCHAR', \"user\": 'VARCHAR', session: 'UBIGINT', country: 'VARCHAR', city: 'VARCHAR', "
@@ -24,7 +25,7 @@ duckdb.sql(f"COPY (SELECT {columns} FROM read_ndjson('{folder}/*.gz', columns = 
            "path: 'VARCHAR', referrer: 'VARCHAR', ip_address: 'VARCHAR', library: 'VARCHAR', language: 'VARCHAR', "
            "carrier: 'VARCHAR', idfa: 'VARCHAR', props: 'JSON', user_properties: 'JSON', group_properties: 'JSON', "
            "data: 'JSON', server: 'VARCHAR'}) "
-           f"WHERE time >= '{begin}' AND time < '{end}') TO '{work}' ({target})")
+           f"WHERE time >= '{begin}' AND time < '{end}'{where}) TO '{work}' ({target})")
 with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
     archive.write(work, "events")
 os.remove(work)

@@ -1,4 +1,4 @@
-// Node with archiver. node_archiver.mjs FOLDER OUT jsonl|csv|gzip FROM TO
+// Node with archiver. node_archiver.mjs FOLDER OUT jsonl|csv|gzip FROM TO [COUNTRY]
 import { createReadStream, createWriteStream, readdirSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { PassThrough } from "node:stream";
@@ -6,7 +6,7 @@ import { createGunzip } from "node:zlib";
 import { ZipArchive } from "archiver";
 
 const COLUMNS = ["time", "uuid", "user", "country", "city", "os", "device", "n", "amount", "ok", "path", "props"];
-const [folder, out, form, begin, end] = process.argv.slice(2);
+const [folder, out, form, begin, end, country] = process.argv.slice(2);
 const files = readdirSync(folder).sort().map((name) => `${folder}/${name}`);
 const archive = new ZipArchive({ zlib: { level: 6 } });
 const closed = new Promise((done) => archive.pipe(createWriteStream(out)).on("close", done));
@@ -27,6 +27,7 @@ if (form === "gzip") {
     for await (const line of createInterface({ input: createReadStream(file).pipe(createGunzip()) })) {
       const row = JSON.parse(line);
       if (row.time < begin || row.time >= end) continue;
+      if (country && row.country !== country) continue;
       const text = form === "csv" ? COLUMNS.map((column) => quoted(row[column])).join(",") : line;
       if (!rows.write(text + "\n")) await new Promise((done) => rows.once("drain", done));
     }

@@ -1,4 +1,4 @@
-"""Python with orjson and isal. python_fast.py FOLDER OUT jsonl|csv|gzip FROM TO"""
+"""Python with orjson and isal. python_fast.py FOLDER OUT jsonl|csv|gzip FROM TO [COUNTRY]"""
 import csv
 import io
 import pathlib
@@ -9,7 +9,7 @@ import orjson
 from isal import igzip, isal_zlib
 
 COLUMNS = ["time", "uuid", "user", "country", "city", "os", "device", "n", "amount", "ok", "path", "props"]
-folder, out, form, begin, end = sys.argv[1:]
+folder, out, form, begin, end, *country = sys.argv[1:]
 files = sorted(pathlib.Path(folder).iterdir())
 
 
@@ -32,7 +32,7 @@ with Fast(out, "w", zipfile.ZIP_DEFLATED) as archive:
                     with igzip.open(path, "rb") as rows:
                         for line in rows:
                             row = orjson.loads(line)
-                            if begin <= row["time"] < end:
+                            if begin <= row["time"] < end and (not country or row["country"] == country[0]):
                                 row["props"] = orjson.dumps(row["props"]).decode()
                                 table.writerow([row[column] for column in COLUMNS])
                 text.detach()

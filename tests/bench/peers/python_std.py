@@ -1,4 +1,4 @@
-"""Python's standard library: gzip, json, csv, zipfile. python_std.py FOLDER OUT jsonl|csv|gzip FROM TO"""
+"""Python's standard library: gzip, json, csv, zipfile. python_std.py FOLDER OUT jsonl|csv|gzip FROM TO [COUNTRY]"""
 import csv
 import gzip
 import io
@@ -8,7 +8,7 @@ import sys
 import zipfile
 
 COLUMNS = ["time", "uuid", "user", "country", "city", "os", "device", "n", "amount", "ok", "path", "props"]
-folder, out, form, begin, end = sys.argv[1:]
+folder, out, form, begin, end, *country = sys.argv[1:]
 files = sorted(pathlib.Path(folder).iterdir())
 with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
     if form == "gzip":
@@ -24,7 +24,7 @@ with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive
                 with gzip.open(path, "rb") as rows:
                     for line in rows:
                         row = json.loads(line)
-                        if begin <= row["time"] < end:
+                        if begin <= row["time"] < end and (not country or row["country"] == country[0]):
                             if form == "csv":
                                 row["props"] = json.dumps(row["props"], ensure_ascii=False)
                                 table.writerow([row[column] for column in COLUMNS])

@@ -1,5 +1,5 @@
 //! A program as one would write it first: flate2, `serde_json`, zip, one thread.
-//! `plain FOLDER OUT jsonl|csv|gzip FROM TO`.
+//! `plain FOLDER OUT jsonl|csv|gzip FROM TO [COUNTRY]`.
 
 use std::{
     fs::File,
@@ -16,8 +16,8 @@ const COLUMNS: [&str; 12] = [
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [folder, out, format, from, to] = &arguments[..] else {
-        anyhow::bail!("plain FOLDER OUT jsonl|csv|gzip FROM TO")
+    let [folder, out, format, from, to, country @ ..] = &arguments[..] else {
+        anyhow::bail!("plain FOLDER OUT jsonl|csv|gzip FROM TO [COUNTRY]")
     };
     let mut files: Vec<_> =
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<_>>()?;
@@ -46,7 +46,8 @@ fn main() -> anyhow::Result<()> {
             }
             let value: Value = serde_json::from_str(&row)?;
             let time = value["time"].as_str().unwrap_or_default();
-            if from.as_str() <= time && time < to.as_str() {
+            let wanted = country.first().is_none_or(|country| value["country"] == country.as_str());
+            if from.as_str() <= time && time < to.as_str() && wanted {
                 if format == "csv" {
                     zip.write_all(csv(&value).as_bytes())?;
                 } else {
