@@ -75,15 +75,18 @@ fn time_in(hour: Timestamp, dataset: &Dataset, rng: &mut Rng) -> Timestamp {
 
 fn row(tables: &[&Table], dataset: &Dataset, time: Timestamp, rng: &mut Rng) -> String {
     let mut row = Map::new();
-    for column in tables.iter().flat_map(|table| &table.columns).filter(|column| !column.of_element)
+    for column in
+        tables.iter().flat_map(|table| &table.columns).filter(|column| column.level.is_none())
     {
         let Some(field) = column.path.0.first() else { continue };
         if !row.contains_key(field) {
             row.insert(field.clone(), value(field, column.kind, time, dataset.time_format, rng));
         }
     }
-    for field in tables.iter().filter_map(|table| table.explode.as_ref()?.0.first()) {
-        row.insert(field.clone(), list(field, time, rng));
+    for level in tables.iter().filter_map(|table| table.explode.first()) {
+        let Some(field) = level.path.0.first() else { continue };
+        let listed = if level.entries { attributes(rng) } else { list(field, time, rng) };
+        row.insert(field.clone(), listed);
     }
     if rng.u16(..) < 200 && !dataset.name.starts_with("amplitude") {
         // A tiny row has its time and nothing else; Amplitude's have every field, always.
@@ -151,10 +154,17 @@ fn list(field: &str, time: Timestamp, rng: &mut Rng) -> Value {
         "experiments" => json!({ "id": rng.u32(..), "variantId": rng.u32(..) }),
         _ => json!({
             "stateId": rng.i64(..), "name": word(rng), "time": time.as_second(), "duration": 1.5,
-            "events": [{ "eventId": rng.i64(..), "name": word(rng), "value": 0.0 }],
+            "events": [{
+                "eventId": rng.i64(..), "name": word(rng), "time": time.as_second(), "value": 0.0,
+                "parameters": attributes(rng),
+            }],
         }),
     };
     (0..count).map(|_| element(rng)).collect()
+}
+
+fn attributes(rng: &mut Rng) -> Value {
+    (0..rng.usize(0..3)).map(|_| (word(rng), Value::from(word(rng)))).collect::<Map<_, _>>().into()
 }
 
 fn written(time: Timestamp, name: &str, format: TimeFormat) -> Value {

@@ -96,8 +96,10 @@ pub struct Table {
     pub description: String,
     /// The dataset its rows come from.
     pub dataset: String,
-    /// The list whose elements are its rows; without it, every record is a row.
-    pub explode: Option<FieldPath>,
+    /// The lists in which its rows are, from the outermost; without any, every record is a row.
+    pub explode: Vec<Level>,
+    /// The column that must not be null in its rows.
+    pub require: Option<String>,
     /// The field whose being `true` keeps a record out of it.
     pub omit: Option<FieldPath>,
     /// Whether records lack columns that a dialect promises, and must be rewritten with `null` there.
@@ -106,6 +108,15 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// What its rows belong to, with those of other tables.
     pub relation: Option<Relation>,
+}
+
+/// A list of rows, or of what lists rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// Where it stands in the record, or in an element of the level before.
+    pub path: FieldPath,
+    /// Whether it is an object, whose entries are listed with name and value.
+    pub entries: bool,
 }
 
 /// What rows of several tables belong to: those that have the same value there.
@@ -130,8 +141,14 @@ pub struct Column {
     pub kind: ColumnType,
     /// Where it stands in the record.
     pub path: FieldPath,
-    /// Whether `path` starts at the exploded element rather than at the record.
-    pub of_element: bool,
+    /// The level of whose elements it is, from 0; none is the record.
+    pub level: Option<usize>,
+    /// Whether it is the name of an entry.
+    pub is_key: bool,
+    /// What stands where there is no value, as JSON text.
+    pub default: Option<String>,
+    /// Whether CSV has its instants as `2026-03-01 10:20:30.400`, in UTC.
+    pub sql_time: bool,
 }
 
 /// What a column's values are.
@@ -333,6 +350,7 @@ struct RawTable {
     dataset: Spanned<String>,
     explode: Option<Spanned<String>>,
     omit: Option<Spanned<String>>,
+    require: Option<Spanned<String>>,
     #[serde(default)]
     fill: bool,
     relation: Option<Spanned<RawRelation>>,
@@ -350,7 +368,7 @@ struct RawRelation {
 #[derive(Deserialize)]
 #[serde(
     untagged,
-    expecting = "a column is \"name\", \"name:type\" or { name, type, display, path, element }"
+    expecting = "a column is \"name\", \"name:type\" or { name, type, display, path, element, ... }"
 )]
 enum RawColumn {
     Short(String),
@@ -366,6 +384,11 @@ struct FullColumn {
     kind: ColumnType,
     path: Option<String>,
     element: Option<String>,
+    /// The level of the element, as `explode` has it; the last without it.
+    of: Option<String>,
+    default: Option<serde_json::Value>,
+    #[serde(default)]
+    sql_time: bool,
     #[serde(default)]
     also: Vec<String>,
 }
@@ -381,12 +404,17 @@ impl RawTable {
                 read.map(Some).map_err(|reason| (path.span().start, reason))
             }
         };
-        let (explode, omit) = (field(&self.explode)?, field(&self.omit)?);
+        let omit = field(&self.omit)?;
+        let explode = match &self.explode {
+            None => Vec::new(),
+            Some(text) => {
+                Level::parse(text.get_ref()).map_err(|reason| (text.span().start, reason))?
+            }
+        };
         let mut columns: Vec<Column> = Vec::new();
         for raw in self.columns {
             let at = raw.span().start;
-            let column =
-                raw.into_inner().build(explode.is_some()).map_err(|reason| (at, reason))?;
+            let column = raw.into_inner().build(&explode).map_err(|reason| (at, reason))?;
             if columns.iter().any(|other| other.name == column.name) {
                 return Err((at, format!("column {:?} is defined twice", column.name)));
             }
@@ -396,6 +424,12 @@ impl RawTable {
             return Err((at, "a table has at least one column".to_owned()));
         }
         tell_apart(&mut columns);
+        if let Some(require) = &self.require
+            && !columns.iter().any(|column| column.name == *require.get_ref())
+        {
+            let reason = format!("{:?} is no column of this table", require.get_ref());
+            return Err((require.span().start, reason));
+        }
         let relation = self.relation.map(|raw| relation(&raw, &columns)).transpose()?;
         Ok(Table {
             name: self.name.into_inner(),
@@ -403,6 +437,7 @@ impl RawTable {
             dataset: self.dataset.into_inner(),
             explode,
             omit,
+            require: self.require.map(Spanned::into_inner),
             fill: self.fill,
             columns,
             relation,
@@ -422,7 +457,7 @@ fn tell_apart(columns: &mut [Column]) {
 
 fn relation(raw: &Spanned<RawRelation>, columns: &[Column]) -> Result<Relation, (usize, String)> {
     let RawRelation { name, column } = raw.get_ref();
-    let found = columns.iter().find(|known| known.name == *column && !known.of_element);
+    let found = columns.iter().find(|known| known.name == *column && known.level.is_none());
     let path = found.map(|column| column.path.clone()).ok_or_else(|| {
         (raw.span().start, format!("{column:?} is no column of the record that could relate rows"))
     })?;
@@ -430,7 +465,7 @@ fn relation(raw: &Spanned<RawRelation>, columns: &[Column]) -> Result<Relation, 
 }
 
 impl RawColumn {
-    fn build(self, exploded: bool) -> Result<Column, String> {
+    fn build(self, explode: &[Level]) -> Result<Column, String> {
         let full = match self {
             Self::Full(full) => full,
             Self::Short(text) => {
@@ -438,26 +473,77 @@ impl RawColumn {
                 let kind = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(kind);
                 let kind = ColumnType::deserialize(kind).map_err(|e| e.to_string())?;
                 let (name, also) = (name.to_owned(), Vec::new());
-                FullColumn { name, display: None, kind, path: None, element: None, also }
+                let (path, element, of, default) = (None, None, None, None);
+                let (display, sql_time) = (None, false);
+                FullColumn { name, display, kind, path, element, of, default, sql_time, also }
             }
         };
         if full.name.is_empty() || full.name.chars().any(char::is_control) {
             return Err(format!("{:?} is no name for a column", full.name));
         }
-        let (path, of_element) = match (&full.path, &full.element) {
+        let (path, level) = match (&full.path, &full.element) {
             (Some(_), Some(_)) => {
                 return Err("a column has a path or an element, not both".to_owned());
             }
-            (_, Some(_)) if !exploded => {
+            (_, Some(_)) if explode.is_empty() => {
                 return Err("a column with an element needs a table with explode".to_owned());
             }
-            (_, Some(element)) if element.is_empty() => (FieldPath(Vec::new()), true),
-            (_, Some(element)) => (FieldPath::parse(element)?, true),
-            (Some(path), None) => (FieldPath::parse(path)?, false),
-            (None, None) => (FieldPath(vec![full.name.clone()]), false),
+            (_, Some(element)) => {
+                let level = Level::position(explode, full.of.as_deref())?;
+                let path = if element.is_empty() {
+                    FieldPath(Vec::new())
+                } else {
+                    FieldPath::parse(element)?
+                };
+                (path, Some(level))
+            }
+            (Some(path), None) => (FieldPath::parse(path)?, None),
+            (None, None) => (FieldPath(vec![full.name.clone()]), None),
         };
+        let entries = level.is_some_and(|level| explode[level].entries);
+        let (path, is_key) = match &path.0[..] {
+            [only] if entries && only == "name" => (FieldPath(Vec::new()), true),
+            [first, rest @ ..] if entries && first == "value" => (FieldPath(rest.to_vec()), false),
+            _ if entries => {
+                return Err("of an entry there are \"name\" and \"value\"".to_owned());
+            }
+            _ => (path, false),
+        };
+        let default = full.default.map(|value| value.to_string());
         let display = full.display.unwrap_or_else(|| full.name.clone());
-        Ok(Column { name: full.name, display, also: full.also, kind: full.kind, path, of_element })
+        let FullColumn { name, also, kind, sql_time, .. } = full;
+        Ok(Column { name, display, also, kind, path, level, is_key, default, sql_time })
+    }
+}
+
+impl Level {
+    /// Reads `states[].events[].parameters{}`: lists with `[]`, objects with `{}`. At the end, a list
+    /// needs no brackets.
+    fn parse(text: &str) -> Result<Vec<Self>, String> {
+        let mut levels = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let end = rest.find(['[', '{']).unwrap_or(rest.len());
+            let (path, tail) = rest.split_at(end);
+            let entries = tail.starts_with("{}");
+            let after = tail.strip_prefix(if entries { "{}" } else { "[]" }).unwrap_or(tail);
+            if !after.is_empty() && !after.starts_with('.') {
+                return Err(format!("{text:?} is no way to rows, as \"states[].events[]\""));
+            }
+            levels.push(Self { path: FieldPath::parse(path)?, entries });
+            rest = after.strip_prefix('.').unwrap_or(after);
+        }
+        if levels.is_empty() { Err("explode names a list".to_owned()) } else { Ok(levels) }
+    }
+
+    /// Returns which of the levels `of` names: the last without it.
+    fn position(levels: &[Self], of: Option<&str>) -> Result<usize, String> {
+        let Some(of) = of else { return Ok(levels.len() - 1) };
+        let named = Self::parse(of)?;
+        match named.len() {
+            len if levels.starts_with(&named) => Ok(len - 1),
+            _ => Err(format!("{of:?} is no beginning of what the table explodes")),
+        }
     }
 }
 
@@ -474,8 +560,8 @@ mod tests {
         let columns = |table: &str| catalog.table(table).unwrap().columns.len();
         assert_eq!((columns("amplitude_events"), columns("coveo_clicks")), (55, 41));
         assert_eq!(
-            catalog.table("coveo_keywords").unwrap().explode.as_ref().unwrap().to_string(),
-            "keywords"
+            catalog.table("coveo_keywords").unwrap().explode,
+            Level::parse("keywords").unwrap()
         );
     }
 
@@ -506,7 +592,7 @@ mod tests {
             @r#"my.toml:6: a table's name is 1 to 64 of letters, digits, '_' and '-'; got "x/y""#);
         assert_snapshot!(refused("[[table]]\nname = \"x\"\ndataset = \"d\"\ncolumns = [\"a:text\"]"),
             @"my.toml:8: unknown variant `text`, expected one of `string`, `integer`, `number`, `boolean`, `time`, `json`");
-        assert_snapshot!(refused("[[table]]\nnmae = \"x\""), @"my.toml:6: unknown field `nmae`, expected one of `name`, `description`, `dataset`, `explode`, `omit`, `fill`, `relation`, `columns`");
+        assert_snapshot!(refused("[[table]]\nnmae = \"x\""), @"my.toml:6: unknown field `nmae`, expected one of `name`, `description`, `dataset`, `explode`, `omit`, `require`, `fill`, `relation`, `columns`");
         assert_snapshot!(refused("[[dataset]]\nname = \"z\"\npath = \"{workspace}/\"\ntime = \"t\""),
             @"my.toml:7: the path must contain {yyyy}");
         assert_snapshot!(refused("[[table"), @"my.toml:5: unclosed array table, expected `]]`");

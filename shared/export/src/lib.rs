@@ -29,7 +29,7 @@ mod workspace;
 
 pub use catalog::{
     Catalog, CatalogError, Column, ColumnType, Compression, CoveoChoices, Dataset, ExcelBackslash,
-    FieldPath, NoNewlineRows, Relation, Table,
+    FieldPath, Level, NoNewlineRows, Relation, Table,
 };
 pub use digest::sha256_hex;
 pub use fault::Fault;

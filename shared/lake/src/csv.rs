@@ -10,7 +10,7 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 /// Appends the row of `cells`.
 pub(crate) fn push_row<'a>(
     out: &mut Vec<u8>,
-    cells: impl IntoIterator<Item = Option<&'a str>>,
+    cells: impl IntoIterator<Item = Option<Cow<'a, str>>>,
     style: CsvStyle,
 ) -> serde_json::Result<()> {
     for (i, cell) in cells.into_iter().enumerate() {
@@ -18,7 +18,7 @@ pub(crate) fn push_row<'a>(
             out.push(b',');
         }
         if let Some(value) = cell {
-            push_value(out, value, style)?;
+            push_value(out, &value, style)?;
         }
     }
     end_row(out, style);
@@ -134,7 +134,7 @@ mod tests {
 
     fn row(cells: &[Option<&str>], style: CsvStyle) -> String {
         let mut out = Vec::new();
-        push_row(&mut out, cells.iter().copied(), style).unwrap();
+        push_row(&mut out, cells.iter().map(|cell| cell.map(Cow::Borrowed)), style).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -184,7 +184,7 @@ mod tests {
             let mut out = Vec::new();
             for row in &rows {
                 let cells: Vec<String> = row.iter().map(|text| serde_json::to_string(text).unwrap()).collect();
-                push_row(&mut out, cells.iter().map(|cell| Some(cell.as_str())), style).unwrap();
+                push_row(&mut out, cells.iter().map(|cell| Some(cell.into())), style).unwrap();
             }
             let no_newline = style == CsvStyle::NoNewline;
             if no_newline {

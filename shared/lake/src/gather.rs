@@ -128,7 +128,7 @@ impl Gather {
         let omitted = self.omit.as_ref().and_then(|place| place.find(&found)) == Some("true");
         let id = self.relation.find(&found).and_then(id_of).filter(|_| !omitted);
         let Some(id) = id else { return Ok(Some(time)) };
-        let row = Row { found: &found, element: None, id: None };
+        let row = Row { found: &found, elements: &[], id: None };
         for (rule, heap) in self.rules.iter().zip(heaps) {
             if rule.passes(row, &Arc::default()) {
                 heap.push(id);

@@ -12,6 +12,7 @@ mod csv;
 mod decimal;
 mod decode;
 mod edge;
+mod explode;
 mod fields;
 mod filter;
 mod gather;

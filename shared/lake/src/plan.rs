@@ -238,7 +238,7 @@ impl<'a> Ways<'a> {
         let dataset = self.catalog.dataset_of(self.table);
         let Some(selection) = self.selection else { return (Way::Transcode, Reason::Filtered) };
         let rewritten = self.request.format != Format::Jsonl
-            || self.table.explode.is_some()
+            || !self.table.explode.is_empty()
             || selection.columns.is_some();
         if rewritten {
             return (Way::Transcode, Reason::Rewritten);

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use export::{
     Catalog, Column, Comparison, Dimension, ExportRequest, Filter, Reach, Table, Test, TimeFormat,
 };
-use serde_json::value::RawValue;
 
 use crate::{
-    fields::descend,
+    explode::{Element, Explode, Source},
     filter::Check,
     ids::{Ids, id_of},
-    place::{Place, place, single},
-    scan::Names,
+    place::Place,
 };
 
 /// A condition on a row.
@@ -28,17 +26,17 @@ pub(crate) enum Rule {
 /// Where a value stands.
 #[derive(Debug)]
 pub(crate) enum At {
-    Record(Place),
-    Element(Vec<Names>),
-    /// In each element of a list: one that passes is enough.
-    Each(Place, Vec<Names>),
+    /// In the record, or in the row's own elements.
+    Here(Source),
+    /// In each of the rows of another table in the record: one that passes is enough.
+    Each(Explode, Source),
 }
 
 /// A row, as far as a rule looks at it.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'r, 'a> {
     pub(crate) found: &'r [Option<&'a str>],
-    pub(crate) element: Option<&'a str>,
+    pub(crate) elements: &'r [Element<'a>],
     /// What the row belongs to.
     pub(crate) id: Option<u128>,
 }
@@ -120,24 +118,24 @@ impl Binder<'_> {
 
     /// Binds the test of a column of `table`, which has the same records.
     fn value(&mut self, table: &Table, column: &Column, test: &Test) -> Option<Rule> {
-        let at = match &table.explode {
-            _ if !column.of_element => At::Record(place(self.names, &column.path)),
-            Some(_) if table.name == self.table.name => At::Element(single(&column.path.0)),
-            list => At::Each(place(self.names, list.as_ref()?), single(&column.path.0)),
-        };
+        let at = self.at(table, column, table.name != self.table.name)?;
         Some(Rule::Value(at, self.check(table, column, test)?))
     }
 
     /// Binds what is looked for in records of its table, of which one row has to pass.
     pub(crate) fn lookup(&mut self, lookup: &Lookup) -> Option<Rule> {
         let column = self.table.find(&lookup.comparison.dimension.name)?;
-        let at = match &self.table.explode {
-            Some(list) if column.of_element => {
-                At::Each(place(self.names, list), single(&column.path.0))
-            }
-            _ => At::Record(place(self.names, &column.path)),
-        };
+        let at = self.at(self.table, column, true)?;
         Some(Rule::Value(at, self.check(self.table, column, &lookup.comparison.test)?))
+    }
+
+    /// Binds a column of a table with the same records, `seen_from_outside` if rows of another are tested.
+    fn at(&mut self, table: &Table, column: &Column, seen_from_outside: bool) -> Option<At> {
+        let source = Source::of(column, self.names);
+        if column.level.is_some() && seen_from_outside {
+            return Some(At::Each(Explode::of(table, self.names)?, source));
+        }
+        Some(At::Here(source))
     }
 
     fn check(&self, table: &Table, column: &Column, test: &Test) -> Option<Check> {
@@ -152,11 +150,12 @@ impl Rule {
         match self {
             Self::All(rules) => rules.iter().all(|rule| rule.passes(row, sets)),
             Self::Any(rules) => rules.iter().any(|rule| rule.passes(row, sets)),
-            Self::Value(At::Record(place), check) => check.passes(place.find(row.found)),
-            Self::Value(At::Element(path), check) => {
-                check.passes(row.element.and_then(|element| descend(element, path)))
+            Self::Value(At::Here(source), check) => {
+                check.passes(source.find(row.found, row.elements))
             }
-            Self::Value(At::Each(list, path), check) => each(list.find(row.found), path, check),
+            Self::Value(At::Each(explode, source), check) => {
+                each(row.found, explode, source, check)
+            }
             Self::Related(of) => row.id.is_some_and(|id| {
                 of.iter().any(|set| sets.get(*set).is_some_and(|set| set.has(id)))
             }),
@@ -174,14 +173,16 @@ impl Rule {
 }
 
 /// Tells whether one of the values in a list passes. A list without any value is null as a whole.
-fn each(list: Option<&str>, path: &[Names], check: &Check) -> bool {
-    let list = list.filter(|list| *list != "null").unwrap_or("[]");
-    let elements: Vec<&RawValue> = serde_json::from_str(list).unwrap_or_default();
-    let mut values = elements.iter().map(|element| descend(element.get(), path));
-    if check.is_for_null() {
-        return values.all(|value| check.passes(value));
-    }
-    values.any(|value| check.passes(value))
+fn each(found: &[Option<&str>], explode: &Explode, source: &Source, check: &Check) -> bool {
+    let (mut some, mut all) = (false, true);
+    let mut see = |elements: &[Element<'_>]| {
+        let passes = check.passes(source.find(found, elements));
+        (some, all) = (some || passes, all && passes);
+        Ok(())
+    };
+    // What is no list has no values.
+    _ = explode.each(found, &mut see);
+    if check.is_for_null() { all } else { some }
 }
 
 /// Returns what a row belongs to.

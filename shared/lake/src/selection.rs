@@ -1,19 +1,19 @@
 //! Which rows of a record an export takes, and how they are written.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use export::{
     Catalog, Column, Comparison, Compression, CsvStyle, ExportRequest, FieldPath, Filter, Format,
     Reach, Table, TimeFormat, Window, parse_time,
 };
-use jiff::Timestamp;
-use serde_json::value::RawValue;
+use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     csv,
-    fields::{descend, fields},
+    explode::{Element, Explode, Source},
+    fields::fields,
     ids::Ids,
-    place::{Place, place, single},
+    place::{Place, place},
     rule::{Binder, Row, Rule, id_at, lookups},
     scan::Names,
     separators::{has_separators, push_escaped},
@@ -48,7 +48,7 @@ pub struct Selection {
     /// The fields of a record that are needed at all.
     names: Names,
     time: Time,
-    explode: Option<Place>,
+    explode: Option<Explode>,
     omit: Option<Place>,
     /// What rows belong to, if a rule asks for it.
     relation: Option<Place>,
@@ -76,13 +76,10 @@ struct Cell {
     header: String,
     /// The name as a JSON key with its colon.
     key: String,
-    from: From,
-}
-
-#[derive(Debug)]
-enum From {
-    Record(Place),
-    Element(Vec<Names>),
+    from: Source,
+    default: Option<String>,
+    /// How its instants are stored, if CSV has them otherwise.
+    sql_time: Option<TimeFormat>,
 }
 
 impl Selection {
@@ -97,7 +94,7 @@ impl Selection {
             Some(asked) => {
                 Some(asked.iter().map(|name| table.column(name)).collect::<Option<_>>()?)
             }
-            None if request.format == Format::Csv || table.explode.is_some() => {
+            None if request.format == Format::Csv || !table.explode.is_empty() => {
                 Some(table.columns.iter().collect())
             }
             None => None,
@@ -106,11 +103,21 @@ impl Selection {
         let lookups = lookups(catalog, request);
         let filters: Vec<&Filter> = request.filters_of(&asked.table).collect();
         let mut binder = Binder { catalog, table, lookups: &lookups, names: &mut names };
-        let rules =
+        let mut rules =
             filters.iter().map(|filter| binder.bind(filter)).collect::<Option<Vec<Rule>>>()?;
+        if let Some(column) = &table.require {
+            rules.push(binder.bind(&Filter::is_there(column))?);
+        }
         let related = rules.iter().any(Rule::is_related);
         let relation = table.relation_path().filter(|_| related);
-        let cell = |names: &mut Vec<String>, column| cell(names, column, request.display_names);
+        let cell = |names: &mut Vec<String>, column: &Column| Cell {
+            header: if request.display_names { &column.display } else { &column.name }.clone(),
+            key: format!("{}:", serde_json::Value::from(column.name.as_str())),
+            from: Source::of(column, names),
+            default: column.default.clone(),
+            sql_time: (column.sql_time && request.format == Format::Csv)
+                .then_some(dataset.time_format),
+        };
         Some(Self {
             table: table.name.clone(),
             compression: dataset.compression,
@@ -118,7 +125,7 @@ impl Selection {
             format: request.format,
             csv: request.csv,
             time,
-            explode: table.explode.as_ref().map(|path| place(&mut names, path)),
+            explode: Explode::of(table, &mut names),
             omit: table.omit.as_ref().map(|path| place(&mut names, path)),
             relation: relation.map(|path| place(&mut names, path)),
             rules,
@@ -189,17 +196,17 @@ impl Selection {
         match self.time.read(&found) {
             Err(reason) => Verdict::Bad(reason),
             Ok(time) if !self.window.contains(time) => Verdict::Outside,
-            Ok(time) if self.omits(&found) || !self.passes(&found, None) => Verdict::Omitted(time),
+            Ok(time) if self.omits(&found) || !self.passes(&found, &[]) => Verdict::Omitted(time),
             Ok(_) if self.escapes && has_separators(text) => Verdict::Altered,
             Ok(time) => Verdict::Taken(time),
         }
     }
 
-    fn passes(&self, found: &[Option<&str>], element: Option<&str>) -> bool {
+    fn passes(&self, found: &[Option<&str>], elements: &[Element<'_>]) -> bool {
         if self.rules.is_empty() {
             return true;
         }
-        let row = Row { found, element, id: id_at(self.relation.as_ref(), found) };
+        let row = Row { found, elements, id: id_at(self.relation.as_ref(), found) };
         self.rules.iter().all(|rule| rule.passes(row, &self.sets))
     }
 
@@ -216,8 +223,8 @@ impl Selection {
         out: &mut Vec<u8>,
     ) -> Result<Option<(Timestamp, u64)>, String> {
         let begin = out.len();
-        let pushed =
-            self.each_row(record, |text, found, element| self.push_row(text, found, element, out));
+        let pushed = self
+            .each_row(record, |text, found, elements| self.push_row(text, found, elements, out));
         pushed.inspect_err(|_| out.truncate(begin))
     }
 
@@ -230,7 +237,7 @@ impl Selection {
     fn each_row(
         &self,
         record: &[u8],
-        mut each: impl FnMut(&str, &[Option<&str>], Option<&str>) -> Result<(), String>,
+        mut each: impl FnMut(&str, &[Option<&str>], &[Element<'_>]) -> Result<(), String>,
     ) -> Result<Option<(Timestamp, u64)>, String> {
         let (text, found) = found(record, &self.names)?;
         let time = self.time.read(&found)?;
@@ -240,25 +247,21 @@ impl Selection {
         if self.omits(&found) {
             return Ok(Some((time, 0)));
         }
-        let Some(place) = &self.explode else {
-            if !self.passes(&found, None) {
+        let Some(explode) = &self.explode else {
+            if !self.passes(&found, &[]) {
                 return Ok(Some((time, 0)));
             }
-            each(text, &found, None)?;
+            each(text, &found, &[])?;
             return Ok(Some((time, 1)));
         };
-        let Some(list) = place.find(&found).filter(|value| *value != "null") else {
-            return Ok(Some((time, 0)));
-        };
-        let elements: Vec<&RawValue> =
-            serde_json::from_str(list).map_err(|_| "the field to explode is no list".to_owned())?;
         let mut rows = 0;
-        for element in elements {
-            if self.passes(&found, Some(element.get())) {
-                each(text, &found, Some(element.get()))?;
+        explode.each(&found, &mut |elements| {
+            if self.passes(&found, elements) {
+                each(text, &found, elements)?;
                 rows += 1;
             }
-        }
+            Ok(())
+        })?;
         Ok(Some((time, rows)))
     }
 
@@ -266,7 +269,7 @@ impl Selection {
         &self,
         record: &str,
         found: &[Option<&str>],
-        element: Option<&str>,
+        elements: &[Element<'_>],
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         let Some(cells) = &self.cells else {
@@ -274,10 +277,7 @@ impl Selection {
             out.push(b'\n');
             return Ok(());
         };
-        let values = cells.iter().map(|cell| match &cell.from {
-            From::Record(place) => place.find(found),
-            From::Element(path) => descend(element?, path),
-        });
+        let values = cells.iter().map(|cell| cell.value(found, elements));
         match self.format {
             Format::Csv => {
                 csv::push_row(out, values, self.csv)
@@ -287,7 +287,7 @@ impl Selection {
                 for (i, (cell, value)) in cells.iter().zip(values).enumerate() {
                     out.push(if i == 0 { b'{' } else { b',' });
                     out.extend(cell.key.as_bytes());
-                    self.push_json(value.unwrap_or("null"), out);
+                    self.push_json(value.as_deref().unwrap_or("null"), out);
                 }
                 out.extend(b"}\n");
             }
@@ -301,6 +301,37 @@ impl Selection {
         } else {
             out.extend(json.as_bytes());
         }
+    }
+}
+
+impl Cell {
+    /// Returns the JSON text of the value.
+    #[inline]
+    fn value<'a>(
+        &'a self,
+        found: &[Option<&'a str>],
+        elements: &[Element<'a>],
+    ) -> Option<Cow<'a, str>> {
+        let value = self.from.find(found, elements);
+        let value = match &self.default {
+            Some(default) => value.filter(|value| *value != "null").or(Some(default)),
+            None => value,
+        };
+        match self.sql_time {
+            None => value.map(Cow::Borrowed),
+            Some(format) => value.map(|value| sql_time(value, format)),
+        }
+    }
+}
+
+/// Returns an instant as SQL databases read it; as it is, if it cannot be read.
+fn sql_time(json: &str, format: TimeFormat) -> Cow<'_, str> {
+    match parse_time(json.trim_matches('"'), format) {
+        Some(at) => {
+            let at = at.to_zoned(TimeZone::UTC);
+            Cow::Owned(at.strftime("\"%Y-%m-%d %H:%M:%S.%3f\"").to_string())
+        }
+        None => Cow::Borrowed(json),
     }
 }
 
@@ -339,15 +370,4 @@ pub(crate) fn found<'a>(
     let text = simdutf8::basic::from_utf8(record).map_err(|_| "it is not UTF-8".to_owned())?;
     let found = fields(text, names).map_err(|e| format!("it is not one JSON object: {e}"))?;
     Ok((text, found))
-}
-
-fn cell(names: &mut Vec<String>, column: &Column, display_names: bool) -> Cell {
-    let from = if column.of_element {
-        From::Element(single(&column.path.0))
-    } else {
-        From::Record(place(names, &column.path))
-    };
-    let key = format!("{}:", serde_json::Value::from(column.name.as_str()));
-    let header = if display_names { column.display.clone() } else { column.name.clone() };
-    Cell { header, key, from }
 }

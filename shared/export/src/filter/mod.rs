@@ -136,6 +136,12 @@ impl Filter {
         if filters.len() > 1 { Some(Self::All(filters)) } else { filters.pop() }
     }
 
+    /// Returns the filter that a column is not null.
+    pub fn is_there(column: &str) -> Self {
+        let dimension = Dimension { table: None, name: column.to_owned() };
+        Self::One(Comparison { dimension, test: Test::Is(Operator::NotEqual, Literal::Null) })
+    }
+
     /// Returns all comparisons, from left to right.
     pub fn comparisons(&self) -> Vec<&Comparison> {
         match self {

@@ -130,7 +130,7 @@ impl Catalog {
         };
         // Records themselves come before what is listed in them.
         let mut here: Vec<_> = found.iter().filter(same).collect();
-        here.sort_by_key(|(other, _)| other.explode.is_some());
+        here.sort_by_key(|(other, _)| !other.explode.is_empty());
         if let Some((other, column)) = here.first() {
             return Some(Reach::Record(other, column));
         }
