@@ -11,6 +11,7 @@ mod coveo;
 mod description;
 mod downloads;
 mod faults;
+mod files;
 mod filters;
 mod idempotency;
 mod janitor;

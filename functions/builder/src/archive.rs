@@ -15,6 +15,7 @@ use lake::{Makes, Plan, Step};
 
 use crate::{
     app::App,
+    parts,
     step::{Content, Made, Report, selection},
 };
 
@@ -29,8 +30,19 @@ pub(crate) async fn assemble(
     reports: BTreeMap<u32, Report>,
 ) -> anyhow::Result<Archive> {
     let reports = all_reports(app, export, plan, reports).await?;
-    if matches!(export.request.files, Files::Counts) {
-        return Ok(archive_of(export, plan, &reports, (0, 0)));
+    let nothing = (0, 0);
+    match export.request.files {
+        Files::Counts => return Ok(archive_of(export, plan, &reports, nothing)),
+        Files::Parts(parts) => {
+            if reports.iter().any(|report| report.bad_rows > 0) {
+                write_bad_rows(app, export, &reports).await?;
+            }
+            let files = parts::assemble(app, export, plan, &reports, parts).await?;
+            let size_bytes = files.iter().map(|file| file.size_bytes).sum();
+            let files = Some(u32::try_from(files.len()).context("count files")?);
+            return Ok(Archive { files, ..archive_of(export, plan, &reports, (size_bytes, 0)) });
+        }
+        Files::Tables | Files::Single(_) | Files::Hourly(_) => {}
     }
     let layout = lay_out(app, export, plan, &reports)?;
     if reports.iter().any(|report| report.bad_rows > 0) {
@@ -46,7 +58,7 @@ pub(crate) async fn assemble(
     match app.archives.assemble(&app.lake, &key, plan_parts(&layout.extents), crc32, &name).await {
         Ok(()) => {}
         // A builder before us got this far; the same input gives the same bytes.
-        Err(cloud::Error::Exists(_)) if app.archives.has_archive(&key, size_bytes).await? => {}
+        Err(cloud::Error::Exists(_)) if app.archives.has(&key.to_string(), size_bytes).await? => {}
         Err(e) => return Err(e.into()),
     }
     Ok(archive_of(export, plan, &reports, (size_bytes, crc32)))
@@ -77,6 +89,7 @@ fn archive_of(
         size_bytes,
         crc32,
         rows: table_rows.as_ref().map(|rows| rows.iter().sum()),
+        files: None,
         table_rows,
         bad_rows: reports.iter().map(|report| report.bad_rows).sum(),
     }
@@ -117,7 +130,7 @@ fn lay_out(
     reports: &[Report],
 ) -> anyhow::Result<Layout<Stored>> {
     let members = match &export.request.files {
-        Files::Tables | Files::Single(_) | Files::Counts => {
+        Files::Tables | Files::Single(_) | Files::Parts(_) | Files::Counts => {
             table_members(app, export, plan, reports)?
         }
         Files::Hourly(_) => object_members(plan, reports)?,
@@ -199,7 +212,7 @@ fn object_members(plan: &Plan, reports: &[Report]) -> anyhow::Result<Vec<Member<
 }
 
 /// Where the bytes are of all that a step made.
-fn extents(step: &Step, report: &Report) -> Vec<Vec<Extent<Stored>>> {
+pub(crate) fn extents(step: &Step, report: &Report) -> Vec<Vec<Extent<Stored>>> {
     let piece = Stored::Work(report.piece.clone());
     let source = |index: usize| Stored::Source(step.objects[index].object.clone());
     let mut used = 0;

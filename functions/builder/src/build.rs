@@ -13,6 +13,7 @@ use crate::{
     app::App,
     archive,
     batch::{self, After},
+    parts::TooManyFiles,
     plan,
     step::{self, Report, Work},
     watch::{Lost, Watch, is_ours},
@@ -188,7 +189,7 @@ async fn publish(
         // Whoever holds it now writes the same archive, and may have.
         State::Running { .. } => {}
         _ => {
-            app.archives.remove(&export.workspace, export.id).await?;
+            app.archives.remove(&stored).await?;
             info!(
                 export.id = %export.id,
                 "removed the archive of export {}, which nobody wants any more", export.id
@@ -262,6 +263,13 @@ pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
              tables or a filter, and create it again."
         );
         return Some(Failure { code: FailureCode::TooManyRows, detail });
+    }
+    if let Some(TooManyFiles(files)) = error.downcast_ref() {
+        let detail = format!(
+            "The export would have {files} files, more than there may be. Choose larger files or a shorter \
+             window, and create it again."
+        );
+        return Some(Failure { code: FailureCode::TooManyFiles, detail });
     }
     None
 }

@@ -5,6 +5,7 @@ mod archive;
 mod batch;
 mod build;
 mod messages;
+mod parts;
 mod plan;
 mod pouring;
 mod related;

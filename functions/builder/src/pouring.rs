@@ -10,7 +10,7 @@ use bytes::{Buf as _, Bytes};
 use cloud::PieceWriter;
 use export::SourceObject;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use lake::{Object, ObjectError, Planned, Pour, Poured, Selection, Stretch};
+use lake::{Object, ObjectError, Pack, Planned, Pour, Poured, Selection, Stretch};
 use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver, UnboundedSender};
 
 use crate::{app::App, step::Content, watch::Watch};
@@ -26,6 +26,7 @@ pub(crate) struct Task {
     pub(crate) selection: Selection,
     pub(crate) objects: Vec<Planned>,
     pub(crate) runs: Vec<Range<usize>>,
+    pub(crate) pack: Pack,
 }
 
 /// A run's rows, and where its compressed bytes are.
@@ -81,11 +82,11 @@ pub(crate) async fn pour(
     let mut contents = vec![Vec::new(); task.runs.len()];
     let (ask, asked) = mpsc::unbounded_channel();
     let (output, mut outputs) = mpsc::channel::<(usize, Stretch)>(STRETCHES);
-    let (level, workers) = (app.compression_level, app.workers);
+    let workers = app.workers;
     let pouring = tokio::task::spawn_blocking(move || {
         let objects: Vec<Object> = task.objects.iter().map(Planned::to_pour).collect();
         let (selection, objects) = (&task.selection, &objects[..]);
-        let pour = Pour { selection, objects, runs: task.runs, level, workers };
+        let pour = Pour { selection, objects, runs: task.runs, pack: task.pack, workers };
         let opener = Opener { ask };
         pour.run(
             |index| opener.open(index),

@@ -8,13 +8,14 @@ use cloud::PieceWriter;
 use export::{Export, Files, SourceObject, Window, WorkKey, sha256_hex};
 use jiff::{SignedDuration, Timestamp};
 use lake::{
-    Account, BadRow, Gather, Gathered, Ids, Makes, ObjectError, Plan, Planned, Selection, Step,
-    Stretch, Way, lookups, runs_of,
+    Account, BadRow, Gather, Gathered, Ids, Makes, ObjectError, Pack, Plan, Planned, Selection,
+    Step, Stretch, Way, lookups, runs_of,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
+    parts,
     pouring::{Task, look, pour},
     related,
     watch::Watch,
@@ -187,7 +188,8 @@ impl Keep {
             step.objects.iter().map(|p| (&p.object.key, &p.object.etag)).collect();
         let ways: Vec<_> = step.objects.iter().map(|p| (p.way, p.refer)).collect();
         let alone = matches!(request.files, Files::Hourly(_));
-        let written = (work.app.compression_level, alone, selection.identity(), &objects, ways);
+        let pack = format!("{:?}", pack(work.app, work.export));
+        let written = (pack, alone, selection.identity(), &objects, ways);
         let hash = sha256_hex(&serde_json::to_vec(&written)?);
         let rows = sha256_hex(&serde_json::to_vec(&(selection.row_identity(), &objects))?);
         Ok(Self {
@@ -278,12 +280,19 @@ async fn poured(
     } else {
         runs_of(&step.objects.iter().map(Planned::to_pour).collect::<Vec<_>>())
     };
-    let task = Task { selection, objects: step.objects.clone(), runs };
+    let pack = pack(work.app, work.export);
+    let task = Task { selection, objects: step.objects.clone(), runs, pack };
     let runs = Box::pin(pour(work.app, task, piece, &mut work.watch)).await?;
-    let (mut account, mut poured) = (Account::default(), Vec::new());
+    let (mut account, mut poured, mut stretches) = (Account::default(), Vec::new(), Vec::new());
     for (run, contents) in runs {
         account.add(run.account);
+        stretches.extend(run.stretches);
         poured.push((run.segment, contents));
+    }
+    if let Pack::Plain { .. } = pack {
+        let made =
+            |segment: Segment| Made::Poured(segment, vec![Content::Piece(segment.stored_bytes)]);
+        return Ok((stretches.into_iter().map(made).collect(), account));
     }
     if !alone {
         let whole = poured.iter().fold(Segment::default(), |whole, (next, _)| whole.join(*next));
@@ -303,6 +312,16 @@ async fn poured(
         });
     }
     Ok((made, account))
+}
+
+/// Returns how the rows of an export are packed.
+fn pack(app: &App, export: &Export) -> Pack {
+    match export.request.files {
+        Files::Parts(parts) => parts::pack(parts),
+        Files::Tables | Files::Single(_) | Files::Hourly(_) | Files::Counts => {
+            Pack::Deflate(app.compression_level)
+        }
+    }
 }
 
 /// Finds what rows of other tables belong to, for the lookups in the table of lookup number `index`.
@@ -345,7 +364,7 @@ pub(crate) fn selection(app: &App, export: &Export, table: usize) -> anyhow::Res
     Ok(match request.files {
         // Readers of these are known that split lines at more than line feeds.
         Files::Hourly(_) => selection.escaping_separators(),
-        Files::Tables | Files::Single(_) | Files::Counts => selection,
+        Files::Tables | Files::Single(_) | Files::Parts(_) | Files::Counts => selection,
     })
 }
 

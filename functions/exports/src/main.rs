@@ -2,6 +2,7 @@
 
 mod app;
 mod explain;
+mod files;
 mod idempotency;
 mod list;
 mod read;

@@ -55,6 +55,10 @@ pub(crate) async fn download(
 ) -> Result<Response, Problem> {
     let now = Timestamp::now();
     let export = ready(find(&app, &headers, &id, now).await?, now)?;
+    if matches!(&export.state, export::State::Succeeded { archive } if archive.files.is_some()) {
+        let detail = "The export is plain files, not a ZIP: GET its files link.";
+        return Err(Problem::not_found("no_zip", detail));
+    }
     redirect(&app, &ArchiveKey::of(&export.workspace, export.id).to_string()).await
 }
 
@@ -75,7 +79,7 @@ pub(crate) async fn bad_rows(
     redirect(&app, &BadRowsKey::of(&export.workspace, export.id).to_string()).await
 }
 
-async fn redirect(app: &App, key: &str) -> Result<Response, Problem> {
+pub(crate) async fn redirect(app: &App, key: &str) -> Result<Response, Problem> {
     let url = app.services.archives.sign_download(key, LINK_LIFETIME, None).await?;
     Ok(redirect_to(&url))
 }
@@ -105,7 +109,12 @@ pub(crate) async fn limits(
     Ok(Json(view).into_response())
 }
 
-async fn find(app: &App, headers: &HeaderMap, id: &str, now: Timestamp) -> Result<Export, Problem> {
+pub(crate) async fn find(
+    app: &App,
+    headers: &HeaderMap,
+    id: &str,
+    now: Timestamp,
+) -> Result<Export, Problem> {
     let Caller { workspace, .. } =
         app.services.authenticator.bearer(headers, Privilege::View, now).await?;
     let id: ExportId = id.parse().map_err(|_| not_found())?;
@@ -114,7 +123,7 @@ async fn find(app: &App, headers: &HeaderMap, id: &str, now: Timestamp) -> Resul
 }
 
 /// Returns the export if its archive can be downloaded, or says why not and what to do.
-fn ready(export: Export, now: Timestamp) -> Result<Export, Problem> {
+pub(crate) fn ready(export: Export, now: Timestamp) -> Result<Export, Problem> {
     let gone = |code, detail| Problem::new(StatusCode::GONE, code, detail);
     Err(match export.status(now) {
         Status::Succeeded => return Ok(export),

@@ -10,7 +10,7 @@ use axum::{
 };
 use web::{BaseUrl, Problem, with_context};
 
-use crate::{app::App, explain, list, read, write};
+use crate::{app::App, explain, files, list, read, write};
 
 /// The API's own description.
 const OPENAPI: &str = include_str!("../openapi.json");
@@ -23,6 +23,8 @@ pub(crate) fn all(app: App) -> Router {
         .route("/v1/exports/{id}/cancel", post(write::cancel))
         .route("/v1/exports/{id}/download", get(read::download))
         .route("/v1/exports/{id}/bad-rows", get(read::bad_rows))
+        .route("/v1/exports/{id}/files", get(files::list))
+        .route("/v1/exports/{id}/files/{name}", get(files::download))
         .route("/v1/explain", post(explain::explain))
         .route("/v1/limits", get(read::limits))
         .route("/v1/tables", get(list::tables))

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use export::{CsvStyle, Export, ExportRequest, Failure, Filter, Format, State, Status, Window};
+use export::{
+    CsvStyle, Export, ExportRequest, Failure, Files, Filter, Format, State, Status, Window,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use web::BaseUrl;
@@ -26,6 +28,7 @@ pub(crate) struct View {
     format: Format,
     #[serde(skip_serializing_if = "Option::is_none")]
     csv: Option<Csv>,
+    layout: &'static str,
     created_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     finished_at: Option<Timestamp>,
@@ -59,7 +62,10 @@ struct Progress {
 #[derive(Debug, Serialize)]
 struct Archive {
     size_bytes: u64,
-    crc32: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crc32: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rows: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,6 +81,8 @@ struct Links {
     cancel: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     download: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bad_rows: Option<String>,
 }
@@ -114,6 +122,7 @@ impl View {
             csv: (request.format == Format::Csv)
                 .then_some(Csv { style: request.csv, display_names: request.display_names }),
             format: request.format,
+            layout: if matches!(request.files, Files::Parts(_)) { "files" } else { "zip" },
             created_at: export.created_at,
             finished_at,
             expires_at: archive.map(|archive| archive.expires_at),
@@ -125,7 +134,8 @@ impl View {
             },
             archive: archive.map(|archive| Archive {
                 size_bytes: archive.size_bytes,
-                crc32: format!("{:08x}", archive.crc32),
+                crc32: archive.files.is_none().then(|| format!("{:08x}", archive.crc32)),
+                files: archive.files,
                 rows: archive.rows,
                 table_rows: table_rows(request, archive),
                 bad_rows: archive.bad_rows,
@@ -134,7 +144,10 @@ impl View {
             links: Links {
                 this: link(""),
                 cancel: status.is_unfinished().then(|| link("/cancel")),
-                download: ready.map(|_| link("/download")),
+                download: ready
+                    .filter(|archive| archive.files.is_none())
+                    .map(|_| link("/download")),
+                files: ready.and_then(|archive| archive.files).map(|_| link("/files")),
                 bad_rows: ready.filter(|archive| archive.bad_rows > 0).map(|_| link("/bad-rows")),
             },
         }

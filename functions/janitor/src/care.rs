@@ -47,7 +47,7 @@ async fn one(app: &App, workspace: &Workspace, id: ExportId, now: Timestamp) -> 
             info!(export.id = %id, "asked again for export {id} to be built");
         }
         State::Expired { removed: false, .. } | State::Deleted { removed: false, .. } => {
-            app.archives.remove(workspace, id).await?;
+            app.archives.remove(&export).await?;
             app.exports.change(workspace, id, Export::removed).await?;
             info!(export.id = %id, "removed the archive of export {id}");
         }

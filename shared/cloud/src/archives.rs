@@ -18,7 +18,7 @@ use aws_sdk_s3::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::{Bytes, BytesMut};
-use export::{ArchiveKey, BadRowsKey, ExportId, PlainKey, SourceObject, WorkKey, Workspace};
+use export::{ArchiveKey, BadRowsKey, Export, PlainKey, SourceObject, WorkKey};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{Error, LakeBucket, Result};
@@ -39,11 +39,19 @@ pub enum Stored {
     Source(SourceObject),
 }
 
+/// What an object is called, in the bucket and where it is downloaded, and what it is.
+#[derive(Debug)]
+pub(crate) struct Head<'a> {
+    pub(crate) key: String,
+    pub(crate) kind: &'static str,
+    pub(crate) file_name: &'a str,
+}
+
 /// The export bucket.
 #[derive(Clone, Debug)]
 pub struct ArchiveBucket {
-    client: Client,
-    name: String,
+    pub(crate) client: Client,
+    pub(crate) name: String,
 }
 
 impl ArchiveBucket {
@@ -124,7 +132,18 @@ impl ArchiveBucket {
         crc32: u32,
         file_name: &str,
     ) -> Result<()> {
-        let (key, crc32) = (key.to_string(), base64_crc32(crc32));
+        let object = Head { key: key.to_string(), kind: ArchiveKey::CONTENT_TYPE, file_name };
+        self.assemble_object(lake, object, parts, crc32).await
+    }
+
+    pub(crate) async fn assemble_object(
+        &self,
+        lake: &LakeBucket,
+        Head { key, kind, file_name }: Head<'_>,
+        parts: Vec<Part<Stored>>,
+        crc32: u32,
+    ) -> Result<()> {
+        let crc32 = base64_crc32(crc32);
         if let [Part::Write(extents)] = &parts[..] {
             let body = self.read_extents(lake, extents).await?;
             let put = self
@@ -132,7 +151,7 @@ impl ArchiveBucket {
                 .put_object()
                 .bucket(&self.name)
                 .key(&key)
-                .content_type(ArchiveKey::CONTENT_TYPE)
+                .content_type(kind)
                 .content_disposition(attachment(file_name))
                 .checksum_crc32(&crc32)
                 .if_none_match("*")
@@ -144,7 +163,7 @@ impl ArchiveBucket {
             .create_multipart_upload()
             .bucket(&self.name)
             .key(&key)
-            .content_type(ArchiveKey::CONTENT_TYPE)
+            .content_type(kind)
             .content_disposition(attachment(file_name))
             .checksum_algorithm(ChecksumAlgorithm::Crc32)
             .checksum_type(ChecksumType::FullObject)
@@ -298,9 +317,9 @@ impl ArchiveBucket {
         Ok(body.collect().await.map_err(Error::aws("read archive"))?.into_bytes())
     }
 
-    /// Tells whether the archive is there and has this size.
-    pub async fn has_archive(&self, key: &ArchiveKey, size_bytes: u64) -> Result<bool> {
-        match self.client.head_object().bucket(&self.name).key(key.to_string()).send().await {
+    /// Tells whether an object is there and has this size.
+    pub async fn has(&self, key: &str, size_bytes: u64) -> Result<bool> {
+        match self.client.head_object().bucket(&self.name).key(key).send().await {
             Ok(head) => {
                 Ok(head.content_length.and_then(|len| u64::try_from(len).ok()) == Some(size_bytes))
             }
@@ -310,12 +329,15 @@ impl ArchiveBucket {
     }
 
     /// Removes all that can be downloaded of an export, where it is.
-    pub async fn remove(&self, workspace: &Workspace, export: ExportId) -> Result<()> {
-        for key in [
-            ArchiveKey::of(workspace, export).to_string(),
-            PlainKey::of(workspace, export).to_string(),
-            BadRowsKey::of(workspace, export).to_string(),
-        ] {
+    pub async fn remove(&self, export: &Export) -> Result<()> {
+        let (workspace, id) = (&export.workspace, export.id);
+        let files = self.files_to_remove(export).await;
+        let keys = [
+            ArchiveKey::of(workspace, id).to_string(),
+            PlainKey::of(workspace, id).to_string(),
+            BadRowsKey::of(workspace, id).to_string(),
+        ];
+        for key in keys.into_iter().chain(files) {
             let delete = self.client.delete_object().bucket(&self.name).key(key);
             delete.send().await.map_err(Error::aws("remove archive"))?;
         }

@@ -315,6 +315,7 @@ mod tests {
             size_bytes: 22,
             crc32: 7,
             rows: None,
+            files: None,
             table_rows: None,
             bad_rows: 0,
         };

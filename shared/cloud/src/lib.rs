@@ -9,6 +9,7 @@ mod clients;
 pub mod env;
 mod error;
 mod exports;
+mod files;
 mod identities;
 mod lake_bucket;
 mod lanes;

@@ -17,8 +17,35 @@ pub enum Files {
     /// A gzip file for each source object of the only table, `folder/folder_2026-03-01_7#0.json.gz`: the
     /// day and hour in which it was filed, and a number.
     Hourly(String),
+    /// Plain files instead of an archive, as many for each table as it takes: `page-0.csv`.
+    Parts(Parts),
     /// None: rows are only counted.
     Counts,
+}
+
+/// When a plain file is followed by the next. Rows are never split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parts {
+    /// The most bytes of a file, but for a single row.
+    pub max_bytes: u64,
+    /// The most rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rows: Option<u64>,
+    /// Whether names end in the format.
+    pub suffix: bool,
+}
+
+/// One of the plain files of an export.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlainFile {
+    /// Its name.
+    pub name: String,
+    /// The table whose rows it has.
+    pub table: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Rows in it.
+    pub rows: u64,
 }
 
 /// How rows are written.

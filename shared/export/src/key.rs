@@ -37,6 +37,25 @@ impl PlainKey {
     }
 }
 
+/// The key of one of the plain files of an export, or of the list of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileKey(String);
+
+impl FileKey {
+    /// What a file is stored as.
+    pub const CONTENT_TYPE: &str = "application/octet-stream";
+
+    /// Returns the key of a file of `export`.
+    pub fn of(workspace: &Workspace, export: ExportId, name: &str) -> Self {
+        Self(format!("exports/{workspace}/{export}/{name}"))
+    }
+
+    /// Returns the key of the list of the files of `export`.
+    pub fn list(workspace: &Workspace, export: ExportId) -> Self {
+        Self(format!("exports/{workspace}/{export}/files.json"))
+    }
+}
+
 /// The key of the list of rows that could not be exported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRowsKey(String);
@@ -97,6 +116,12 @@ impl fmt::Display for ArchiveKey {
 }
 
 impl fmt::Display for PlainKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for FileKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -33,13 +33,13 @@ pub use catalog::{
 };
 pub use digest::sha256_hex;
 pub use fault::Fault;
-pub use files::{CsvStyle, Files, Format};
+pub use files::{CsvStyle, Files, Format, Parts, PlainFile};
 pub use filter::{
     Comparison, Dimension, Filter, FilterError, Literal, MAX_FILTER_BYTES, Operator, Reach, Scope,
     Test, boolean, instant, number,
 };
 pub use id::ExportId;
-pub use key::{ArchiveKey, BadRowsKey, PlainKey, WorkKey};
+pub use key::{ArchiveKey, BadRowsKey, FileKey, PlainKey, WorkKey};
 pub use limits::{LINK_LIFETIME, Limits};
 pub use named_filter::NamedFilter;
 pub use partition::{PartitionPath, PartitionPathError};

@@ -198,6 +198,9 @@ pub struct Archive {
     pub crc32: u32,
     /// Rows over all files in it; none where objects were copied without being read.
     pub rows: Option<u64>,
+    /// How many plain files there are, if they are no ZIP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<u32>,
     /// Rows of each of the request's tables, likewise.
     #[serde(default)]
     pub table_rows: Option<Vec<u64>>,
@@ -233,6 +236,8 @@ pub enum FailureCode {
     SourceCorrupt,
     /// It has more rows than it may.
     TooManyRows,
+    /// It would have more files than it may.
+    TooManyFiles,
     /// It was not done by its deadline.
     DeadlineExceeded,
     /// Ours to fix.
@@ -526,6 +531,7 @@ mod tests {
             size_bytes: 22,
             crc32: 0,
             rows: None,
+            files: None,
             table_rows: None,
             bad_rows: 0,
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CsvStyle, Files, Filter, Format, TableFilter, TableSelection, Window};
+use crate::{CsvStyle, Files, Filter, Format, Parts, TableFilter, TableSelection, Window};
 
 /// What a user asked for. Every name in it is in the catalog it was checked against.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,10 +71,15 @@ impl ExportRequest {
     pub fn file_name(&self, selection: &TableSelection) -> String {
         match &self.files {
             Files::Single(name) => name.clone(),
-            Files::Tables | Files::Hourly(_) | Files::Counts => {
-                let stem = selection.file.as_ref().unwrap_or(&selection.table);
-                format!("{stem}.{}", self.format)
+            Files::Tables | Files::Hourly(_) | Files::Counts | Files::Parts(_) => {
+                format!("{}.{}", selection.stem(), self.format)
             }
         }
+    }
+
+    /// Returns the name of a plain file of a table, counted from 0.
+    pub fn part_name(&self, selection: &TableSelection, parts: &Parts, number: usize) -> String {
+        let suffix = if parts.suffix { format!(".{}", self.format) } else { String::new() };
+        format!("{}-{number}{suffix}", selection.stem())
     }
 }

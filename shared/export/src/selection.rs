@@ -27,6 +27,11 @@ pub struct TableFilter {
 }
 
 impl TableSelection {
+    /// Returns what its file is called, without a suffix.
+    pub fn stem(&self) -> &str {
+        self.file.as_ref().unwrap_or(&self.table)
+    }
+
     /// Returns all that there is of a table.
     pub fn whole(table: &str) -> Self {
         Self { table: table.to_owned(), columns: None, file: None }

@@ -35,7 +35,7 @@ pub use decode::{ObjectError, is_gzip};
 pub use gather::{Gather, Gathered};
 pub use ids::{ID_BYTES, Ids};
 pub use plan::{Filed, Makes, Plan, Planned, Reason, Step, Way, Ways};
-pub use pour::{Pour, Poured, runs_of};
+pub use pour::{Pack, Pour, Poured, runs_of};
 pub use rows::{Object, Stretch};
 pub use rule::{Lookup, lookups};
 pub use selection::Selection;

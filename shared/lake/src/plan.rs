@@ -87,7 +87,7 @@ pub enum Reason {
     /// It is filed at the edge of the window.
     WindowEdge,
     /// Rows are written otherwise than they are stored: as CSV, with columns of their own, one for each
-    /// element of a list.
+    /// element of a list, or not compressed.
     Rewritten,
     /// Rows are chosen by their columns.
     Filtered,
@@ -177,7 +177,7 @@ impl Plan {
                 let (way, _) = ways.of(hour, &object);
                 let file = match &ways.request.files {
                     Files::Hourly(folder) => Some(Files::hourly_name(folder, hour, number)),
-                    Files::Tables | Files::Single(_) | Files::Counts => None,
+                    Files::Tables | Files::Single(_) | Files::Parts(_) | Files::Counts => None,
                 };
                 self.steps.last_mut()?.objects.push(Planned { object, way, refer: false, file });
             }
@@ -238,6 +238,7 @@ impl<'a> Ways<'a> {
         let dataset = self.catalog.dataset_of(self.table);
         let Some(selection) = self.selection else { return (Way::Transcode, Reason::Filtered) };
         let rewritten = self.request.format != Format::Jsonl
+            || matches!(self.request.files, Files::Parts(_))
             || !self.table.explode.is_empty()
             || selection.columns.is_some();
         if rewritten {
@@ -256,7 +257,11 @@ impl<'a> Ways<'a> {
         let way = match &self.request.files {
             // Where rows are filed by their own time, nobody has to look at it.
             Files::Hourly(_) if dataset.late.is_zero() && self.table.omit.is_none() => Way::Copy,
-            Files::Hourly(_) | Files::Tables | Files::Single(_) | Files::Counts => Way::Splice,
+            Files::Hourly(_)
+            | Files::Tables
+            | Files::Single(_)
+            | Files::Parts(_)
+            | Files::Counts => Way::Splice,
         };
         (way, Reason::Whole)
     }

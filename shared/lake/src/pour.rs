@@ -31,10 +31,34 @@ pub struct Pour<'a> {
     pub objects: &'a [Object],
     /// Which of them come out together.
     pub runs: Vec<Range<usize>>,
-    /// One of libdeflate's levels, 1 (fast) to 12 (small).
-    pub level: u32,
+    /// How rows are packed.
+    pub pack: Pack,
     /// How many threads work on it.
     pub workers: usize,
+}
+
+/// How rows are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pack {
+    /// Compressed, at one of libdeflate's levels, 1 (fast) to 12 (small).
+    Deflate(u32),
+    /// As they are, in stretches.
+    Plain {
+        /// How long a stretch gets, in bytes.
+        bytes: usize,
+        /// How many rows it gets.
+        rows: u64,
+    },
+}
+
+impl Pack {
+    /// How many bytes and rows are packed at a time.
+    pub(crate) fn cut(self) -> (usize, u64) {
+        match self {
+            Self::Deflate(_) => (SEGMENT_BYTES, u64::MAX),
+            Self::Plain { bytes, rows } => (bytes, rows),
+        }
+    }
 }
 
 /// What became of a run.
@@ -42,6 +66,8 @@ pub struct Pour<'a> {
 pub struct Poured {
     /// All its segments, joined.
     pub segment: Segment,
+    /// Each of them, where they are not compressed.
+    pub stretches: Vec<Segment>,
     /// What was noticed on the way.
     pub account: Account,
 }
@@ -97,6 +123,9 @@ impl Pour<'_> {
                 match shared.next(run, number) {
                     Next::Ready(ready) => {
                         whole.segment = whole.segment.join(ready.segment);
+                        if let Pack::Plain { .. } = self.pack {
+                            whole.stretches.push(ready.segment);
+                        }
                         for stretch in ready.stretches {
                             sink(run, stretch).map_err(ObjectError::Sink)?;
                         }
@@ -226,7 +255,11 @@ struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     fn new(pour: &'a Pour<'a>, shared: &'a Shared) -> Self {
-        Self { pour, shared, encoder: SegmentEncoder::new(pour.level) }
+        let level = match pour.pack {
+            Pack::Deflate(level) => level,
+            Pack::Plain { .. } => 1,
+        };
+        Self { pour, shared, encoder: SegmentEncoder::new(level) }
     }
 
     /// Compresses what there is to compress, else begins the next run, until there is neither.
@@ -235,7 +268,7 @@ impl<'a> Worker<'a> {
         while !state.stopped {
             if let Some(job) = state.jobs.pop_front() {
                 drop(state);
-                self.compress(&job);
+                self.pack(job);
                 state = self.shared.lock();
                 continue;
             }
@@ -273,7 +306,7 @@ impl<'a> Worker<'a> {
         made: &mut usize,
     ) -> Result<Account, Ended> {
         let pour = self.pour;
-        let mut rows = Rows::new(pour.selection, |next| {
+        let mut rows = Rows::new(pour.selection, pour.pack, |next| {
             *made += 1;
             self.hand_on((run, *made - 1), next)
         });
@@ -305,7 +338,7 @@ impl<'a> Worker<'a> {
                 match state.jobs.pop_front() {
                     Some(job) => {
                         drop(state);
-                        self.compress(&job);
+                        self.pack(job);
                     }
                     None => drop(self.shared.wait(state)),
                 }
@@ -315,11 +348,22 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn compress(&mut self, job: &Job) {
-        let mut stored = Vec::with_capacity(job.raw.len() / 4);
-        let segment = self.encoder.encode(&job.raw, job.rows, &mut stored);
-        self.shared.lock().waiting_bytes -= job.raw.len();
-        self.ready(job.place, Ready { segment, stretches: vec![Stretch::Bytes(stored)] });
+    fn pack(&mut self, job: Job) {
+        let Job { place, raw, rows } = job;
+        let len = raw.len();
+        let (segment, stored) = match self.pour.pack {
+            Pack::Deflate(_) => {
+                let mut stored = Vec::with_capacity(len / 4);
+                (self.encoder.encode(&raw, rows, &mut stored), stored)
+            }
+            Pack::Plain { .. } => {
+                let (crc32, bytes) = (crc32fast::hash(&raw), len as u64);
+                let (stored_crc32, stored_bytes) = (crc32, bytes);
+                (Segment { crc32, raw_bytes: bytes, stored_crc32, stored_bytes, rows }, raw)
+            }
+        };
+        self.shared.lock().waiting_bytes -= len;
+        self.ready(place, Ready { segment, stretches: vec![Stretch::Bytes(stored)] });
     }
 
     fn ready(&self, place: (usize, usize), ready: Ready) {

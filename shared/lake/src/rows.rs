@@ -13,7 +13,7 @@ use archive::{
 };
 
 use crate::{
-    Account, ObjectError, Selection,
+    Account, ObjectError, Pack, Selection,
     decode::{Stop, decode, is_gzip},
     edge::{self, Part, Wanted},
     gzip,
@@ -79,6 +79,7 @@ pub(crate) enum Ended {
 /// Pours the rows of a run of objects.
 pub(crate) struct Rows<'a, F> {
     selection: &'a Selection,
+    pack: Pack,
     /// Rows that were not handed on yet.
     raw: Vec<u8>,
     row_count: u64,
@@ -88,8 +89,9 @@ pub(crate) struct Rows<'a, F> {
 
 impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
     /// Returns one that hands on what it makes.
-    pub(crate) fn new(selection: &'a Selection, hand_on: F) -> Self {
-        Self { selection, raw: Vec::new(), row_count: 0, account: Account::default(), hand_on }
+    pub(crate) fn new(selection: &'a Selection, pack: Pack, hand_on: F) -> Self {
+        let (raw, account) = (Vec::new(), Account::default());
+        Self { selection, pack, raw, row_count: 0, account, hand_on }
     }
 
     /// Pours the rows of an object, whose stored bytes `open` gives, as often as it is called.
@@ -103,7 +105,8 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
         let unreadable =
             |source| Ended::Failed(ObjectError::Unreadable { key: key.clone(), source });
         let gzip = is_gzip(self.selection.compression, key);
-        if !(gzip && self.selection.passes_through()) {
+        let compressed = matches!(self.pack, Pack::Deflate(_));
+        if !(gzip && compressed && self.selection.passes_through()) {
             return self.transcode(key, open().map_err(unreadable)?);
         }
         // If anything is wrong with it, the last reading says what.
@@ -200,7 +203,8 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
             Ok(None) => self.account.outside += 1,
             Err(reason) => self.account.bad(&self.selection.table, key, number, reason),
         }
-        if self.raw.len() >= SEGMENT_BYTES { self.flush() } else { Ok(()) }
+        let (bytes, rows) = self.pack.cut();
+        if self.raw.len() >= bytes || self.row_count >= rows { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<(), Ended> {

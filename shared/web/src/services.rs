@@ -74,7 +74,7 @@ impl Services {
     /// If this breaks, the record still says that the object has to go, and the janitor sees to it.
     pub async fn remove_archive(&self, export: &Export) -> cloud::Result<()> {
         if export.removed().is_some() {
-            self.archives.remove(&export.workspace, export.id).await?;
+            self.archives.remove(export).await?;
             self.exports.change(&export.workspace, export.id, Export::removed).await?;
         }
         Ok(())

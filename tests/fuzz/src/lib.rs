@@ -7,7 +7,7 @@ use export::{
     Catalog, ExportRequest, Format, TableSelection, TimeFormat, Window, parse_time,
 };
 use flate2::bufread::DeflateDecoder;
-use lake::{Object, ObjectError, Pour, Selection, Stretch, runs_of};
+use lake::{Object, ObjectError, Pack, Pour, Selection, Stretch, runs_of};
 use serde_json::value::RawValue;
 
 /// The columns of the table that is poured.
@@ -48,7 +48,7 @@ pub fn pour(key: &str, object: &[u8], format: Format, refer: bool) -> Result<Out
     let selection = &Selection::new(&catalog, &request, 0).unwrap();
     let size_bytes = if refer { 1 << 30 } else { object.len() as u64 };
     let objects = &[Object { key: key.to_owned(), size_bytes, likely_whole: true, refer }];
-    let pour = Pour { selection, objects, runs: runs_of(objects), level: 1, workers: 1 };
+    let pour = Pour { selection, objects, runs: runs_of(objects), pack: Pack::Deflate(1), workers: 1 };
     let mut stored = Vec::new();
     let poured = pour.run(
         |_| Ok(object),

@@ -8,12 +8,31 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Catalog, CsvStyle, ExportRequest, Fault, Filter, Format, Limits, Scope, Table, TableFilter,
-    TableSelection, Window, WindowError,
+    Catalog, CsvStyle, ExportRequest, Fault, Files, Filter, Format, Limits, Parts, Scope, Table,
+    TableFilter, TableSelection, Window, WindowError,
 };
 
-const FIELDS: [&str; 9] =
-    ["tables", "columns", "window", "filter", "format", "csv", "name", "description", "labels"];
+const FIELDS: [&str; 12] = [
+    "tables",
+    "columns",
+    "window",
+    "filter",
+    "format",
+    "csv",
+    "layout",
+    "max_file_bytes",
+    "max_file_rows",
+    "name",
+    "description",
+    "labels",
+];
+
+/// The bytes of a plain file, unless a request says otherwise, and what it may say.
+const FILE_BYTES: u64 = 256 << 20;
+const LEAST_FILE_BYTES: u64 = 1 << 20;
+const MOST_FILE_BYTES: u64 = 4 << 30;
+/// The least that a request may say of the rows of a file.
+const LEAST_FILE_ROWS: u64 = 1000;
 
 impl ExportRequest {
     /// Reads the native API's JSON body, or tells everything that is wrong with it. `named` are the
@@ -38,6 +57,7 @@ impl ExportRequest {
         let filter = check.filter(body.get("filter"), &tables, named);
         let format = check.format(body.get("format"));
         let (csv, display_names) = check.csv(body.get("csv"), format);
+        let files = check.layout(body);
         let name = check.text(body.get("name"), "/name", limits.name_chars);
         let description =
             check.text(body.get("description"), "/description", limits.description_chars);
@@ -57,7 +77,7 @@ impl ExportRequest {
                     .collect();
                 let plain = Self::new(tables, window, format);
                 let filters = filters.into_iter().collect();
-                Ok(Self { filters, csv, display_names, name, description, labels, ..plain })
+                Ok(Self { filters, csv, display_names, files, name, description, labels, ..plain })
             }
             _ => Err(check.faults),
         }
@@ -302,6 +322,51 @@ impl<'a> Check<'a> {
                 None
             }
         }
+    }
+
+    /// Reads what files there are.
+    fn layout(&mut self, body: &Map<String, Value>) -> Files {
+        let names = ["zip", "files"];
+        let plain = match body.get("layout") {
+            None | Some(Value::Null) => false,
+            Some(value) => {
+                let text = value.as_str().unwrap_or_default();
+                if !names.contains(&text) {
+                    let fault = Fault::new("unknown_layout", "/layout", "There is no such layout.");
+                    self.faults.push(fault.value(value).suggest(text, names).allowed(&names[..]));
+                }
+                text == "files"
+            }
+        };
+        let (least, most) = (LEAST_FILE_BYTES, MOST_FILE_BYTES);
+        let bytes = self.number(body, "max_file_bytes", least, most, plain);
+        let max_rows = self.number(body, "max_file_rows", LEAST_FILE_ROWS, u64::MAX, plain);
+        let max_bytes = bytes.unwrap_or(FILE_BYTES);
+        if plain {
+            Files::Parts(Parts { max_bytes, max_rows, suffix: true })
+        } else {
+            Files::Tables
+        }
+    }
+
+    /// Reads a number of the layout `files`.
+    fn number(
+        &mut self,
+        body: &Map<String, Value>,
+        name: &str,
+        least: u64,
+        most: u64,
+        plain: bool,
+    ) -> Option<u64> {
+        let value = body.get(name).filter(|value| !value.is_null())?;
+        let number = value.as_u64().filter(|number| (least..=most).contains(number));
+        if number.is_none() || !plain {
+            let detail =
+                format!("This is a whole number from {least} on, for the layout \"files\".");
+            let fault = Fault::new("wrong_number", format!("/{name}"), detail).value(value);
+            self.faults.push(fault.allowed(json!({ "least": least, "most": most })));
+        }
+        number
     }
 
     /// Reads how CSV is written, and whether headers are what people call columns.

@@ -95,7 +95,7 @@ fn try_pour(
         })
         .collect();
     let runs = runs_of(&listed);
-    let pour = Pour { selection, objects: &listed, runs, level: 5, workers };
+    let pour = Pour { selection, objects: &listed, runs, pack: Pack::Deflate(5), workers };
     let mut stored = Vec::new();
     let head = SegmentEncoder::new(5).encode(&selection.head(), 0, &mut stored);
     let poured = pour.run(
@@ -305,7 +305,8 @@ fn a_damaged_object_is_told_from_one_that_did_not_come() {
         let object =
             Object { key: key.to_owned(), size_bytes: 100, likely_whole: false, refer: false };
         let (selection, objects) = (&jsonl(), &[object][..]);
-        let pour = Pour { selection, objects, runs: runs_of(objects), level: 5, workers: 2 };
+        let pour =
+            Pour { selection, objects, runs: runs_of(objects), pack: Pack::Deflate(5), workers: 2 };
         let result = pour.run(|_| Ok((&whole[..0]).chain(Broken)), |_, _| Ok(()));
         assert!(matches!(result, Err(ObjectError::Unreadable { .. })), "{key}: {result:?}");
     }
@@ -323,7 +324,8 @@ fn whoever_takes_the_output_can_stop_it() {
         })
         .collect();
     let (selection, objects) = (&jsonl(), &listed[..]);
-    let pour = Pour { selection, objects, runs: runs_of(objects), level: 1, workers: 2 };
+    let pour =
+        Pour { selection, objects, runs: runs_of(objects), pack: Pack::Deflate(1), workers: 2 };
     let full = |_, _| Err(io::Error::other("no room"));
     let result = pour.run(|_| Ok(object.as_bytes()), full);
     assert!(matches!(result, Err(ObjectError::Sink(_))), "{result:?}");

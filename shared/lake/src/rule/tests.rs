@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Gather, Object, Pour, Selection, runs_of};
+use crate::{Gather, Object, Pack, Pour, Selection, runs_of};
 
 const CATALOG: &str = r#"
     [[dataset]]
@@ -273,8 +273,13 @@ fn poured(catalog: &Catalog, request: &ExportRequest, lake: &Lake) -> (String, u
     let selection = Selection::new(catalog, request, 0).unwrap().with_sets(sets.into());
     let data = stored(&request.tables[0].table);
     let objects = &[object(&data)];
-    let pour =
-        Pour { selection: &selection, objects, runs: runs_of(objects), level: 1, workers: 1 };
+    let pour = Pour {
+        selection: &selection,
+        objects,
+        runs: runs_of(objects),
+        pack: Pack::Deflate(1),
+        workers: 1,
+    };
     let mut bytes = Vec::new();
     pour.run(
         |_| Ok(data.as_bytes()),

@@ -17,7 +17,7 @@ use export::{
     TableSelection, Window, parse_time,
 };
 use jiff::{SignedDuration, Timestamp};
-use lake::{Object, Plan, Planned, Pour, Selection, Stretch, runs_of};
+use lake::{Object, Pack, Plan, Planned, Pour, Selection, Stretch, runs_of};
 
 const CATALOG: &str = r#"
 [[dataset]]
@@ -115,7 +115,8 @@ fn poured(
     let listed: Vec<Object> = planned.iter().map(Planned::to_pour).collect();
     let level = u32::try_from(level)?;
     let objects = &listed[..];
-    let pour = Pour { selection, objects, runs: runs_of(objects), level, workers };
+    let pack = Pack::Deflate(level);
+    let pour = Pour { selection, objects, runs: runs_of(objects), pack, workers };
     let mut head = Vec::new();
     let mut whole = SegmentEncoder::new(level).encode(&selection.head(), 0, &mut head);
     // The rows go where they stay: after the archive's first header, which is written at the end.

@@ -1,0 +1,153 @@
+//! From the stretches of all steps to plain files, each as full as it may be.
+
+use anyhow::Context as _;
+use archive::{Extent, Segment, plan_parts};
+use cloud::Stored;
+use export::{Export, FileKey, Parts, PlainFile};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use lake::{Makes, Pack, Plan};
+
+use crate::{
+    app::App,
+    archive::extents,
+    step::{Made, Report, selection},
+};
+
+/// The most files of an export.
+const MAX_FILES: usize = 1000;
+/// Files written at the same time.
+const WRITES_AT_ONCE: usize = 4;
+/// The most bytes of a stretch, which is never split.
+const MAX_STRETCH_BYTES: u64 = 1 << 20;
+
+/// An export would have more files than it may.
+#[derive(Debug, thiserror::Error)]
+#[error("the export would have {0} files")]
+pub(crate) struct TooManyFiles(pub(crate) usize);
+
+/// Returns how rows are packed that are to become files: in stretches small enough to fill them.
+pub(crate) fn pack(parts: Parts) -> Pack {
+    let bytes = (parts.max_bytes / 16).clamp(1, MAX_STRETCH_BYTES);
+    let rows = parts.max_rows.map_or(u64::MAX, |rows| (rows / 16).max(1));
+    Pack::Plain { bytes: usize::try_from(bytes).unwrap_or(usize::MAX), rows }
+}
+
+/// A file that is being put together.
+#[derive(Debug)]
+struct Draft {
+    name: String,
+    table: String,
+    /// All of it.
+    whole: Segment,
+    extents: Vec<Extent<Stored>>,
+}
+
+impl Draft {
+    /// Adds a stretch; one that follows another in its piece becomes one with it.
+    fn push(&mut self, segment: Segment, stretches: Vec<Extent<Stored>>) {
+        self.whole = self.whole.join(segment);
+        for stretch in stretches {
+            match (self.extents.last_mut(), stretch) {
+                (
+                    Some(Extent::Range { source, offset, len }),
+                    Extent::Range { source: next, offset: at, len: more },
+                ) if *source == next && *offset + *len == at => *len += more,
+                (_, stretch) => self.extents.push(stretch),
+            }
+        }
+    }
+}
+
+/// Writes the files of an export all of whose steps are done, and the list of them.
+pub(crate) async fn assemble(
+    app: &App,
+    export: &Export,
+    plan: &Plan,
+    reports: &[Report],
+    parts: Parts,
+) -> anyhow::Result<Vec<PlainFile>> {
+    let mut drafts = Vec::new();
+    for index in 0..export.request.tables.len() {
+        drafts.extend(drafts_of(app, export, plan, reports, parts, index)?);
+    }
+    anyhow::ensure!(drafts.len() <= MAX_FILES, TooManyFiles(drafts.len()));
+    let files: Vec<PlainFile> = drafts
+        .iter()
+        .map(|draft| PlainFile {
+            name: draft.name.clone(),
+            table: draft.table.clone(),
+            size_bytes: draft.whole.raw_bytes,
+            rows: draft.whole.rows,
+        })
+        .collect();
+    // The list first: whoever removes the export then knows what there is.
+    app.archives.write_files(&export.workspace, export.id, &files).await?;
+    stream::iter(drafts)
+        .map(|draft| write(app, export, draft))
+        .buffer_unordered(WRITES_AT_ONCE)
+        .try_collect::<Vec<()>>()
+        .await?;
+    Ok(files)
+}
+
+/// Fills the files of one table.
+fn drafts_of(
+    app: &App,
+    export: &Export,
+    plan: &Plan,
+    reports: &[Report],
+    parts: Parts,
+    index: usize,
+) -> anyhow::Result<Vec<Draft>> {
+    let (request, selected) = (&export.request, &export.request.tables[index]);
+    let head = selection(app, export, index)?.head();
+    let begin = |number: usize| {
+        let mut draft = Draft {
+            name: request.part_name(selected, &parts, number),
+            table: selected.table.clone(),
+            whole: Segment::default(),
+            extents: Vec::new(),
+        };
+        if !head.is_empty() {
+            let (crc32, bytes) = (crc32fast::hash(&head), head.len() as u64);
+            let (stored_crc32, stored_bytes) = (crc32, bytes);
+            let segment = Segment { crc32, raw_bytes: bytes, stored_crc32, stored_bytes, rows: 0 };
+            draft.push(segment, vec![Extent::Bytes(head.clone())]);
+        }
+        draft
+    };
+    let mut drafts = vec![begin(0)];
+    let steps = plan.steps.iter().zip(reports);
+    for (step, report) in steps.filter(|(step, _)| step.makes == Makes::Rows(index)) {
+        for (made, stretches) in report.made.iter().zip(extents(step, report)) {
+            let Made::Poured(segment, _) = made else { continue };
+            let full = drafts.last().is_some_and(|draft| {
+                let Segment { raw_bytes, rows, .. } = draft.whole;
+                let too_many = parts.max_rows.is_some_and(|most| rows + segment.rows > most);
+                rows > 0 && (too_many || raw_bytes + segment.raw_bytes > parts.max_bytes)
+            });
+            if full {
+                drafts.push(begin(drafts.len()));
+            }
+            drafts.last_mut().context("fill a file")?.push(*segment, stretches);
+        }
+    }
+    // A file without anything in it helps nobody; one with a header says that there are no rows.
+    drafts.retain(|draft| draft.whole.raw_bytes > 0);
+    Ok(drafts)
+}
+
+async fn write(app: &App, export: &Export, draft: Draft) -> anyhow::Result<()> {
+    let key = FileKey::of(&export.workspace, export.id, &draft.name);
+    let (parts, size_bytes) = (plan_parts(&draft.extents), draft.whole.raw_bytes);
+    let written =
+        app.archives.assemble_file(&app.lake, &key, parts, draft.whole.crc32, &draft.name).await;
+    match written {
+        Ok(()) => Ok(()),
+        // A builder before us got this far; the same input gives the same bytes.
+        Err(cloud::Error::Exists(_)) if app.archives.has(&key.to_string(), size_bytes).await? => {
+            Ok(())
+        }
+        Err(e) => Err(e.into()),
+    }
+}

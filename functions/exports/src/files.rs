@@ -1,0 +1,75 @@
+//! The plain files of an export that is no ZIP.
+
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+    http::HeaderMap,
+    response::Response,
+};
+use export::{Export, FileKey, PlainFile, State as ExportState};
+use jiff::Timestamp;
+use serde::Serialize;
+use web::{BaseUrl, Problem};
+
+use crate::{
+    app::App,
+    read::{find, ready, redirect},
+    view,
+};
+
+/// The files there are.
+#[derive(Debug, Serialize)]
+pub(crate) struct List {
+    files: Vec<FileView>,
+}
+
+#[derive(Debug, Serialize)]
+struct FileView {
+    #[serde(flatten)]
+    file: PlainFile,
+    link: String,
+}
+
+/// `GET /v1/exports/{id}/files`: the files of an export, each with a link.
+pub(crate) async fn list(
+    State(app): State<App>,
+    Extension(base): Extension<BaseUrl>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<List>, Problem> {
+    let now = Timestamp::now();
+    let export = with_files(ready(find(&app, &headers, &id, now).await?, now)?)?;
+    let files = app.services.archives.read_files(&export.workspace, export.id).await?;
+    let view = |file: PlainFile| {
+        let link = base.join(&format!("{}/files/{}", view::path(&export), file.name));
+        FileView { file, link }
+    };
+    Ok(Json(List { files: files.into_iter().map(view).collect() }))
+}
+
+/// `GET /v1/exports/{id}/files/{name}`: leads to one of them.
+pub(crate) async fn download(
+    State(app): State<App>,
+    Path((id, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let now = Timestamp::now();
+    let export = with_files(ready(find(&app, &headers, &id, now).await?, now)?)?;
+    let files = app.services.archives.read_files(&export.workspace, export.id).await?;
+    if !files.iter().any(|file| file.name == name) {
+        let detail = "The export has no file of this name. GET its files link for those there are.";
+        return Err(Problem::not_found("file_not_found", detail));
+    }
+    redirect(&app, &FileKey::of(&export.workspace, export.id, &name).to_string()).await
+}
+
+/// Refuses an export that is a ZIP.
+fn with_files(export: Export) -> Result<Export, Problem> {
+    match &export.state {
+        ExportState::Succeeded { archive } if archive.files.is_some() => Ok(export),
+        _ => Err(Problem::not_found(
+            "no_files",
+            "The export is one ZIP: GET its download link. Plain files need \"layout\": \"files\".",
+        )),
+    }
+}

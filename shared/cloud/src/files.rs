@@ -1,0 +1,60 @@
+//! Plain files of exports, below `exports/` in the export bucket, and the list of them.
+
+use archive::Part;
+use export::{Export, ExportId, FileKey, Files, PlainFile, Workspace};
+
+use crate::{ArchiveBucket, Error, LakeBucket, Result, Stored, archives::Head};
+
+impl ArchiveBucket {
+    /// Writes a plain file from its parts. `crc32` is that of the whole, which S3 checks.
+    pub async fn assemble_file(
+        &self,
+        lake: &LakeBucket,
+        key: &FileKey,
+        parts: Vec<Part<Stored>>,
+        crc32: u32,
+        file_name: &str,
+    ) -> Result<()> {
+        let object = Head { key: key.to_string(), kind: FileKey::CONTENT_TYPE, file_name };
+        self.assemble_object(lake, object, parts, crc32).await
+    }
+
+    /// Writes the list of the plain files of an export.
+    pub async fn write_files(
+        &self,
+        workspace: &Workspace,
+        export: ExportId,
+        files: &[PlainFile],
+    ) -> Result<()> {
+        let body = serde_json::to_vec(files).map_err(Error::aws("encode list of files"))?;
+        let key = FileKey::list(workspace, export).to_string();
+        let put = self.client.put_object().bucket(&self.name).key(key).body(body.into());
+        put.send().await.map_err(Error::aws("write list of files"))?;
+        Ok(())
+    }
+
+    /// Reads the list of the plain files of an export.
+    pub async fn read_files(
+        &self,
+        workspace: &Workspace,
+        export: ExportId,
+    ) -> Result<Vec<PlainFile>> {
+        let key = FileKey::list(workspace, export).to_string();
+        let output = self.client.get_object().bucket(&self.name).key(key).send().await;
+        let body = output.map_err(Error::aws("open list of files"))?.body;
+        let bytes = body.collect().await.map_err(Error::aws("read list of files"))?;
+        serde_json::from_slice(&bytes.into_bytes()).map_err(Error::aws("decode list of files"))
+    }
+
+    /// Returns the keys of the plain files of an export, as far as there is a list of them. Others go with
+    /// the bucket's lifecycle.
+    pub(crate) async fn files_to_remove(&self, export: &Export) -> Vec<String> {
+        let (workspace, id) = (&export.workspace, export.id);
+        if !matches!(export.request.files, Files::Parts(_)) {
+            return Vec::new();
+        }
+        let files = self.read_files(workspace, id).await.unwrap_or_default();
+        let keys = files.iter().map(|file| FileKey::of(workspace, id, &file.name));
+        keys.chain([FileKey::list(workspace, id)]).map(|key| key.to_string()).collect()
+    }
+}
