@@ -116,7 +116,13 @@ async fn a_source_object_that_changed_after_the_plan_fails_the_export() {
         let export = unsent(&user, Timestamp::now());
         let object =
             SourceObject { key: key(&user, "a.json"), etag: "\"0\"".into(), size_bytes: 9 };
-        let planned = lake::Planned { object, way: lake::Way::Transcode, refer: false, file: None };
+        let planned = lake::Planned {
+            object,
+            way: lake::Way::Transcode,
+            refer: false,
+            arrived: None,
+            file: None,
+        };
         let plan =
             json!({ "steps": [{ "makes": { "rows": 0 }, "inside": true, "objects": [planned] }] });
         let plan_key = WorkKey::plan(&user.workspace, export.id);

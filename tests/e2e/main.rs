@@ -15,6 +15,7 @@ mod files;
 mod filters;
 mod idempotency;
 mod janitor;
+mod leanplum;
 mod lifecycle;
 mod liferay;
 mod readers;

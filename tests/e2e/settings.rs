@@ -23,7 +23,7 @@ fn each(value: &Value) -> Vec<&Value> {
 fn no_role_has_wildcard_actions_or_resources() {
     let template = template();
     let roles = resources(&template, "AWS::IAM::Role");
-    assert_eq!(roles.len(), 7);
+    assert_eq!(roles.len(), 8);
     for (name, role) in roles {
         assert!(role.get("ManagedPolicyArns").is_none(), "{name}: managed policies have wildcards");
         for policy in each(&role["Policies"]) {
@@ -55,7 +55,7 @@ fn every_function_has_its_own_role_and_log() {
         .collect();
     used.sort();
     used.dedup();
-    assert_eq!((functions.len(), used.len()), (7, 14));
+    assert_eq!((functions.len(), used.len()), (8, 16));
     for (_, log) in resources(&template, "AWS::Logs::LogGroup") {
         assert!(log["RetentionInDays"].is_object());
     }

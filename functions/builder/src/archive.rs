@@ -8,7 +8,7 @@ use archive::{
     names_are_distinct, plan_parts,
 };
 use cloud::Stored;
-use export::{Archive, ArchiveKey, BadRowsKey, Export, Files, PlainKey, WorkKey};
+use export::{Archive, ArchiveKey, BadRowsKey, Export, Files, PlainKey, TableSelection, WorkKey};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use lake::{Makes, Plan, Step};
@@ -39,8 +39,13 @@ pub(crate) async fn assemble(
             }
             let files = parts::assemble(app, export, plan, &reports, parts).await?;
             let size_bytes = files.iter().map(|file| file.size_bytes).sum();
-            let files = Some(u32::try_from(files.len()).context("count files")?);
-            return Ok(Archive { files, ..archive_of(export, plan, &reports, (size_bytes, 0)) });
+            let files_of = |table: &TableSelection| {
+                let of_table = files.iter().filter(|file| file.table == table.table);
+                u32::try_from(of_table.count()).unwrap_or(u32::MAX)
+            };
+            let table_files = Some(export.request.tables.iter().map(files_of).collect());
+            let archive = archive_of(export, plan, &reports, (size_bytes, 0));
+            return Ok(Archive { table_files, ..archive });
         }
         Files::Tables | Files::Single(_) | Files::Hourly(_) => {}
     }
@@ -89,7 +94,7 @@ fn archive_of(
         size_bytes,
         crc32,
         rows: table_rows.as_ref().map(|rows| rows.iter().sum()),
-        files: None,
+        table_files: None,
         table_rows,
         bad_rows: reports.iter().map(|report| report.bad_rows).sum(),
     }

@@ -1,22 +1,11 @@
-//! How many rows an export would have: an export that writes nothing is made, and what it counts is
-//! remembered for some time, by what it counted.
+//! How many rows an export would have, and whether that is too many.
 
-use std::time::{Duration, Instant};
-
-use cloud::Joined;
-use export::{
-    CsvStyle, Export, ExportId, ExportRequest, Files, State, Table, TableSelection, Workspace,
-    sha256_hex,
-};
+use export::{ExportRequest, Table, Workspace};
 use futures_util::future::try_join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::{app::App, refused::Refused};
 
-/// How long an answer is given again without looking.
-const FRESH: SignedDuration = SignedDuration::from_secs(60);
-/// How often the record is looked at while a request waits.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// The least bytes that a row takes, as stored. Where rows are smaller, an export with too many of them
 /// fails while it is made.
 const LEAST_ROW_BYTES: u64 = 16;
@@ -28,57 +17,12 @@ pub(crate) async fn rows(
     request: &ExportRequest,
     now: Timestamp,
 ) -> Result<Vec<u64>, Refused> {
-    let begun = Instant::now();
-    let services = &app.services;
-    let request = counting(request);
-    let key = sha256_hex(&[b"count/", &serde_json::to_vec(&request)?[..]].concat());
-    let patience = services.patience;
-    let new = Export::queued(ExportId::generate(), workspace.clone(), request, now, patience);
-    let fresh = |export: &Export| match &export.state {
-        State::Succeeded { archive } => now < archive.published_at + FRESH,
-        State::Queued { .. } | State::Running { .. } => true,
-        _ => false,
-    };
-    let mut export = match services.exports.join(&new, &key, fresh).await? {
-        Joined::Kept(export) => *export,
-        Joined::New { .. } => {
-            services.submit(&new).await;
-            new
-        }
-    };
-    loop {
-        match export.state {
-            State::Succeeded { archive } => return Ok(archive.table_rows.unwrap_or_default()),
-            State::Queued { .. } | State::Running { .. } if begun.elapsed() < app.wait => {
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-            State::Queued { .. } | State::Running { .. } => {
-                return Err(Refused::later(
-                    "Counting takes longer than a request may. It goes on: ask again in some seconds.",
-                ));
-            }
-            State::Failed { failure, .. } => {
-                return Err(anyhow::anyhow!("count rows: {}", failure.detail).into());
-            }
-            State::Cancelled { .. } | State::Expired { .. } | State::Deleted { .. } => {
-                return Err(anyhow::anyhow!("count rows: export {} has ended", export.id).into());
-            }
-        }
-        let found = services.exports.get(workspace, export.id).await?;
-        export = found.ok_or_else(|| anyhow::anyhow!("find export {}", export.id))?;
-    }
-}
-
-/// Returns what only counts the rows of a request, the same for all requests that have them.
-fn counting(request: &ExportRequest) -> ExportRequest {
-    let whole = |selection: &TableSelection| TableSelection::whole(&selection.table);
-    ExportRequest {
-        tables: request.tables.iter().map(whole).collect(),
-        filters: request.filters.clone(),
-        csv: CsvStyle::default(),
-        files: Files::Counts,
-        ..ExportRequest::new(Vec::new(), request.window, request.format)
-    }
+    let counted = app.services.count_rows(workspace, request, app.wait, now).await?;
+    counted.ok_or_else(|| {
+        Refused::later(
+            "Counting takes longer than a request may. It goes on: ask again in some seconds.",
+        )
+    })
 }
 
 /// Refuses an export that is seen to have too many rows. What is not seen in time is refused by the

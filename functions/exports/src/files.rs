@@ -66,7 +66,7 @@ pub(crate) async fn download(
 /// Refuses an export that is a ZIP.
 fn with_files(export: Export) -> Result<Export, Problem> {
     match &export.state {
-        ExportState::Succeeded { archive } if archive.files.is_some() => Ok(export),
+        ExportState::Succeeded { archive } if archive.table_files.is_some() => Ok(export),
         _ => Err(Problem::not_found(
             "no_files",
             "The export is one ZIP: GET its download link. Plain files need \"layout\": \"files\".",

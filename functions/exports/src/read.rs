@@ -55,7 +55,8 @@ pub(crate) async fn download(
 ) -> Result<Response, Problem> {
     let now = Timestamp::now();
     let export = ready(find(&app, &headers, &id, now).await?, now)?;
-    if matches!(&export.state, export::State::Succeeded { archive } if archive.files.is_some()) {
+    if matches!(&export.state, export::State::Succeeded { archive } if archive.table_files.is_some())
+    {
         let detail = "The export is plain files, not a ZIP: GET its files link.";
         return Err(Problem::not_found("no_zip", detail));
     }

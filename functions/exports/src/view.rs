@@ -134,8 +134,8 @@ impl View {
             },
             archive: archive.map(|archive| Archive {
                 size_bytes: archive.size_bytes,
-                crc32: archive.files.is_none().then(|| format!("{:08x}", archive.crc32)),
-                files: archive.files,
+                crc32: archive.table_files.is_none().then(|| format!("{:08x}", archive.crc32)),
+                files: archive.table_files.as_ref().map(|files| files.iter().sum()),
                 rows: archive.rows,
                 table_rows: table_rows(request, archive),
                 bad_rows: archive.bad_rows,
@@ -145,9 +145,11 @@ impl View {
                 this: link(""),
                 cancel: status.is_unfinished().then(|| link("/cancel")),
                 download: ready
-                    .filter(|archive| archive.files.is_none())
+                    .filter(|archive| archive.table_files.is_none())
                     .map(|_| link("/download")),
-                files: ready.and_then(|archive| archive.files).map(|_| link("/files")),
+                files: ready
+                    .filter(|archive| archive.table_files.is_some())
+                    .map(|_| link("/files")),
                 bad_rows: ready.filter(|archive| archive.bad_rows > 0).map(|_| link("/bad-rows")),
             },
         }

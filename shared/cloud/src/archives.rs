@@ -21,7 +21,7 @@ use bytes::{Bytes, BytesMut};
 use export::{ArchiveKey, BadRowsKey, Export, PlainKey, SourceObject, WorkKey};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use crate::{Error, LakeBucket, Result};
+use crate::{Error, LakeBucket, Result, files::keys_of_files};
 
 /// Parts of an archive that S3 copies at the same time.
 const COPIES_AT_ONCE: usize = 32;
@@ -331,13 +331,12 @@ impl ArchiveBucket {
     /// Removes all that can be downloaded of an export, where it is.
     pub async fn remove(&self, export: &Export) -> Result<()> {
         let (workspace, id) = (&export.workspace, export.id);
-        let files = self.files_to_remove(export).await;
         let keys = [
             ArchiveKey::of(workspace, id).to_string(),
             PlainKey::of(workspace, id).to_string(),
             BadRowsKey::of(workspace, id).to_string(),
         ];
-        for key in keys.into_iter().chain(files) {
+        for key in keys.into_iter().chain(keys_of_files(export)) {
             let delete = self.client.delete_object().bucket(&self.name).key(key);
             delete.send().await.map_err(Error::aws("remove archive"))?;
         }
@@ -374,6 +373,13 @@ impl ArchiveBucket {
         let request =
             get.set_response_content_disposition(file_name.map(attachment)).presigned(config).await;
         Ok(request.map_err(Error::aws("sign download"))?.uri().to_owned())
+    }
+
+    /// Signs a look at what a download of `key` would give, likewise.
+    pub async fn sign_head(&self, key: &str, lifetime: Duration) -> Result<String> {
+        let config = PresigningConfig::expires_in(lifetime).map_err(Error::aws("sign head"))?;
+        let request = self.client.head_object().bucket(&self.name).key(key).presigned(config).await;
+        Ok(request.map_err(Error::aws("sign head"))?.uri().to_owned())
     }
 
     async fn abort(&self, key: &str, upload: &str) {

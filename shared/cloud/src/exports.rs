@@ -6,7 +6,8 @@
 //! | identity: which export an idempotency key or a natural key made last | `W#workspace` | `I#hash of the key` |
 //! | place in a lane: an export that may not be finished | `W#workspace` | `Q#lane#id` |
 //!
-//! Batches of steps and named filters have items, too: see `batches.rs` and `named_filters.rs`.
+//! Batches of steps, named filters, slots and links have items, too: see `batches.rs`,
+//! `named_filters.rs` and `slots.rs`.
 //!
 //! A record is in the index `due` as long as the janitor has something to do about it: `due_shard`
 //! (one of a few, so that no partition of the index is hot) and `due_at` (seconds since 1970).
@@ -315,7 +316,7 @@ mod tests {
             size_bytes: 22,
             crc32: 7,
             rows: None,
-            files: None,
+            table_files: None,
             table_rows: None,
             bad_rows: 0,
         };

@@ -1,7 +1,7 @@
 //! Plain files of exports, below `exports/` in the export bucket, and the list of them.
 
 use archive::Part;
-use export::{Export, ExportId, FileKey, Files, PlainFile, Workspace};
+use export::{Export, ExportId, FileKey, PlainFile, Workspace};
 
 use crate::{ArchiveBucket, Error, LakeBucket, Result, Stored, archives::Head};
 
@@ -45,16 +45,16 @@ impl ArchiveBucket {
         let bytes = body.collect().await.map_err(Error::aws("read list of files"))?;
         serde_json::from_slice(&bytes.into_bytes()).map_err(Error::aws("decode list of files"))
     }
+}
 
-    /// Returns the keys of the plain files of an export, as far as there is a list of them. Others go with
-    /// the bucket's lifecycle.
-    pub(crate) async fn files_to_remove(&self, export: &Export) -> Vec<String> {
-        let (workspace, id) = (&export.workspace, export.id);
-        if !matches!(export.request.files, Files::Parts(_)) {
-            return Vec::new();
-        }
-        let files = self.read_files(workspace, id).await.unwrap_or_default();
-        let keys = files.iter().map(|file| FileKey::of(workspace, id, &file.name));
-        keys.chain([FileKey::list(workspace, id)]).map(|key| key.to_string()).collect()
-    }
+/// Returns the keys of the plain files of an export that has any, and of the list of them.
+pub(crate) fn keys_of_files(export: &Export) -> Vec<String> {
+    let (workspace, id) = (&export.workspace, export.id);
+    let Some(table_files) = export.archive().and_then(|archive| archive.table_files.as_ref())
+    else {
+        return Vec::new();
+    };
+    let names = export.request.part_names(table_files).into_iter();
+    let keys = names.map(|name| FileKey::of(workspace, id, &name));
+    keys.chain([FileKey::list(workspace, id)]).map(|key| key.to_string()).collect()
 }

@@ -15,6 +15,7 @@ mod lake_bucket;
 mod lanes;
 mod named_filters;
 mod queue;
+mod slots;
 mod tokens;
 
 pub use archives::{ArchiveBucket, PieceWriter, Stored};

@@ -66,10 +66,24 @@ pub struct Dataset {
     pub late: SignedDuration,
     /// How its objects are compressed.
     pub compression: Compression,
+    /// When rows can be exported, if that is asked for.
+    pub release: Option<Release>,
     /// How far back there is data; none goes back for ever.
     pub retention: Option<SignedDuration>,
     /// Bytes of source objects, as stored, that one export may read where the dialect has such a limit.
     pub max_export_bytes: u64,
+}
+
+/// When rows can be exported: at the next multiple of some hours, counted from 1970, from when they were
+/// filed, and from some hours after they ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Hours between releases.
+    pub every: SignedDuration,
+    /// Hours after the end.
+    pub after: SignedDuration,
+    /// How long it took, in seconds from its time to its end.
+    pub duration: FieldPath,
 }
 
 /// How objects are compressed.
@@ -208,6 +222,7 @@ impl Catalog {
                 time_format: raw.time_format,
                 late: SignedDuration::from_hours(i64::from(raw.late_hours)),
                 compression: raw.compression,
+                release: raw.release.map(release).transpose().map_err(|(at, why)| fail(at, why))?,
                 max_export_bytes: raw.max_export_megabytes.unwrap_or(4000) * 1_000_000,
                 retention: raw
                     .retention_days
@@ -337,8 +352,17 @@ struct RawDataset {
     late_hours: u16,
     #[serde(default)]
     compression: Compression,
+    release: Option<Spanned<RawRelease>>,
     retention_days: Option<u16>,
     max_export_megabytes: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRelease {
+    every_hours: u16,
+    after_hours: u16,
+    duration: String,
 }
 
 #[derive(Deserialize)]
@@ -443,6 +467,19 @@ impl RawTable {
             relation,
         })
     }
+}
+
+fn release(raw: Spanned<RawRelease>) -> Result<Release, (usize, String)> {
+    let at = raw.span().start;
+    let RawRelease { every_hours, after_hours, duration } = raw.into_inner();
+    if every_hours == 0 {
+        return Err((at, "rows are released every hour at most".to_owned()));
+    }
+    Ok(Release {
+        every: SignedDuration::from_hours(i64::from(every_hours)),
+        after: SignedDuration::from_hours(i64::from(after_hours)),
+        duration: FieldPath::parse(&duration).map_err(|reason| (at, reason))?,
+    })
 }
 
 /// Adds the names of columns to what people call them where that is the same for several.

@@ -29,7 +29,7 @@ mod workspace;
 
 pub use catalog::{
     Catalog, CatalogError, Column, ColumnType, Compression, CoveoChoices, Dataset, ExcelBackslash,
-    FieldPath, Level, NoNewlineRows, Relation, Table,
+    FieldPath, Level, NoNewlineRows, Relation, Release, Table,
 };
 pub use digest::sha256_hex;
 pub use fault::Fault;
@@ -47,7 +47,7 @@ pub use record::{
     ARCHIVE_LIFETIME, Archive, Asked, Dialect, Export, Failure, FailureCode, LEASE, Lane, Lease,
     MAX_FAILURES, RESEND_AFTER, Refusal, STEP_PATIENCE, State, Status,
 };
-pub use request::ExportRequest;
+pub use request::{ExportRequest, Released};
 pub use selection::{TableFilter, TableSelection};
 pub use source::SourceObject;
 pub use time::{TimeFormat, civil_utc, hour_of, parse_time};

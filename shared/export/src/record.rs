@@ -99,6 +99,8 @@ pub struct Asked {
 pub enum Dialect {
     /// That of Coveo.
     Coveo,
+    /// That of Leanplum.
+    Leanplum,
 }
 
 /// Where an export is in its life, with what only exists there.
@@ -198,9 +200,9 @@ pub struct Archive {
     pub crc32: u32,
     /// Rows over all files in it; none where objects were copied without being read.
     pub rows: Option<u64>,
-    /// How many plain files there are, if they are no ZIP.
+    /// How many plain files each of the request's tables has, if they are no ZIP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub files: Option<u32>,
+    pub table_files: Option<Vec<u32>>,
     /// Rows of each of the request's tables, likewise.
     #[serde(default)]
     pub table_rows: Option<Vec<u64>>,
@@ -350,6 +352,19 @@ impl Export {
     /// Whether users see it: what only counts rows stays behind the scenes.
     pub fn is_shown(&self) -> bool {
         !matches!(self.request.files, Files::Counts)
+    }
+
+    /// What was built, if it ever was.
+    pub fn archive(&self) -> Option<&Archive> {
+        match &self.state {
+            State::Succeeded { archive }
+            | State::Expired { archive, .. }
+            | State::Deleted { archive, .. } => Some(archive),
+            State::Queued { .. }
+            | State::Running { .. }
+            | State::Failed { .. }
+            | State::Cancelled { .. } => None,
+        }
     }
 
     /// Whether there is a plan and all of it is done.
@@ -531,7 +546,7 @@ mod tests {
             size_bytes: 22,
             crc32: 0,
             rows: None,
-            files: None,
+            table_files: None,
             table_rows: None,
             bad_rows: 0,
         }

@@ -4,6 +4,7 @@ mod check;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{CsvStyle, Files, Filter, Format, Parts, TableFilter, TableSelection, Window};
@@ -18,6 +19,9 @@ pub struct ExportRequest {
     /// Which of these, by their columns: all of them must hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<TableFilter>,
+    /// Only those that were released then, where the dataset has releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<Released>,
     /// How rows are written.
     pub format: Format,
     /// How CSV is written.
@@ -43,6 +47,16 @@ pub struct ExportRequest {
     pub labels: BTreeMap<String, String>,
 }
 
+/// When rows were released, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Released {
+    /// At this instant or later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// At this instant or earlier.
+    pub to: Timestamp,
+}
+
 impl ExportRequest {
     /// Returns the plain request for these tables.
     pub fn new(tables: Vec<TableSelection>, window: Window, format: Format) -> Self {
@@ -50,6 +64,7 @@ impl ExportRequest {
             tables,
             window,
             filters: Vec::new(),
+            released: None,
             format,
             csv: CsvStyle::default(),
             display_names: false,
@@ -59,6 +74,16 @@ impl ExportRequest {
             description: None,
             labels: BTreeMap::new(),
         }
+    }
+
+    /// Returns the names of the plain files there are, given how many each table has.
+    pub fn part_names(&self, table_files: &[u32]) -> Vec<String> {
+        let Files::Parts(parts) = &self.files else { return Vec::new() };
+        let counted = self.tables.iter().zip(table_files);
+        let names = counted.flat_map(|(table, count)| {
+            (0..*count as usize).map(move |number| self.part_name(table, parts, number))
+        });
+        names.collect()
     }
 
     /// Returns the filters on the rows of a table.

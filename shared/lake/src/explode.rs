@@ -169,7 +169,7 @@ mod tests {
         let request = ExportRequest::new(tables, window, Format::Csv);
         let selection = Selection::new(&catalog, &request, 0).unwrap();
         let mut out = selection.head();
-        selection.push_rows(SESSION.replace('\n', "").as_bytes(), &mut out).unwrap();
+        selection.push_rows(SESSION.replace('\n', "").as_bytes(), None, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -183,6 +183,11 @@ impl What {
     }
 }
 
+/// Returns the number that a value is, written as one or in quotes.
+pub(crate) fn number_of(json: &str) -> Option<f64> {
+    json.trim_matches('"').parse().ok().filter(|number: &f64| number.is_finite())
+}
+
 /// Returns a value as CSV would have it, before it is put in quotes.
 fn plain(json: &str) -> serde_json::Result<Cow<'_, str>> {
     if json.starts_with('"') { text_of(json) } else { Ok(Cow::Borrowed(json)) }

@@ -97,15 +97,21 @@ impl Gather {
         open: impl Fn(usize) -> io::Result<R> + Sync,
     ) -> Result<Gathered, ObjectError> {
         let empty = || (vec![Heap::default(); self.rules.len()], Account::default());
-        let found =
-            walk(self.compression, objects, workers, open, empty, |found, key, number, line| {
+        let found = walk(
+            self.compression,
+            objects,
+            workers,
+            open,
+            empty,
+            |found, object, number, line| {
                 let (heaps, account) = found;
                 match self.record(line, heaps) {
                     Ok(Some(time)) => account.span(time),
                     Ok(None) => account.outside += 1,
-                    Err(reason) => account.bad(&self.table, key, number, reason),
+                    Err(reason) => account.bad(&self.table, &object.key, number, reason),
                 }
-            })?;
+            },
+        )?;
         let mut ids: Vec<Vec<u128>> = vec![Vec::new(); self.rules.len()];
         let mut account = Account::default();
         for (heaps, one) in found {
@@ -165,10 +171,10 @@ impl Selection {
     ) -> Result<(u64, Account), ObjectError> {
         let empty = || (0, Account::default());
         let counted =
-            walk(self.compression, objects, workers, open, empty, |sum, key, number, line| {
+            walk(self.compression, objects, workers, open, empty, |sum, object, number, line| {
                 let (rows, account) = sum;
                 let counted = match line {
-                    Line::Whole(record) => self.count_rows(record),
+                    Line::Whole(record) => self.count_rows(record, object.arrived),
                     Line::TooLong => Err(TOO_LONG.to_owned()),
                 };
                 match counted {
@@ -177,7 +183,7 @@ impl Selection {
                         account.span(time);
                     }
                     Ok(None) => account.outside += 1,
-                    Err(reason) => account.bad(&self.table, key, number, reason),
+                    Err(reason) => account.bad(&self.table, &object.key, number, reason),
                 }
             })?;
         let add = |(rows, mut account): (u64, Account), (more, other)| {
@@ -195,18 +201,20 @@ fn walk<A: Send, R: Read>(
     workers: usize,
     open: impl Fn(usize) -> io::Result<R> + Sync,
     begin: impl Fn() -> A + Sync,
-    each: impl Fn(&mut A, &str, u64, Line<'_>) + Sync,
+    each: impl Fn(&mut A, &Object, u64, Line<'_>) + Sync,
 ) -> Result<Vec<A>, ObjectError> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut sum = begin();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(Object { key, .. }) = objects.get(index) else { return Ok(sum) };
+            let Some(object) = objects.get(index) else { return Ok(sum) };
+            let key = &object.key;
             let unreadable = |source| ObjectError::Unreadable { key: key.clone(), source };
             let input = open(index).map_err(unreadable)?;
-            let result =
-                lines_of(key, compression, input, |number, line| each(&mut sum, key, number, line));
+            let result = lines_of(key, compression, input, |number, line| {
+                each(&mut sum, object, number, line);
+            });
             // The others need not begin another one.
             result.inspect_err(|_| next.store(objects.len(), Ordering::Relaxed))?;
         }

@@ -22,6 +22,7 @@ mod lines;
 mod place;
 mod plan;
 mod pour;
+mod release;
 mod rows;
 mod rule;
 mod scan;

@@ -61,6 +61,9 @@ pub struct Planned {
     /// Whether the archive may refer to what is taken over of it.
     #[serde(default)]
     pub refer: bool,
+    /// When the last of its rows was filed, if the request asks when they were released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrived: Option<Timestamp>,
     /// The file that it becomes, if it is one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
@@ -110,6 +113,7 @@ impl Planned {
             size_bytes: self.object.size_bytes,
             likely_whole: self.way == Way::Splice,
             refer: self.refer,
+            arrived: self.arrived,
         }
     }
 }
@@ -175,11 +179,18 @@ impl Plan {
                 }
                 bytes += object.size_bytes;
                 let (way, _) = ways.of(hour, &object);
+                let arrived = ways.request.released.and_then(|_| ways.filed_by(hour));
                 let file = match &ways.request.files {
                     Files::Hourly(folder) => Some(Files::hourly_name(folder, hour, number)),
                     Files::Tables | Files::Single(_) | Files::Parts(_) | Files::Counts => None,
                 };
-                self.steps.last_mut()?.objects.push(Planned { object, way, refer: false, file });
+                self.steps.last_mut()?.objects.push(Planned {
+                    object,
+                    way,
+                    refer: false,
+                    arrived,
+                    file,
+                });
             }
         }
         Some(())
@@ -238,6 +249,7 @@ impl<'a> Ways<'a> {
         let dataset = self.catalog.dataset_of(self.table);
         let Some(selection) = self.selection else { return (Way::Transcode, Reason::Filtered) };
         let rewritten = self.request.format != Format::Jsonl
+            || self.request.released.is_some()
             || matches!(self.request.files, Files::Parts(_))
             || !self.table.explode.is_empty()
             || selection.columns.is_some();
@@ -264,6 +276,11 @@ impl<'a> Ways<'a> {
             | Files::Counts => Way::Splice,
         };
         (way, Reason::Whole)
+    }
+
+    /// Returns when the last of what is filed at `hour` was.
+    fn filed_by(&self, hour: Timestamp) -> Option<Timestamp> {
+        hour.checked_add(self.catalog.dataset_of(self.table).path.span()).ok()
     }
 
     /// Tells whether all that is filed at `hour` is inside of the window: rows are filed by their own
@@ -359,6 +376,7 @@ mod tests {
             object: SourceObject { key: String::new(), etag: String::new(), size_bytes },
             way: Way::Splice,
             refer: false,
+            arrived: None,
             file: None,
         };
         let referred = |sizes: &[u64]| {

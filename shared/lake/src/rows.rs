@@ -12,6 +12,8 @@ use archive::{
     deflate::{Receiver, push_blocks},
 };
 
+use jiff::Timestamp;
+
 use crate::{
     Account, ObjectError, Pack, Selection,
     decode::{Stop, decode, is_gzip},
@@ -32,6 +34,8 @@ pub struct Object {
     pub likely_whole: bool,
     /// Whether what is taken over of it may be referred to, instead of being written again.
     pub refer: bool,
+    /// When the last of its rows was filed, if that matters.
+    pub arrived: Option<Timestamp>,
 }
 
 /// A stretch of compressed rows: bytes, or bytes that an object holds.
@@ -80,6 +84,8 @@ pub(crate) enum Ended {
 pub(crate) struct Rows<'a, F> {
     selection: &'a Selection,
     pack: Pack,
+    /// When the rows of the object at hand were filed.
+    arrived: Option<Timestamp>,
     /// Rows that were not handed on yet.
     raw: Vec<u8>,
     row_count: u64,
@@ -91,7 +97,7 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
     /// Returns one that hands on what it makes.
     pub(crate) fn new(selection: &'a Selection, pack: Pack, hand_on: F) -> Self {
         let (raw, account) = (Vec::new(), Account::default());
-        Self { selection, pack, raw, row_count: 0, account, hand_on }
+        Self { selection, pack, arrived: None, raw, row_count: 0, account, hand_on }
     }
 
     /// Pours the rows of an object, whose stored bytes `open` gives, as often as it is called.
@@ -101,6 +107,7 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
         object: &Object,
         open: impl Fn() -> io::Result<R>,
     ) -> Result<(), Ended> {
+        self.arrived = object.arrived;
         let key = &object.key;
         let unreadable =
             |source| Ended::Failed(ObjectError::Unreadable { key: key.clone(), source });
@@ -192,7 +199,7 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
     fn line(&mut self, key: &str, number: u64, line: Line<'_>) -> Result<(), Ended> {
         let result = match line {
             Line::Whole(record) if record.iter().all(u8::is_ascii_whitespace) => return Ok(()),
-            Line::Whole(record) => self.selection.push_rows(record, &mut self.raw),
+            Line::Whole(record) => self.selection.push_rows(record, self.arrived, &mut self.raw),
             Line::TooLong => Err(TOO_LONG.to_owned()),
         };
         match result {

@@ -14,6 +14,7 @@ use crate::{
     fields::fields,
     ids::Ids,
     place::{Place, place},
+    release::Release,
     rule::{Binder, Row, Rule, id_at, lookups},
     scan::Names,
     separators::{has_separators, push_escaped},
@@ -50,6 +51,7 @@ pub struct Selection {
     time: Time,
     explode: Option<Explode>,
     omit: Option<Place>,
+    release: Option<Release>,
     /// What rows belong to, if a rule asks for it.
     relation: Option<Place>,
     rules: Vec<Rule>,
@@ -127,6 +129,7 @@ impl Selection {
             time,
             explode: Explode::of(table, &mut names),
             omit: table.omit.as_ref().map(|path| place(&mut names, path)),
+            release: Release::of(dataset, request.released, &mut names),
             relation: relation.map(|path| place(&mut names, path)),
             rules,
             filters: filters.into_iter().map(|f| written(catalog, table, f)).collect(),
@@ -174,12 +177,14 @@ impl Selection {
     /// Returns a text that differs where other rows of the same records would be taken, likewise.
     pub fn row_identity(&self) -> String {
         let read = (&self.table, self.compression, &self.names, &self.time);
-        format!("{ROWS} {read:?} {:?}", (&self.explode, &self.omit, &self.filters))
+        let taken = (&self.explode, &self.omit, &self.release, &self.filters);
+        format!("{ROWS} {read:?} {taken:?}")
     }
 
     /// Tells whether records that are taken go in as they are.
     pub(crate) fn passes_through(&self) -> bool {
-        self.cells.is_none() && self.explode.is_none() && self.format == Format::Jsonl
+        let whole = self.cells.is_none() && self.explode.is_none() && self.release.is_none();
+        whole && self.format == Format::Jsonl
     }
 
     /// Whether rows are chosen by their columns.
@@ -215,28 +220,35 @@ impl Selection {
         value == Some("true")
     }
 
-    /// Appends the rows that are taken of a record. Returns its time and how many they are, none if it
+    /// Appends the rows that are taken of a record, which was filed by `arrived`. Returns its time and how many they are, none if it
     /// is outside of the window, or what is wrong with it.
     pub(crate) fn push_rows(
         &self,
         record: &[u8],
+        arrived: Option<Timestamp>,
         out: &mut Vec<u8>,
     ) -> Result<Option<(Timestamp, u64)>, String> {
         let begin = out.len();
-        let pushed = self
-            .each_row(record, |text, found, elements| self.push_row(text, found, elements, out));
+        let pushed = self.each_row(record, arrived, |text, found, elements| {
+            self.push_row(text, found, elements, out)
+        });
         pushed.inspect_err(|_| out.truncate(begin))
     }
 
     /// Counts the rows that are taken of a record, likewise.
-    pub(crate) fn count_rows(&self, record: &[u8]) -> Result<Option<(Timestamp, u64)>, String> {
-        self.each_row(record, |_, _, _| Ok(()))
+    pub(crate) fn count_rows(
+        &self,
+        record: &[u8],
+        arrived: Option<Timestamp>,
+    ) -> Result<Option<(Timestamp, u64)>, String> {
+        self.each_row(record, arrived, |_, _, _| Ok(()))
     }
 
     /// Hands on the record, its fields and, where it is one of several, the element, for each row.
     fn each_row(
         &self,
         record: &[u8],
+        arrived: Option<Timestamp>,
         mut each: impl FnMut(&str, &[Option<&str>], &[Element<'_>]) -> Result<(), String>,
     ) -> Result<Option<(Timestamp, u64)>, String> {
         let (text, found) = found(record, &self.names)?;
@@ -244,7 +256,8 @@ impl Selection {
         if !self.window.contains(time) {
             return Ok(None);
         }
-        if self.omits(&found) {
+        let released = |release: &Release| release.has(time, arrived, &found);
+        if self.omits(&found) || !self.release.as_ref().is_none_or(released) {
             return Ok(Some((time, 0)));
         }
         let Some(explode) = &self.explode else {

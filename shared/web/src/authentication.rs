@@ -73,6 +73,17 @@ impl Authenticator {
         self.holder(text, chosen.map(str::as_bytes), privilege, now).await
     }
 
+    /// The same for a token that came by other means than a header.
+    pub async fn token_in(
+        &self,
+        token: &str,
+        chosen: &str,
+        privilege: Privilege,
+        now: Timestamp,
+    ) -> Result<Caller, Denial> {
+        self.holder(token, Some(chosen.as_bytes()), privilege, now).await
+    }
+
     /// Finds out who sent a request with a key pair (RFC 7617): the token's id, and the token.
     pub async fn basic(
         &self,

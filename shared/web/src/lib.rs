@@ -3,6 +3,7 @@
 mod authentication;
 mod body;
 mod context;
+mod counting;
 mod problem;
 mod redirect;
 mod services;

@@ -92,6 +92,7 @@ fn try_pour(
             size_bytes: claimed_bytes.max(data.len() as u64),
             likely_whole: !matches!(claimed, Claimed::Edge),
             refer,
+            arrived: None,
         })
         .collect();
     let runs = runs_of(&listed);
@@ -302,8 +303,13 @@ fn a_damaged_object_is_told_from_one_that_did_not_come() {
     }
 
     for key in ["a.gz", "a.zst", "a.json"] {
-        let object =
-            Object { key: key.to_owned(), size_bytes: 100, likely_whole: false, refer: false };
+        let object = Object {
+            key: key.to_owned(),
+            size_bytes: 100,
+            likely_whole: false,
+            refer: false,
+            arrived: None,
+        };
         let (selection, objects) = (&jsonl(), &[object][..]);
         let pour =
             Pour { selection, objects, runs: runs_of(objects), pack: Pack::Deflate(5), workers: 2 };
@@ -321,6 +327,7 @@ fn whoever_takes_the_output_can_stop_it() {
             size_bytes: 1 << 22,
             likely_whole: true,
             refer: true,
+            arrived: None,
         })
         .collect();
     let (selection, objects) = (&jsonl(), &listed[..]);

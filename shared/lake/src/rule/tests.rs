@@ -260,6 +260,7 @@ fn poured(catalog: &Catalog, request: &ExportRequest, lake: &Lake) -> (String, u
         size_bytes: data.len() as u64,
         likely_whole: false,
         refer: false,
+        arrived: None,
     };
     let mut sets = Vec::new();
     let lookups = lookups(catalog, request);

@@ -1,0 +1,132 @@
+//! The arguments of a call, from its query and its body, in any of the forms that clients send.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest as _, Multipart},
+    http::{HeaderMap, Request, header},
+};
+use serde_json::Value;
+use web::{is_json, nesting};
+
+use crate::envelope::Refused;
+
+/// The largest body, in bytes.
+const MAX_BODY_BYTES: usize = 256 * 1024;
+/// How deep JSON may nest.
+const MAX_BODY_DEPTH: usize = 8;
+
+/// Names and values. Those that are empty are as good as not there.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Arguments(BTreeMap<String, String>);
+
+impl Arguments {
+    /// Reads query and body. What the query says counts before what the body says, and what comes first
+    /// before what comes later.
+    pub(crate) async fn read(
+        query: &str,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<Self, Refused> {
+        let mut arguments = Self::default();
+        arguments.add_form(query.as_bytes());
+        if body.len() > MAX_BODY_BYTES {
+            return Err(Refused::bad(format!("The body has more than {MAX_BODY_BYTES} bytes.")));
+        }
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.unwrap_or_default().to_ascii_lowercase();
+        if body.is_empty() {
+            return Ok(arguments);
+        }
+        if is_json(headers) {
+            arguments.add_json(body)?;
+        } else if kind.starts_with("multipart/form-data") {
+            arguments.add_multipart(headers, body).await?;
+        } else {
+            arguments.add_form(body);
+        }
+        Ok(arguments)
+    }
+
+    fn add_form(&mut self, form: &[u8]) {
+        for (name, value) in form_urlencoded::parse(form) {
+            self.add(&name, value.into_owned());
+        }
+    }
+
+    fn add_json(&mut self, body: &[u8]) -> Result<(), Refused> {
+        if nesting(body) > MAX_BODY_DEPTH {
+            return Err(Refused::bad("The body nests too deep."));
+        }
+        let body: Value = serde_json::from_slice(body)
+            .map_err(|e| Refused::bad(format!("The body is not JSON: {e}.")))?;
+        let Value::Object(object) = body else {
+            return Err(Refused::bad("The body must be a JSON object of arguments."));
+        };
+        for (name, value) in object {
+            match value {
+                Value::String(text) => self.add(&name, text),
+                Value::Number(_) | Value::Bool(_) => self.add(&name, value.to_string()),
+                Value::Null | Value::Array(_) | Value::Object(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_multipart(&mut self, headers: &HeaderMap, body: &Bytes) -> Result<(), Refused> {
+        let wrong = |_| Refused::bad("The multipart body cannot be read.");
+        let mut request = Request::new(Body::from(body.clone()));
+        *request.headers_mut() = headers.clone();
+        let parts = Multipart::from_request(request, &()).await;
+        let mut parts = parts.map_err(|_| Refused::bad("The multipart body cannot be read."))?;
+        while let Some(part) = parts.next_field().await.map_err(wrong)? {
+            let name = part.name().unwrap_or_default().to_owned();
+            self.add(&name, part.text().await.map_err(wrong)?);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, name: &str, value: String) {
+        if !value.is_empty() {
+            self.0.entry(name.to_owned()).or_insert(value);
+        }
+    }
+
+    /// Returns an argument.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Returns an argument that must be there.
+    pub(crate) fn required(&self, name: &str) -> Result<&str, Refused> {
+        self.get(name).ok_or_else(|| Refused::missing(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(query: &str, kind: &str, body: &'static str) -> Arguments {
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, kind.parse().unwrap())]);
+        Arguments::read(query, &headers, &Bytes::from_static(body.as_bytes())).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_form_says_the_same() {
+        let want = read("a=1&b=true&c=x+y", "", "").await;
+        let multipart = "--X\r\nContent-Disposition: form-data; name=\"c\"\r\n\r\nx y\r\n--X--\r\n";
+        for (query, kind, body) in [
+            (
+                "a=1",
+                "application/json; charset=utf-8",
+                r#"{"a":2,"b":true,"c":"x y","d":null,"e":[1]}"#,
+            ),
+            ("a=1&c=", "application/x-www-form-urlencoded", "b=true&c=x%20y&a=3"),
+            ("a=1&b=true", "multipart/form-data; boundary=X", multipart),
+        ] {
+            assert_eq!(read(query, kind, body).await, want, "{kind}");
+        }
+    }
+}

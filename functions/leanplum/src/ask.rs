@@ -1,0 +1,234 @@
+//! What `exportData` asks for.
+
+use std::collections::BTreeMap;
+
+use export::{
+    ExportRequest, Files, Format, Parts, Released, TableSelection, Window, Workspace, sha256_hex,
+};
+use jiff::{SignedDuration, Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
+
+use crate::{arguments::Arguments, envelope::Refused};
+
+/// The zone whose days are meant.
+const ZONE: &str = "America/Los_Angeles";
+/// How far back data can be exported.
+const OLDEST_DAYS: i64 = 60;
+/// When a file is followed by the next, in bytes.
+const FILE_BYTES: u64 = 256 << 20;
+/// How often data is released. What was released by now is what was by the last of these.
+const RELEASE_SECONDS: i64 = 2 * 3600;
+
+/// The kinds of rows of CSV, and the tables that have them.
+const KINDS: [(&str, &str); 6] = [
+    ("sessions", "leanplum_sessions"),
+    ("experiments", "leanplum_experiments"),
+    ("states", "leanplum_states"),
+    ("events", "leanplum_events"),
+    ("eventparameters", "leanplum_eventparameters"),
+    ("userattributes", "leanplum_userattributes"),
+];
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ask {
+    format: Format,
+    window: Window,
+    released: Released,
+    /// The first day.
+    start: Date,
+}
+
+/// Returns the zone whose days are meant.
+pub(crate) fn zone() -> anyhow::Result<TimeZone> {
+    Ok(TimeZone::get(ZONE)?)
+}
+
+impl Ask {
+    /// Reads the arguments, in the order in which the documents have them.
+    pub(crate) fn read(arguments: &Arguments, now: Timestamp) -> Result<Self, Refused> {
+        const DAY: &str = "Give a day as 20140223.";
+        const SECONDS: &str = "Give seconds since 1970, UTC.";
+        let zone = zone()?;
+        let day = |name| match arguments.get(name) {
+            None => Ok(None),
+            Some(text) => day(text).map(Some).ok_or_else(|| Refused::wrong(name, DAY)),
+        };
+        arguments.required("startDate")?;
+        let start = day("startDate")?.ok_or_else(|| Refused::missing("startDate"))?;
+        let format = match arguments.get("exportFormat").map(str::to_ascii_lowercase).as_deref() {
+            None | Some("json") => Format::Jsonl,
+            Some("csv") => Format::Csv,
+            Some(_) => return Err(Refused::wrong("exportFormat", "It is json or csv.")),
+        };
+        let end = day("endDate")?.unwrap_or(start);
+        if end < start {
+            return Err(Refused::wrong("endDate", "It is before startDate."));
+        }
+        let instant = |name| match arguments.get(name) {
+            None => Ok(None),
+            Some(text) => seconds(text).map(Some).ok_or_else(|| Refused::wrong(name, SECONDS)),
+        };
+        let (from, to) = (instant("startTime")?, instant("endTime")?);
+        if from.zip(to).is_some_and(|(from, to)| to < from) {
+            return Err(Refused::wrong("endTime", "It is before startTime."));
+        }
+        for name in ["callbackUrl", "responseWebhook", "s3BucketName"] {
+            if arguments.get(name).is_some() {
+                let message =
+                    format!("{name} is not offered yet. Leave it out and ask getExportResults.");
+                return Err(Refused::bad(message));
+            }
+        }
+        let midnight = |date: Date| date.to_zoned(zone.clone()).map(|zoned| zoned.timestamp());
+        let after = end.checked_add(1.day());
+        let ends = midnight(start).and_then(|from| Ok((from, midnight(after?)?)));
+        let (first, last) = ends.map_err(|_| Refused::wrong("endDate", DAY))?;
+        let window = Window::new(first, last)
+            .map_err(|_| Refused::wrong("endDate", "It is before startDate."))?;
+        let step = now.as_second().div_euclid(RELEASE_SECONDS) * RELEASE_SECONDS;
+        let latest = Timestamp::from_second(step).unwrap_or(now);
+        let released = Released { from, to: to.map_or(latest, |to| to.min(latest)) };
+        Ok(Self { format, window, released, start })
+    }
+
+    /// Tells whether it is about days too long ago.
+    pub(crate) fn is_too_old(&self, now: Timestamp) -> Result<bool, Refused> {
+        let today = now.to_zoned(zone()?).date();
+        let oldest = today.checked_sub(OLDEST_DAYS.days());
+        Ok(oldest.is_ok_and(|oldest| self.start < oldest))
+    }
+
+    /// Returns the request it stands for, whose files have names that nobody guesses.
+    pub(crate) fn request(&self, app: u64, secret: &str) -> ExportRequest {
+        let stem = |kind: &str| Some(format!("export-{app}-{secret}-output{kind}"));
+        let tables = match self.format {
+            Format::Csv => KINDS
+                .iter()
+                .map(|(kind, table)| TableSelection {
+                    file: stem(kind),
+                    ..TableSelection::whole(table)
+                })
+                .collect(),
+            Format::Jsonl => {
+                vec![TableSelection { file: stem(""), ..TableSelection::whole(KINDS[0].1) }]
+            }
+        };
+        let parts = Parts { max_bytes: FILE_BYTES, max_rows: None, suffix: false };
+        ExportRequest {
+            files: Files::Parts(parts),
+            released: Some(self.released),
+            ..ExportRequest::new(tables, self.window, self.format)
+        }
+    }
+
+    /// Returns the request for the sessions alone.
+    pub(crate) fn sessions(&self) -> ExportRequest {
+        let tables = vec![TableSelection::whole(KINDS[0].1)];
+        let plain = ExportRequest::new(tables, self.window, Format::Jsonl);
+        ExportRequest { released: Some(self.released), ..plain }
+    }
+
+    /// Returns what is remembered of it.
+    pub(crate) fn words(job: &str) -> BTreeMap<String, Vec<String>> {
+        [("jobId".to_owned(), vec![job.to_owned()])].into()
+    }
+}
+
+/// Returns the number of an app, always the same for a workspace: its name, if that is one.
+pub(crate) fn app_number(workspace: &Workspace) -> u64 {
+    let name = workspace.as_ref();
+    name.parse().unwrap_or_else(|_| {
+        let hash = sha256_hex(name.as_bytes());
+        u64::from_str_radix(&hash[..13], 16).unwrap_or_default()
+    })
+}
+
+/// Returns the secret in the name of a file.
+pub(crate) fn secret_of(file: &str) -> Option<&str> {
+    let (_, rest) = file.strip_prefix("export-")?.split_once('-')?;
+    let secret = rest.get(..36)?;
+    rest[36..].starts_with("-output").then_some(secret)
+}
+
+fn day(text: &str) -> Option<Date> {
+    let plain = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| Date::strptime("%Y%m%d", text).ok()).flatten()
+}
+
+fn seconds(text: &str) -> Option<Timestamp> {
+    let number: f64 = text.trim().parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0)?;
+    Timestamp::UNIX_EPOCH.checked_add(SignedDuration::try_from_secs_f64(number).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Bytes, http::HeaderMap, response::IntoResponse as _};
+
+    use super::*;
+
+    const NOW: &str = "2026-06-01T13:00:00Z";
+
+    async fn read(query: &str) -> Result<Ask, Refused> {
+        let arguments = Arguments::read(query, &HeaderMap::new(), &Bytes::new()).await.unwrap();
+        Ask::read(&arguments, NOW.parse().unwrap())
+    }
+
+    #[tokio::test]
+    async fn days_are_those_of_los_angeles() {
+        for (query, from, to) in [
+            ("startDate=20260301", "2026-03-01T08:00:00Z", "2026-03-02T08:00:00Z"),
+            ("startDate=20260308", "2026-03-08T08:00:00Z", "2026-03-09T07:00:00Z"),
+            ("startDate=20251102", "2025-11-02T07:00:00Z", "2025-11-03T08:00:00Z"),
+            ("startDate=20260301&endDate=20260308", "2026-03-01T08:00:00Z", "2026-03-09T07:00:00Z"),
+        ] {
+            let window = read(query).await.unwrap().window;
+            assert_eq!(
+                (window.from().to_string(), window.to().to_string()),
+                (from.into(), to.into())
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_released_is_bounded_by_the_call() {
+        let released = async |query: &str| {
+            read(&format!("startDate=20260601&{query}")).await.unwrap().released
+        };
+        assert_eq!(released("").await.to, "2026-06-01T12:00:00Z".parse().unwrap());
+        let bounded = released("startTime=1780000000.5&endTime=1780010000").await;
+        assert_eq!(bounded.from.unwrap().to_string(), "2026-05-28T20:26:40.5Z");
+        assert_eq!(bounded.to.to_string(), "2026-05-28T23:13:20Z");
+        assert_eq!(
+            released("endTime=9999999999").await.to,
+            "2026-06-01T12:00:00Z".parse().unwrap()
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_is_refused() {
+        for query in [
+            "",
+            "startDate=2026-03-01",
+            "startDate=20260230",
+            "startDate=20260301&exportFormat=xml",
+            "startDate=20260301&endDate=20260228",
+            "startDate=20260301&startTime=-1",
+            "startDate=20260301&startTime=NaN",
+            "startDate=20260301&startTime=2&endTime=1",
+            "startDate=20260301&callbackUrl=https://example.com",
+        ] {
+            assert_eq!(read(query).await.unwrap_err().into_response().status(), 400, "{query}");
+        }
+        let now = NOW.parse().unwrap();
+        assert!(!read("startDate=20260402").await.unwrap().is_too_old(now).unwrap());
+        assert!(read("startDate=20260401").await.unwrap().is_too_old(now).unwrap());
+    }
+
+    #[test]
+    fn a_files_name_has_its_secret() {
+        let secret = "6d1aeb86-6a02-4d3c-b3a3-5d1d3ac5a9be";
+        assert_eq!(secret_of(&format!("export-7-{secret}-outputsessions-0")), Some(secret));
+        assert_eq!(secret_of("export-7-6d1aeb86-output-0"), None);
+        assert_eq!(secret_of("..."), None);
+    }
+}

@@ -1,0 +1,175 @@
+//! The actions.
+
+use axum::http::StatusCode;
+use cloud::Joined;
+use export::{Asked, Dialect, Export, ExportId, Privilege, State, sha256_hex};
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+use web::{Caller, Denial};
+
+use crate::{
+    app::App,
+    arguments::Arguments,
+    ask::{Ask, app_number, zone},
+    envelope::{Element, Message, Refused},
+};
+
+/// The only version there is.
+const API_VERSION: &str = "1.0.6";
+/// Exports of a day of Los Angeles.
+const A_DAY: u32 = 24;
+/// How long a job can be asked for.
+const JOB_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long it is remembered which slots of a day were taken.
+const SLOT_LIFETIME: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// Actions of the same service for which a lake of events has no data.
+const NOT_OFFERED: [&str; 6] =
+    ["exportUsers", "exportReport", "exportUser", "getAbTests", "getAbTest", "multi"];
+
+/// Answers a call.
+pub(crate) async fn call(app: &App, arguments: &Arguments, base: &str) -> Result<Element, Refused> {
+    let now = Timestamp::now();
+    match arguments.required("action")? {
+        "exportData" => {
+            let caller = caller(app, arguments, Privilege::Edit, now).await?;
+            export_data(app, &caller, arguments, now).await
+        }
+        "getExportResults" => {
+            let caller = caller(app, arguments, Privilege::View, now).await?;
+            results(app, &caller, arguments, base, now).await
+        }
+        action if NOT_OFFERED.contains(&action) => Err(Refused::bad(format!(
+            "{action} is not offered here: exportData and getExportResults are."
+        ))),
+        action => {
+            let action: String = action.chars().take(60).collect();
+            Err(Refused::bad(format!("Unknown action: {action}")))
+        }
+    }
+}
+
+/// Finds out who calls: the key is a token, the app one of its workspaces.
+async fn caller(
+    app: &App,
+    arguments: &Arguments,
+    privilege: Privilege,
+    now: Timestamp,
+) -> Result<Caller, Refused> {
+    let app_id = arguments.required("appId")?;
+    let key = arguments.required("clientKey")?;
+    if arguments.required("apiVersion")? != API_VERSION {
+        return Err(Refused::bad(format!("Unsupported API version. Use {API_VERSION}.")));
+    }
+    let denied = |denial| match denial {
+        Denial::WorkspaceForbidden | Denial::WorkspaceRequired(_) => {
+            Refused::new(StatusCode::NOT_FOUND, "App not found.")
+        }
+        Denial::Missing | Denial::Invalid(..) | Denial::PrivilegeMissing(_) => {
+            Refused::new(StatusCode::FORBIDDEN, "Invalid access key")
+        }
+        Denial::Unavailable(error) => error.into(),
+    };
+    app.services.authenticator.token_in(key, app_id, privilege, now).await.map_err(denied)
+}
+
+/// `exportData`: makes an export of some days.
+async fn export_data(
+    app: &App,
+    caller: &Caller,
+    arguments: &Arguments,
+    now: Timestamp,
+) -> Result<Element, Refused> {
+    let (services, workspace) = (&app.services, &caller.workspace);
+    let ask = Ask::read(arguments, now)?;
+    if ask.is_too_old(now)? {
+        return Err(Refused::told("You cannot export data older than 60 days"));
+    }
+    // What is not counted in time may have rows.
+    let counted = services.count_rows(workspace, &ask.sessions(), app.wait, now).await?;
+    if counted.is_some_and(|rows| rows.iter().all(|rows| *rows == 0)) {
+        return Err(Refused::new(StatusCode::NOT_FOUND, "No matching data found."));
+    }
+    let number = app_number(workspace);
+    let (job, secret) = (job_id(number)?, Uuid::new_v4().to_string());
+    let asked =
+        Asked { dialect: Dialect::Leanplum, author: caller.name.clone(), words: Ask::words(&job) };
+    let id = ExportId::generate();
+    let request = ask.request(number, &secret);
+    let export =
+        Export::queued(id, workspace.clone(), request, now, services.patience).asked_by(asked);
+    let day = now.to_zoned(zone()?).date();
+    let slots = format!("leanplum#{day}");
+    if !services.exports.take_slot(workspace, &slots, A_DAY, id, now + SLOT_LIFETIME).await? {
+        return Err(Refused::told("You can only export data 24 times per day"));
+    }
+    services.exports.put_link(&secret, &export, now + JOB_LIFETIME).await?;
+    match services.exports.join(&export, &key_of(&job), |_| true).await? {
+        Joined::New { .. } => services.submit(&export).await,
+        Joined::Kept(_) => return Err(anyhow::anyhow!("make job {job}: there is one").into()),
+    }
+    Ok(Element { success: true, job_id: Some(job), ..Element::default() })
+}
+
+/// `getExportResults`: where a job is, and what came of it.
+async fn results(
+    app: &App,
+    caller: &Caller,
+    arguments: &Arguments,
+    base: &str,
+    now: Timestamp,
+) -> Result<Element, Refused> {
+    let job = arguments.required("jobId")?;
+    let found = app.services.exports.newest(&caller.workspace, &key_of(job)).await?;
+    let known = |export: &Export| {
+        let asked = export.asked.as_ref().is_some_and(|asked| asked.dialect == Dialect::Leanplum);
+        asked && now < export.created_at + JOB_LIFETIME
+    };
+    let export = found.filter(known);
+    let export =
+        export.ok_or_else(|| Refused::new(StatusCode::NOT_FOUND, "Export job not found."))?;
+    Ok(element(job, &export, base))
+}
+
+/// Tells of a job.
+pub(crate) fn element(job: &str, export: &Export, base: &str) -> Element {
+    let of = |state| Element {
+        success: true,
+        job_id: Some(job.to_owned()),
+        state: Some(state),
+        ..Element::default()
+    };
+    let failed = |message: &str| Element {
+        error: Some(Message { message: message.to_owned() }),
+        ..of("FAILED")
+    };
+    match &export.state {
+        State::Queued { .. } => of("PENDING"),
+        State::Running { .. } => of("RUNNING"),
+        State::Failed { failure, .. } => failed(&failure.detail),
+        State::Cancelled { .. } => failed("The export was cancelled."),
+        State::Succeeded { archive }
+        | State::Expired { archive, .. }
+        | State::Deleted { archive, .. } => {
+            let names =
+                export.request.part_names(archive.table_files.as_deref().unwrap_or_default());
+            let rows = archive.table_rows.as_ref().and_then(|rows| rows.first().copied());
+            Element {
+                files: Some(names.iter().map(|name| format!("{base}/{name}")).collect()),
+                num_sessions: Some(rows.unwrap_or_default()),
+                num_bytes: Some(archive.size_bytes),
+                ..of("FINISHED")
+            }
+        }
+    }
+}
+
+fn key_of(job: &str) -> String {
+    sha256_hex(format!("leanplum/{job}").as_bytes())
+}
+
+/// Returns an id as clients know them.
+fn job_id(app: u64) -> Result<String, Refused> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|e| anyhow::anyhow!("draw random bytes: {e}"))?;
+    Ok(format!("export_{app}_{}", u64::from_be_bytes(random) >> 1))
+}

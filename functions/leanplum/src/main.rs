@@ -1,0 +1,21 @@
+//! The Leanplum dialect: `exportData` and `getExportResults`.
+
+mod app;
+mod arguments;
+mod ask;
+mod calls;
+mod envelope;
+mod files;
+
+use lambda_http::{Error, run, tracing};
+
+use crate::app::App;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+
+    let aws = cloud::aws_config().await;
+
+    run(app::router(App::from_env(&aws).await?)).await
+}

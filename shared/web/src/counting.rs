@@ -1,0 +1,76 @@
+//! How many rows an export would have: an export that writes nothing is made, and what it counts is
+//! remembered for some time, by what it counted.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use cloud::Joined;
+use export::{
+    CsvStyle, Export, ExportId, ExportRequest, Files, State, TableSelection, Workspace, sha256_hex,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::Services;
+
+/// How long an answer is given again without looking.
+const FRESH: SignedDuration = SignedDuration::from_secs(60);
+/// How often the record is looked at while a request waits.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+impl Services {
+    /// Counts the rows of each table of a request; none if that takes longer than `wait`. It goes on, and
+    /// who asks again is told.
+    pub async fn count_rows(
+        &self,
+        workspace: &Workspace,
+        request: &ExportRequest,
+        wait: Duration,
+        now: Timestamp,
+    ) -> anyhow::Result<Option<Vec<u64>>> {
+        let begun = Instant::now();
+        let request = counting(request);
+        let key = sha256_hex(&[b"count/", &serde_json::to_vec(&request)?[..]].concat());
+        let id = ExportId::generate();
+        let new = Export::queued(id, workspace.clone(), request, now, self.patience);
+        let fresh = |export: &Export| match &export.state {
+            State::Succeeded { archive } => now < archive.published_at + FRESH,
+            State::Queued { .. } | State::Running { .. } => true,
+            _ => false,
+        };
+        let mut export = match self.exports.join(&new, &key, fresh).await? {
+            Joined::Kept(export) => *export,
+            Joined::New { .. } => {
+                self.submit(&new).await;
+                new
+            }
+        };
+        loop {
+            match export.state {
+                State::Succeeded { archive } => return Ok(archive.table_rows),
+                State::Queued { .. } | State::Running { .. } if begun.elapsed() < wait => {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                State::Queued { .. } | State::Running { .. } => return Ok(None),
+                State::Failed { failure, .. } => bail!("count rows: {}", failure.detail),
+                State::Cancelled { .. } | State::Expired { .. } | State::Deleted { .. } => {
+                    bail!("count rows: export {} has ended", export.id)
+                }
+            }
+            let found = self.exports.get(workspace, export.id).await?;
+            export = found.with_context(|| format!("find export {}", export.id))?;
+        }
+    }
+}
+
+/// Returns what only counts the rows of a request, the same for all requests that have them.
+fn counting(request: &ExportRequest) -> ExportRequest {
+    let whole = |selection: &TableSelection| TableSelection::whole(&selection.table);
+    ExportRequest {
+        tables: request.tables.iter().map(whole).collect(),
+        filters: request.filters.clone(),
+        released: request.released,
+        csv: CsvStyle::default(),
+        files: Files::Counts,
+        ..ExportRequest::new(Vec::new(), request.window, request.format)
+    }
+}
