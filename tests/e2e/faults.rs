@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use export::{Export, ExportId, ExportRequest, Limits, SourceObject, WorkKey};
+use export::{Export, ExportId, ExportRequest, LEASE, Limits, SourceObject, WorkKey};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::{Reply, Stack, User, sample::gzip};
@@ -204,4 +204,59 @@ async fn an_export_another_builder_holds_is_left_alone() {
     assert_eq!(found, held);
     let ended = held.cancel(now).unwrap();
     user.stack.exports().put(&ended).await.unwrap();
+}
+
+/// A running export whose plan has one step, and a batch of one that is not there.
+async fn with_a_batch_that_breaks(user: &User) -> Export {
+    let queued = unsent(user, Timestamp::now());
+    let claimed = queued.claim(queued.created_at).unwrap();
+    user.stack.exports().put(&queued).await.unwrap();
+    user.stack.exports().put(&claimed).await.unwrap();
+    let running = claimed.planned(2);
+    user.stack.exports().put(&running).await.unwrap();
+    let plan_key = WorkKey::plan(&user.workspace, running.id);
+    user.stack.archives().write_work(&plan_key, b"{\"steps\":[]}".into()).await.unwrap();
+    running
+}
+
+#[tokio::test]
+async fn a_batch_that_keeps_breaking_fails_the_export() {
+    let user = user().await;
+    let export = with_a_batch_that_breaks(&user).await;
+    let exports = user.stack.exports();
+    for hours in [4, 3, 2, 1] {
+        let earlier = Timestamp::now() - SignedDuration::from_hours(hours);
+        exports.claim_batch(&export, 0, earlier).await.unwrap();
+    }
+    user.stack.queue().send_batches(&export, &[(0, 1)]).await.unwrap();
+
+    let done = user.finished(&format!("/v1/exports/{}", export.id)).await.unwrap();
+
+    assert_eq!((done.text("/status"), done.text("/failure/code")), ("failed", "internal"));
+}
+
+#[tokio::test]
+async fn a_batch_that_broke_once_is_free_for_another_attempt() {
+    let user = user().await;
+    let export = with_a_batch_that_breaks(&user).await;
+    let exports = user.stack.exports();
+    user.stack.queue().send_batches(&export, &[(0, 1)]).await.unwrap();
+    // A builder that holds it does so for its lease; one that gave it up, for seconds.
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let now = Timestamp::now();
+        match exports.claim_batch(&export, 0, now).await.unwrap() {
+            cloud::Claim::Held(until) if until < now + LEASE / 4 => {
+                let cancel = |e: &Export| e.cancel(now);
+                exports.change(&user.workspace, export.id, cancel).await.unwrap();
+                return;
+            }
+            cloud::Claim::Held(_) => {}
+            // The builder was not there yet.
+            cloud::Claim::Ours(_) => {
+                exports.free_batch(&export, 0, Timestamp::UNIX_EPOCH).await.unwrap();
+            }
+        }
+    }
+    panic!("the batch is not freed");
 }
