@@ -189,7 +189,8 @@ async fn publish(
         // Whoever holds it now writes the same archive, and may have.
         State::Running { .. } => {}
         _ => {
-            app.archives.remove(&stored).await?;
+            // As if it had been published: so it is known what there is.
+            app.archives.remove(&stored.succeed(Timestamp::now(), &archive)).await?;
             info!(
                 export.id = %export.id,
                 "removed the archive of export {}, which nobody wants any more", export.id

@@ -37,6 +37,7 @@ pub(crate) async fn check_limit(
     let tables: Vec<&Table> =
         request.tables.iter().filter_map(|selection| catalog.table(&selection.table)).collect();
     let mut datasets: Vec<_> = tables.iter().map(|table| catalog.dataset_of(table)).collect();
+    datasets.sort_by_key(|dataset| &dataset.name);
     datasets.dedup_by_key(|dataset| &dataset.name);
     let listed =
         datasets.iter().map(|dataset| app.services.lake.filed(dataset, workspace, request.window));

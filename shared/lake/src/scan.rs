@@ -29,7 +29,11 @@ impl Names {
         if self.lengths >> (key.len() % 64) & 1 == 0 {
             return None;
         }
-        self.names.iter().position(|name| name.as_bytes() == key)
+        // Names of the same length mostly differ in their first byte: that spares comparing all.
+        let first = key.first();
+        self.names
+            .iter()
+            .position(|name| name.as_bytes().first() == first && name.as_bytes() == key)
     }
 }
 
