@@ -202,6 +202,62 @@ async fn files_are_csv_as_documented() {
     assert_eq!(archive.text("groups.csv").unwrap(), "\u{feff}searchId,groupName,datetime\n");
 }
 
+/// Reads CSV from standard input and writes its rows as JSON; with an argument, that escapes.
+const PYTHON: &str = r"
+import csv, io, json, sys
+text = io.TextIOWrapper(sys.stdin.buffer, 'utf-8-sig', newline='')
+escape = dict(doublequote=False, escapechar=sys.argv[1]) if len(sys.argv) > 1 else {}
+json.dump(list(csv.reader(text, strict=True, **escape)), sys.stdout)
+";
+
+#[tokio::test]
+async fn csv_of_any_text_is_read_back_by_two_parsers() {
+    let user = user().await;
+    let mut rng = fastrand::Rng::with_seed(11);
+    let mut odd = || -> String {
+        let pieces = ["a", ",", "\"", "\\", "\n", "\r", " ", "ä", "'", ";", "\t", "日"];
+        (0..rng.usize(0..7)).map(|_| pieces[rng.usize(..pieces.len())]).collect()
+    };
+    let texts: Vec<[String; 2]> = (0..400).map(|_| [odd(), odd()]).collect();
+    let at = "2026-03-01T10:00:00Z";
+    let row = |[title, author]: &[String; 2]| json!({ "datetime": at, "documentTitle": title, "documentAuthor": author });
+    put(&user, "clicks", &texts.iter().map(row).collect::<Vec<_>>()).await;
+    for (format, escape) in [("EXCEL", None), ("NO_NEWLINE", Some("\\"))] {
+        let query = format!(
+            "tables=clicks&dimensions=documentAuthor&dimensions=documentTitle&format={format}"
+        );
+        let archive = download(&user, &export(&user, &query).await).await;
+        let text = archive.text("clicks.csv").unwrap();
+        let line = |text: &String| match escape {
+            Some(_) => text.replace(['\n', '\r'], " "),
+            None => text.clone(),
+        };
+        let want: Vec<Vec<String>> =
+            texts.iter().map(|[title, author]| vec![line(author), line(title)]).collect();
+
+        let mut reader = csv::ReaderBuilder::new()
+            .terminator(csv::Terminator::Any(b'\n'))
+            .double_quote(escape.is_none())
+            .escape(escape.map(|_| b'\\'))
+            .from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+        let read: Vec<Vec<String>> =
+            reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect();
+        assert_eq!(read, want, "{format}");
+
+        let mut python = std::process::Command::new("python3")
+            .args(["-c", PYTHON])
+            .args(escape)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut python.stdin.take().unwrap(), text.as_bytes()).unwrap();
+        let output = python.wait_with_output().unwrap();
+        let read: Vec<Vec<String>> = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(read[1..], want, "{format}");
+    }
+}
+
 #[tokio::test]
 async fn filters_choose_rows_and_what_belongs_to_them() {
     let user = user().await;

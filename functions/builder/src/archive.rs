@@ -16,7 +16,8 @@ use lake::{Makes, Plan, Step};
 use crate::{
     app::App,
     parts,
-    step::{Content, Made, Report, selection},
+    report::{Content, Made, Report},
+    step::selection,
 };
 
 /// Reports read at the same time.

@@ -15,7 +15,8 @@ use crate::{
     batch::{self, After},
     parts::TooManyFiles,
     plan,
-    step::{self, Report, Work},
+    report::Report,
+    step::{self, Work},
     watch::{Lost, Watch, is_ours},
 };
 

@@ -9,6 +9,7 @@ mod parts;
 mod plan;
 mod pouring;
 mod related;
+mod report;
 mod step;
 mod watch;
 

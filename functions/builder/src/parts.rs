@@ -10,7 +10,8 @@ use lake::{Makes, Pack, Plan};
 use crate::{
     app::App,
     archive::extents,
-    step::{Made, Report, selection},
+    report::{Made, Report},
+    step::selection,
 };
 
 /// The most files of an export.

@@ -13,7 +13,7 @@ use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use lake::{Object, ObjectError, Pack, Planned, Pour, Poured, Selection, Stretch};
 use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver, UnboundedSender};
 
-use crate::{app::App, step::Content, watch::Watch};
+use crate::{app::App, report::Content, watch::Watch};
 
 /// Chunks of a source object under way to the decoder. The SDK's chunks have at most some 100 KiB.
 const CHUNKS: usize = 16;

@@ -14,7 +14,8 @@ use lake::{Gather, ID_BYTES, Ids, Makes, Step, lookups};
 
 use crate::{
     pouring::look,
-    step::{Report, Work, read},
+    report::Report,
+    step::{Work, read},
 };
 
 /// How much of what was looked up is read at a time, in bytes.

@@ -5,79 +5,24 @@ use std::{io, sync::Arc};
 use anyhow::Context as _;
 use archive::Segment;
 use cloud::PieceWriter;
-use export::{Export, Files, SourceObject, Window, WorkKey, sha256_hex};
-use jiff::{SignedDuration, Timestamp};
+use export::{Export, Files, SourceObject, WorkKey, sha256_hex};
+use jiff::SignedDuration;
 use lake::{
-    Account, BadRow, Gather, Gathered, Ids, Makes, ObjectError, Pack, Plan, Planned, Selection,
-    Step, Stretch, Way, lookups, runs_of,
+    Account, Gather, Gathered, Ids, Makes, ObjectError, Pack, Plan, Planned, Selection, Step, Way,
+    lookups, runs_of,
 };
-use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
     parts,
     pouring::{Task, look, pour},
     related,
+    report::{Content, Made, Report},
     watch::Watch,
 };
 
 /// A day, as lifecycle rules count.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
-
-/// What a step that is done made.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Report {
-    /// Where the segments are that it made.
-    pub(crate) piece: WorkKey,
-    /// When it made them.
-    made_at: Timestamp,
-    /// Its stretch of the table's file, or what became of each object that is a file of its own.
-    pub(crate) made: Vec<Made>,
-    /// How many ids it found for each lookup in its table. They are the piece.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) ids: Vec<u64>,
-    /// Rows that could not be exported.
-    pub(crate) bad_rows: u64,
-    /// The first of them.
-    pub(crate) listed: Vec<BadRow>,
-    /// Records that were left out because their time is outside of the window.
-    outside: u64,
-    /// The earliest and the latest time of the others.
-    times: Option<(Timestamp, Timestamp)>,
-}
-
-/// What source objects became.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Made {
-    /// One that goes in as it is; with its CRC-32.
-    Copied(u32),
-    /// Compressed rows, and where they are.
-    Poured(Segment, Vec<Content>),
-}
-
-/// A stretch of compressed rows. Those of the step's piece follow each other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Content {
-    /// That many bytes of the step's piece.
-    Piece(u64),
-    /// Bytes of one of the step's source objects.
-    Object { object: usize, offset: u64, len: u64 },
-}
-
-impl Content {
-    /// Appends a stretch that was made.
-    pub(crate) fn push(contents: &mut Vec<Self>, stretch: &Stretch) {
-        match (stretch, contents.last_mut()) {
-            (Stretch::Bytes(bytes), Some(Self::Piece(len))) => *len += bytes.len() as u64,
-            (Stretch::Bytes(bytes), _) => contents.push(Self::Piece(bytes.len() as u64)),
-            (Stretch::Object { object, offset, len }, _) => {
-                contents.push(Self::Object { object: *object, offset: *offset, len: *len });
-            }
-        }
-    }
-}
 
 /// What a builder works with while it does steps of an export.
 #[derive(Debug)]
@@ -93,55 +38,6 @@ pub(crate) struct Work<'a> {
 impl<'a> Work<'a> {
     pub(crate) fn new(app: &'a App, export: &'a Export, plan: &'a Plan, watch: Watch<'a>) -> Self {
         Self { app, export, plan, watch, held: None }
-    }
-}
-
-impl Report {
-    fn new(piece: WorkKey, made: Vec<Made>, account: Account) -> Self {
-        Self {
-            piece,
-            made_at: Timestamp::now(),
-            made,
-            ids: Vec::new(),
-            bad_rows: account.bad_rows,
-            listed: account.listed,
-            outside: account.outside,
-            times: account.times,
-        }
-    }
-
-    /// What it says of how many rows there are.
-    fn counts(&self) -> Self {
-        let rows_of = |made: &Made| match made {
-            Made::Copied(_) => 0,
-            Made::Poured(segment, _) => segment.rows,
-        };
-        let rows = self.made.iter().map(rows_of).sum();
-        Self {
-            piece: self.piece.clone(),
-            made_at: self.made_at,
-            made: vec![Made::Poured(Segment { rows, ..Segment::default() }, Vec::new())],
-            ids: Vec::new(),
-            bad_rows: self.bad_rows,
-            listed: self.listed.clone(),
-            outside: self.outside,
-            times: self.times,
-        }
-    }
-
-    /// Rows that were written, and bytes of them; of copied objects as stored.
-    pub(crate) fn progress(&self, step: &Step) -> (u64, u64) {
-        let objects = step.objects.iter().map(Some).chain(std::iter::repeat(None));
-        self.made.iter().zip(objects).fold((0, 0), |(rows, bytes), (made, planned)| match made {
-            Made::Copied(_) => (rows, bytes + planned.map_or(0, |p| p.object.size_bytes)),
-            Made::Poured(segment, _) => (rows + segment.rows, bytes + segment.raw_bytes),
-        })
-    }
-
-    /// Tells whether the same step of another window would make the same.
-    fn serves(&self, window: Window) -> bool {
-        let inside = |(first, last)| window.contains(first) && window.contains(last);
-        self.outside == 0 && self.times.is_none_or(inside)
     }
 }
 
@@ -353,7 +249,7 @@ async fn found(
     }
     piece.finish().await?;
     let ids = ids.iter().map(|set| set.len() as u64).collect();
-    Ok(Report { ids, ..Report::new(key, Vec::new(), account) })
+    Ok(Report::new(key, Vec::new(), account).with_ids(ids))
 }
 
 /// What an export takes of one of its tables.

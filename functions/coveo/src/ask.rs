@@ -359,6 +359,22 @@ mod tests {
     }
 
     #[test]
+    fn what_the_documents_leave_open_is_switched_in_the_catalog() {
+        let plain = Catalog::built_in().unwrap();
+        let mut literal = plain.clone();
+        literal.coveo.excel_backslash = ExcelBackslash::Literal;
+        literal.coveo.no_newline_rows = NoNewlineRows::Drop;
+        for (format, catalog, want) in [
+            ("", &plain, CsvStyle::Excel),
+            ("format=excel", &literal, CsvStyle::ExcelLiteral),
+            ("format=NO_NEWLINE", &plain, CsvStyle::NoNewline),
+            ("format=NO_NEWLINE", &literal, CsvStyle::NoNewlineDropped),
+        ] {
+            assert_eq!(style(&Params::of_query(format), catalog).unwrap(), want, "{format}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_told_by_its_type() {
         let long = format!("fs=city=='{}'", "x".repeat(MAX_FILTER_BYTES));
         for (query, status) in [

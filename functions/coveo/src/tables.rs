@@ -8,7 +8,7 @@ pub(crate) const PREFIX: &str = "coveo_";
 /// The tables, as users call them, in the order in which the documents show all of them.
 pub(crate) const TABLES: [&str; 5] = ["searches", "custom_events", "keywords", "groups", "clicks"];
 
-/// The tables that hold events, and what the documents call the others' events.
+/// The tables that hold events. The others list what searches have.
 pub(crate) const EVENTS: [&str; 3] = ["searches", "clicks", "custom_events"];
 
 /// The table that holds custom events: filters for it are others than for the rest.

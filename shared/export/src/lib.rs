@@ -36,7 +36,7 @@ pub use fault::Fault;
 pub use files::{CsvStyle, Files, Format, Parts, PlainFile};
 pub use filter::{
     Comparison, Dimension, Filter, FilterError, Literal, MAX_FILTER_BYTES, Operator, Reach, Scope,
-    Test, boolean, instant, number,
+    Test,
 };
 pub use id::ExportId;
 pub use key::{ArchiveKey, BadRowsKey, FileKey, PlainKey, WorkKey};

@@ -2,9 +2,7 @@
 
 use std::{borrow::Cow, cmp::Ordering, collections::HashSet};
 
-use export::{
-    ColumnType, Literal, Operator, Test, TimeFormat, boolean, instant, number, parse_time,
-};
+use export::{ColumnType, Literal, Operator, Test, TimeFormat, parse_time};
 use icu_casemap::CaseMapper;
 use jiff::Timestamp;
 use memchr::memmem::Finder;
@@ -132,14 +130,14 @@ impl What {
         }
         Some(match kind {
             ColumnType::Integer | ColumnType::Number => {
-                let numbers = literals.iter().map(|l| number(l).and_then(Decimal::parse));
+                let numbers = literals.iter().map(|l| l.number().and_then(Decimal::parse));
                 Self::Number(order, numbers.collect::<Option<_>>()?)
             }
             ColumnType::Boolean => {
-                Self::Boolean(literals.iter().map(|l| boolean(l)).collect::<Option<_>>()?)
+                Self::Boolean(literals.iter().map(|l| l.boolean()).collect::<Option<_>>()?)
             }
             ColumnType::Time => {
-                let instants = literals.iter().map(|l| instant(l));
+                let instants = literals.iter().map(|l| l.instant());
                 Self::Instant(format, order, instants.collect::<Option<_>>()?)
             }
             ColumnType::String | ColumnType::Json => match (operator, first) {

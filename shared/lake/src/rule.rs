@@ -1,7 +1,5 @@
 //! Filters, bound to where the values stand in the records of a table.
 
-use std::sync::Arc;
-
 use export::{
     Catalog, Column, Comparison, Dimension, ExportRequest, Filter, Reach, Table, Test, TimeFormat,
 };
@@ -146,7 +144,7 @@ impl Binder<'_> {
 
 impl Rule {
     /// Tells whether a row passes, given the sets of what was looked up.
-    pub(crate) fn passes(&self, row: Row<'_, '_>, sets: &Arc<[Ids]>) -> bool {
+    pub(crate) fn passes(&self, row: Row<'_, '_>, sets: &[Ids]) -> bool {
         match self {
             Self::All(rules) => rules.iter().all(|rule| rule.passes(row, sets)),
             Self::Any(rules) => rules.iter().any(|rule| rule.passes(row, sets)),

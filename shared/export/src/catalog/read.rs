@@ -346,6 +346,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
+    use crate::{ExcelBackslash, NoNewlineRows};
 
     #[test]
     fn the_built_in_catalog_is_sound() {
@@ -357,6 +358,15 @@ mod tests {
             catalog.table("coveo_keywords").unwrap().explode,
             Level::parse("keywords").unwrap()
         );
+    }
+
+    #[test]
+    fn what_a_dialect_leaves_open_can_be_chosen() {
+        let text = "[coveo]\nexcel_backslash = \"literal\"\nno_newline_rows = \"drop\"";
+        let coveo = Catalog::parse("test", text).unwrap().coveo;
+        assert_eq!(coveo.excel_backslash, ExcelBackslash::Literal);
+        assert_eq!(coveo.no_newline_rows, NoNewlineRows::Drop);
+        assert!(Catalog::parse("test", "[coveo]\nexcel_backslash = \"odd\"").is_err());
     }
 
     #[test]

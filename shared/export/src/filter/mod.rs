@@ -21,7 +21,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-pub use scope::{Reach, Scope, boolean, instant, number};
+pub use scope::{Reach, Scope};
 
 /// The longest filter, in bytes of its text.
 pub const MAX_FILTER_BYTES: usize = 64 * 1024;

@@ -1,5 +1,7 @@
 //! What the names in a filter mean, and which comparisons make sense.
 
+use jiff::Timestamp;
+
 use crate::{Catalog, Column, ColumnType, Table, TimeFormat, parse_time};
 
 use super::{Comparison, Dimension, Literal, Operator, Test};
@@ -164,13 +166,13 @@ fn operand(kind: ColumnType, operator: Operator, literal: &Literal) -> Result<()
         (ColumnType::Boolean, _) if !equality => {
             Err(format!("is true or false, which {symbol} cannot put in order; use == or !="))
         }
-        (ColumnType::Boolean, _) if boolean(literal).is_none() => {
+        (ColumnType::Boolean, _) if literal.boolean().is_none() => {
             Err(format!("is true or false, not {literal}"))
         }
-        (ColumnType::Integer | ColumnType::Number, _) if number(literal).is_none() => {
+        (ColumnType::Integer | ColumnType::Number, _) if literal.number().is_none() => {
             Err(format!("is a number, not {literal}"))
         }
-        (ColumnType::Time, _) if instant(literal).is_none() => Err(format!(
+        (ColumnType::Time, _) if literal.instant().is_none() => Err(format!(
             "is a time, as '2026-03-01T00:00:00Z' or milliseconds since 1970, not {literal}"
         )),
         (ColumnType::String | ColumnType::Json, Literal::Boolean(_)) if !equality => {
@@ -180,32 +182,34 @@ fn operand(kind: ColumnType, operator: Operator, literal: &Literal) -> Result<()
     }
 }
 
-/// Returns the truth value that a literal stands for.
-pub fn boolean(literal: &Literal) -> Option<bool> {
-    match literal {
-        Literal::Boolean(value) => Some(*value),
-        Literal::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
-        Literal::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
-        Literal::Text(_) | Literal::Number(_) | Literal::Null => None,
+impl Literal {
+    /// Returns the truth value that it stands for.
+    pub fn boolean(&self) -> Option<bool> {
+        match self {
+            Self::Boolean(value) => Some(*value),
+            Self::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
+            Self::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
+            Self::Text(_) | Self::Number(_) | Self::Null => None,
+        }
     }
-}
 
-/// Returns the number that a literal stands for, as it is written.
-pub fn number(literal: &Literal) -> Option<&str> {
-    let (Literal::Number(text) | Literal::Text(text)) = literal else { return None };
-    let text = text.trim();
-    let bare = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = bare.split_once('.').unwrap_or((bare, "0"));
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    (digits(whole) && digits(fraction)).then_some(text)
-}
+    /// Returns the number that it stands for, as it is written.
+    pub fn number(&self) -> Option<&str> {
+        let (Self::Number(text) | Self::Text(text)) = self else { return None };
+        let text = text.trim();
+        let bare = text.strip_prefix('-').unwrap_or(text);
+        let (whole, fraction) = bare.split_once('.').unwrap_or((bare, "0"));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        (digits(whole) && digits(fraction)).then_some(text)
+    }
 
-/// Returns the instant that a literal stands for: ISO 8601, or milliseconds since 1970.
-pub fn instant(literal: &Literal) -> Option<jiff::Timestamp> {
-    match literal {
-        Literal::Text(text) => parse_time(text, TimeFormat::Text)
-            .or_else(|| parse_time(text, TimeFormat::Milliseconds)),
-        Literal::Number(text) => parse_time(text, TimeFormat::Milliseconds),
-        Literal::Boolean(_) | Literal::Null => None,
+    /// Returns the instant that it stands for: ISO 8601, or milliseconds since 1970.
+    pub fn instant(&self) -> Option<Timestamp> {
+        match self {
+            Self::Text(text) => parse_time(text, TimeFormat::Text)
+                .or_else(|| parse_time(text, TimeFormat::Milliseconds)),
+            Self::Number(text) => parse_time(text, TimeFormat::Milliseconds),
+            Self::Boolean(_) | Self::Null => None,
+        }
     }
 }
