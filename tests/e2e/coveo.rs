@@ -390,6 +390,17 @@ async fn what_was_counted_before_is_not_counted_again() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_counted_is_named() {
+    let user = user().await;
+    let key = format!("coveo/clicks/{}/2026/03/01/10/cut.json.gz", user.workspace);
+    let whole = gzip("{\"datetime\":\"2026-03-01T10:00:00Z\"}\n");
+    user.stack.put_source(&key, whole[..whole.len() - 4].to_vec()).await.unwrap();
+    let reply = user.get(&format!("{EXPORTS}/estimate?{DAY}&tables=clicks")).await.unwrap();
+    assert_eq!((reply.status, reply.text("/type")), (500, "InternalError"));
+    assert!(reply.text("/message").contains(&key), "{}", reply.body);
+}
+
+#[tokio::test]
 async fn an_export_with_too_many_rows_is_refused() {
     let user = user().await;
     let row = json!({ "datetime": "2026-03-01T10:00:00Z", "keywords": ["a", "b", "c"] })

@@ -288,3 +288,17 @@ async fn so_many_exports_a_day_and_those_that_fail_do_not_count() {
     let refused = call(&user, "exportData", &format!("startDate={day}")).await;
     assert_eq!(refused.body["response"][0]["success"], false);
 }
+
+#[tokio::test]
+async fn a_damaged_lake_fails_the_job_and_says_why() {
+    let user = user().await;
+    let (morning, day) = morning();
+    let hour = morning.to_zoned(TimeZone::UTC).strftime("%Y/%m/%d/%H");
+    let key = format!("leanplum/sessions/{}/{hour}/cut.json.gz", user.workspace);
+    let whole = gzip(&session(1, morning).to_string());
+    user.stack.put_source(&key, whole[..whole.len() - 4].to_vec()).await.unwrap();
+    let made = call(&user, "exportData", &format!("startDate={day}")).await;
+    let done = finished(&user, made.text("/response/0/jobId")).await;
+    assert_eq!((&done["state"], &done["success"]), (&json!("FAILED"), &json!(true)));
+    assert!(done["error"]["message"].as_str().unwrap().contains(&key), "{done}");
+}

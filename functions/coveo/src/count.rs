@@ -3,6 +3,7 @@
 use export::{ExportRequest, Table, Workspace};
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
+use web::Counted;
 
 use crate::{app::App, refused::Refused};
 
@@ -17,12 +18,13 @@ pub(crate) async fn rows(
     request: &ExportRequest,
     now: Timestamp,
 ) -> Result<Vec<u64>, Refused> {
-    let counted = app.services.count_rows(workspace, request, app.wait, now).await?;
-    counted.ok_or_else(|| {
-        Refused::later(
+    match app.services.count_rows(workspace, request, app.wait, now).await? {
+        Counted::Rows(rows) => Ok(rows),
+        Counted::Later => Err(Refused::later(
             "Counting takes longer than a request may. It goes on: ask again in some seconds.",
-        )
-    })
+        )),
+        Counted::Failed(detail) => Err(Refused::broken(detail)),
+    }
 }
 
 /// Refuses an export that is seen to have too many rows. What is not seen in time is refused by the

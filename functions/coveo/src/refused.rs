@@ -86,6 +86,11 @@ impl Refused {
             .with(header::ALLOW, allowed)
     }
 
+    /// What cannot be done, for a reason that whoever keeps the lake can mend.
+    pub(crate) fn broken(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)
+    }
+
     /// An answer that is being worked on.
     pub(crate) fn later(message: &str) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message)

@@ -5,7 +5,7 @@ use cloud::Joined;
 use export::{Asked, Dialect, Export, ExportId, Privilege, State, sha256_hex};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
-use web::{Caller, Denial};
+use web::{Caller, Counted, Denial};
 
 use crate::{
     app::App,
@@ -84,9 +84,9 @@ async fn export_data(
     if ask.is_too_old(now)? {
         return Err(Refused::told("You cannot export data older than 60 days"));
     }
-    // What is not counted in time may have rows.
+    // What is not counted in time may have rows; why it cannot be counted, the job will say.
     let counted = services.count_rows(workspace, &ask.sessions(), app.wait, now).await?;
-    if counted.is_some_and(|rows| rows.iter().all(|rows| *rows == 0)) {
+    if matches!(counted, Counted::Rows(rows) if rows.iter().all(|rows| *rows == 0)) {
         return Err(Refused::new(StatusCode::NOT_FOUND, "No matching data found."));
     }
     let number = app_number(workspace);

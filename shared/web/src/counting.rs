@@ -17,16 +17,26 @@ const FRESH: SignedDuration = SignedDuration::from_secs(60);
 /// How often the record is looked at while a request waits.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// What came of counting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// So many rows of each table.
+    Rows(Vec<u64>),
+    /// It takes longer than was waited. It goes on, and who asks again is told.
+    Later,
+    /// They cannot be counted, and why.
+    Failed(String),
+}
+
 impl Services {
-    /// Counts the rows of each table of a request; none if that takes longer than `wait`. It goes on, and
-    /// who asks again is told.
+    /// Counts the rows of each table of a request, and waits no longer than `wait` for it.
     pub async fn count_rows(
         &self,
         workspace: &Workspace,
         request: &ExportRequest,
         wait: Duration,
         now: Timestamp,
-    ) -> anyhow::Result<Option<Vec<u64>>> {
+    ) -> anyhow::Result<Counted> {
         let begun = Instant::now();
         let request = counting(request);
         let key = sha256_hex(&[b"count/", &serde_json::to_vec(&request)?[..]].concat());
@@ -46,12 +56,14 @@ impl Services {
         };
         loop {
             match export.state {
-                State::Succeeded { archive } => return Ok(archive.table_rows),
+                State::Succeeded { archive } => {
+                    return Ok(Counted::Rows(archive.table_rows.unwrap_or_default()));
+                }
                 State::Queued { .. } | State::Running { .. } if begun.elapsed() < wait => {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
-                State::Queued { .. } | State::Running { .. } => return Ok(None),
-                State::Failed { failure, .. } => bail!("count rows: {}", failure.detail),
+                State::Queued { .. } | State::Running { .. } => return Ok(Counted::Later),
+                State::Failed { failure, .. } => return Ok(Counted::Failed(failure.detail)),
                 State::Cancelled { .. } | State::Expired { .. } | State::Deleted { .. } => {
                     bail!("count rows: export {} has ended", export.id)
                 }

@@ -11,6 +11,7 @@ mod services;
 pub use authentication::{Authenticator, Caller, Denial};
 pub use body::{is_json, nesting};
 pub use context::{BaseUrl, with_context};
+pub use counting::Counted;
 pub use problem::Problem;
 pub use redirect::redirect_to;
 pub use services::Services;
