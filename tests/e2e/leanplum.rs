@@ -290,6 +290,18 @@ async fn so_many_exports_a_day_and_those_that_fail_do_not_count() {
 }
 
 #[tokio::test]
+async fn of_many_exports_at_once_no_more_than_so_many_are_made() {
+    let user = user().await;
+    let (morning, day) = morning();
+    put(&user, morning, &[session(1, morning)]).await;
+    let rest = format!("startDate={day}");
+    let calls = (0..30).map(|_| call(&user, "exportData", &rest));
+    let made = futures_util::future::join_all(calls).await;
+    let made = made.iter().filter(|reply| reply.body["response"][0]["success"] == true).count();
+    assert_eq!(made, 24);
+}
+
+#[tokio::test]
 async fn a_damaged_lake_fails_the_job_and_says_why() {
     let user = user().await;
     let (morning, day) = morning();

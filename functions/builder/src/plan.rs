@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use export::{Export, WorkKey};
-use lake::{Plan, lookups};
+use lake::{Plan, lookup_tables};
 
 use crate::app::App;
 
@@ -14,12 +14,8 @@ pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<Plan> {
     }
     let request = &export.request;
     let mut plan = Plan::default();
-    let lookups = lookups(&app.catalog, request);
-    for (index, lookup) in lookups.iter().enumerate() {
-        if lookups[..index].iter().any(|before| before.table == lookup.table) {
-            continue;
-        }
-        let table = app.catalog.table(&lookup.table).context("find table in the catalog")?;
+    for (index, name) in lookup_tables(&app.catalog, request) {
+        let table = app.catalog.table(&name).context("find table in the catalog")?;
         let dataset = app.catalog.dataset_of(table);
         let filed = app.lake.filed(dataset, &export.workspace, request.window).await?;
         plan.add_lookup(&app.catalog, request, index, filed, app.step_bytes)

@@ -80,7 +80,10 @@ async fn read_sets(
             let extent = Extent::Range { source: Stored::Work(piece.clone()), offset, len };
             let body = work.app.archives.open_extent(&work.app.lake, &extent).await?;
             let ids = Ids::from_bytes(&body.collect().await.context("read ids")?.into_bytes());
-            sets[*lookup].push(within.map_or_else(|| ids.clone(), |within| ids.within(within)));
+            sets[*lookup].push(match within {
+                Some(within) => ids.within(within),
+                None => ids,
+            });
             offset += len;
         }
     }

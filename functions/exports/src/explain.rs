@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::{Json, body::Bytes, extract::State, http::HeaderMap};
 use export::Privilege;
 use jiff::Timestamp;
-use lake::{Lookup, Plan, Reason, Way, Ways, lookups};
+use lake::{Plan, Reason, Way, Ways, lookup_tables};
 use serde::Serialize;
 use web::{Caller, Problem};
 
@@ -53,10 +53,8 @@ pub(crate) async fn explain(
 
     let (mut plan, mut tables) = (Plan::default(), Vec::new());
     let mut looked_up: Vec<String> = Vec::new();
-    for (index, Lookup { table, .. }) in lookups(catalog, &request).into_iter().enumerate() {
-        let Some(known) = catalog.table(&table).filter(|_| !looked_up.contains(&table)) else {
-            continue;
-        };
+    for (index, table) in lookup_tables(catalog, &request) {
+        let Some(known) = catalog.table(&table) else { continue };
         let dataset = catalog.dataset_of(known);
         let filed = app.services.lake.filed(dataset, &workspace, request.window).await?;
         plan.add_lookup(catalog, &request, index, filed, app.step_bytes);

@@ -55,8 +55,8 @@ pub(crate) async fn download(
 ) -> Result<Response, Problem> {
     let now = Timestamp::now();
     let export = with_files(ready(find(&app, &headers, &id, now).await?, now)?)?;
-    let files = app.services.archives.read_files(&export.workspace, export.id).await?;
-    if !files.iter().any(|file| file.name == name) {
+    let table_files = export.archive().and_then(|archive| archive.table_files.as_deref());
+    if !export.request.part_names(table_files.unwrap_or_default()).contains(&name) {
         let detail = "The export has no file of this name. GET its files link for those there are.";
         return Err(Problem::not_found("file_not_found", detail));
     }

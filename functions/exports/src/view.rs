@@ -158,8 +158,7 @@ impl View {
 
 fn table_rows(request: &ExportRequest, archive: &export::Archive) -> Option<BTreeMap<String, u64>> {
     let tables = request.tables.iter().map(|table| table.table.clone());
-    Some(tables.zip(archive.table_rows.iter().flatten().copied()).collect())
-        .filter(|_| archive.table_rows.is_some())
+    archive.table_rows.as_ref().map(|rows| tables.zip(rows.iter().copied()).collect())
 }
 
 /// Returns the path of an export.

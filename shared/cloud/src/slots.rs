@@ -14,6 +14,17 @@ use crate::{
     exports::{Item, number, pk, text},
 };
 
+/// How long it may take until the export is stored that took a slot.
+const STORED_WITHIN_SECONDS: i64 = 60;
+
+/// A slot that was taken.
+struct Taken {
+    slot: u32,
+    by: ExportId,
+    /// When it is forgotten, in seconds since 1970: always as long after it was taken.
+    until: i64,
+}
+
 impl ExportTable {
     /// Takes one of `most` slots called `what` for an export. An export that failed gives its slot back.
     /// Tells whether there was one.
@@ -27,12 +38,15 @@ impl ExportTable {
     ) -> Result<bool> {
         let taken = self.slots(workspace, what).await?;
         for slot in 0..most {
-            let holder = taken.iter().find(|(taken, _)| *taken == slot).map(|(_, holder)| *holder);
-            if let Some(holder) = holder
-                && self.get(workspace, holder).await?.is_some_and(|held| counts(&held))
-            {
-                continue;
+            let held = taken.iter().find(|held| held.slot == slot);
+            if let Some(held) = held {
+                // A slot is taken before its export is stored.
+                let new = until.as_second() < held.until + STORED_WITHIN_SECONDS;
+                if self.get(workspace, held.by).await?.map_or(new, |export| counts(&export)) {
+                    continue;
+                }
             }
+            let holder = held.map(|held| held.by);
             let item = Item::from([
                 ("pk".to_owned(), text(pk(workspace))),
                 ("sk".to_owned(), text(format!("C#{what}#{slot}"))),
@@ -59,7 +73,7 @@ impl ExportTable {
         Ok(false)
     }
 
-    async fn slots(&self, workspace: &Workspace, what: &str) -> Result<Vec<(u32, ExportId)>> {
+    async fn slots(&self, workspace: &Workspace, what: &str) -> Result<Vec<Taken>> {
         let output = self
             .client
             .query()
@@ -72,8 +86,9 @@ impl ExportTable {
             .await
             .map_err(Error::aws("list slots"))?;
         let slot = |item: &Item| {
-            let number = item.get("slot")?.as_n().ok()?.parse().ok()?;
-            Some((number, item.get("export")?.as_s().ok()?.parse().ok()?))
+            let number = |name: &str| item.get(name)?.as_n().ok()?.parse::<i64>().ok();
+            let by = item.get("export")?.as_s().ok()?.parse().ok()?;
+            Some(Taken { slot: number("slot")?.try_into().ok()?, by, until: number("ttl")? })
         };
         Ok(output.items.unwrap_or_default().iter().filter_map(slot).collect())
     }

@@ -38,5 +38,5 @@ pub use ids::{ID_BYTES, Ids};
 pub use plan::{Filed, Makes, Plan, Planned, Reason, Step, Way, Ways};
 pub use pour::{Pack, Pour, Poured, runs_of};
 pub use rows::{Object, Stretch};
-pub use rule::{Lookup, lookups};
+pub use rule::{Lookup, lookup_tables, lookups};
 pub use selection::Selection;

@@ -66,6 +66,17 @@ pub fn lookups(catalog: &Catalog, request: &ExportRequest) -> Vec<Lookup> {
     lookups
 }
 
+/// Returns the tables in which something has to be looked up, each with the number of its first lookup.
+pub fn lookup_tables(catalog: &Catalog, request: &ExportRequest) -> Vec<(usize, String)> {
+    let mut tables: Vec<(usize, String)> = Vec::new();
+    for (number, Lookup { table, .. }) in lookups(catalog, request).into_iter().enumerate() {
+        if tables.iter().all(|(_, known)| *known != table) {
+            tables.push((number, table));
+        }
+    }
+    tables
+}
+
 /// Returns what has to be looked up for rows of `table`.
 fn lookups_of(catalog: &Catalog, table: &Table, comparison: &Comparison) -> Vec<Lookup> {
     let Some(Reach::Related(columns)) = catalog.reach(table, &comparison.dimension) else {
