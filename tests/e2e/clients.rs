@@ -5,7 +5,10 @@ use std::{path::Path, process::Command};
 use serde_json::{Value, json};
 use tests::Stack;
 
-use crate::coveo::put_visits;
+use crate::{
+    coveo::put_visits,
+    leanplum::{morning, put, session},
+};
 
 #[tokio::test]
 async fn npm_the_coveo_platform_client_makes_lists_downloads_and_deletes_exports() {
@@ -40,4 +43,49 @@ async fn npm_the_coveo_platform_client_makes_lists_downloads_and_deletes_exports
             "error": { "title": "NotFound", "detail": "There is no export with this id in the organization.", "status": 404 },
         })
     );
+}
+
+const LEANPLUM: &str = r#"
+import json, sys, time, leanplum, requests
+from leanplum import errors
+from leanplum.client import Client
+base, app, key, day = sys.argv[1:]
+leanplum.api_base = base + "/api"
+client = Client(app, key)
+
+def call(method, action, client=client, **arguments):
+    return client.request(method, action, arguments)["response"][0]
+
+def raised(*arguments, **more):
+    try:
+        call(*arguments, **more)
+    except errors.LeanplumError as error:
+        return type(error).__name__
+
+job = call("POST", "exportData", startDate=day, exportFormat="csv")["jobId"]
+while (told := call("GET", "getExportResults", jobId=job))["state"] in ("PENDING", "RUNNING"):
+    time.sleep(0.1)
+rows = [len(requests.get(file).text.splitlines()) for file in told["files"]]
+print(json.dumps([told["state"], told["numSessions"], rows,
+                  raised("GET", "getExportResults", jobId="export_1_2"),
+                  raised("POST", "exportData"),
+                  raised("POST", "exportData", client=Client(app, "wrong"), startDate=day)]))
+"#;
+
+#[tokio::test]
+async fn the_python_client_of_leanplum_exports_and_knows_every_error() {
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    let (morning, day) = morning();
+    put(&user, morning, &[session(1, morning), session(2, morning)]).await;
+    let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/check/bin/python"))
+        .args(["-c", LEANPLUM, user.stack.base_url(), user.workspace.as_ref(), &user.token, &day])
+        .output()
+        .expect("run Python, which make test sets up");
+    let told = String::from_utf8_lossy(&output.stdout);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{said}"));
+    let errors = ["WrongValueError", "BadRequestError", "InvalidKeyError"];
+    // A header and, of two sessions: sessions, experiments, no named states, events, parameters, attributes.
+    let rows = [3, 3, 1, 3, 3, 3];
+    assert_eq!(told, json!(["FINISHED", 2, rows, errors[0], errors[1], errors[2]]));
 }

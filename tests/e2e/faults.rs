@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use export::{Export, ExportId, ExportRequest, LEASE, Limits, SourceObject, WorkKey};
+use export::{Export, ExportId, LEASE, Limits, Order, SourceObject, WorkKey};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::{Reply, Stack, User, sample::gzip};
@@ -37,9 +37,9 @@ async fn outcome(name: &str, bytes: Vec<u8>) -> (User, Reply) {
 
 /// A record as the API would make it, without its message.
 fn unsent(user: &User, now: Timestamp) -> Export {
-    let request =
-        ExportRequest::from_json(&body(), &user.stack.catalog, &[], &Limits::default(), now)
-            .unwrap();
+    let request = Order::from_json(&body(), &user.stack.catalog, &[], &Limits::default(), now)
+        .unwrap()
+        .request;
     let patience = SignedDuration::from_hours(24);
     Export::queued(ExportId::generate(), user.workspace.clone(), request, now, patience)
 }

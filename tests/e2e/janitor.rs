@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use export::{
-    Archive, ArchiveKey, Export, ExportId, ExportRequest, LEASE, Limits, RESEND_AFTER, State,
-    WorkKey,
+    Archive, ArchiveKey, Export, ExportId, LEASE, Limits, Order, RESEND_AFTER, State, WorkKey,
 };
 use jiff::{SignedDuration, Timestamp};
 use tests::{Stack, User};
@@ -22,7 +21,7 @@ fn old(user: &User, ago: SignedDuration, patience: SignedDuration) -> Export {
     let body = request("liferay_page", "2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z", "csv");
     let now = Timestamp::now();
     let request =
-        ExportRequest::from_json(&body, &user.stack.catalog, &[], &Limits::default(), now).unwrap();
+        Order::from_json(&body, &user.stack.catalog, &[], &Limits::default(), now).unwrap().request;
     Export::queued(ExportId::generate(), user.workspace.clone(), request, now - ago, patience)
 }
 
@@ -102,12 +101,14 @@ async fn an_archive_past_its_time_is_removed() {
     assert!(user.stack.export_keys(&key).await.unwrap().is_empty());
 }
 
-/// What the schedule sends.
-fn event() -> serde_json::Value {
-    serde_json::json!({
+/// Has the janitor make its round, without waiting for the schedule.
+pub(crate) async fn round(stack: &Stack) {
+    let event = serde_json::json!({
         "version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.events", "account": "000000000000",
         "time": "2026-03-01T00:00:00Z", "region": "us-east-1", "resources": [], "detail": {},
-    })
+    });
+    let round = stack.invoke("JanitorFunction", &event).await.unwrap();
+    assert_eq!(round["broken"], 0, "{round}");
 }
 
 /// Kills every builder of the stack, as a machine that fails would. The test runs alone.
@@ -172,8 +173,7 @@ async fn a_killed_builder_is_replaced_and_the_archive_is_whole() {
     while user.get(&url).await.unwrap().text("/status") == "running" {
         assert!(halted_at.elapsed() < PATIENCE, "nobody goes on with it");
         lapse(&user, &halted, &plan).await;
-        let round = user.stack.invoke("JanitorFunction", &event()).await.unwrap();
-        assert_eq!(round["broken"], 0, "{round}");
+        round(&user.stack).await;
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
 

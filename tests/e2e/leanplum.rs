@@ -12,21 +12,21 @@ async fn user() -> User {
 }
 
 /// Ten o'clock in the morning, UTC, of the day before yesterday, and the day in Los Angeles.
-fn morning() -> (Timestamp, String) {
+pub(crate) fn morning() -> (Timestamp, String) {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).start_of_day().unwrap().timestamp();
     let morning = today - SignedDuration::from_hours(38);
     (morning, morning.to_zoned(TimeZone::UTC).strftime("%Y%m%d").to_string())
 }
 
 /// Files sessions in the hour of `filed`.
-async fn put(user: &User, filed: Timestamp, sessions: &[Value]) {
+pub(crate) async fn put(user: &User, filed: Timestamp, sessions: &[Value]) {
     let lines: String = sessions.iter().map(|row| format!("{row}\n")).collect();
     let hour = filed.to_zoned(TimeZone::UTC).strftime("%Y/%m/%d/%H");
     let key = format!("leanplum/sessions/{}/{hour}/a.json.gz", user.workspace);
     user.stack.put_source(&key, gzip(&lines)).await.unwrap();
 }
 
-fn session(id: u32, time: Timestamp) -> Value {
+pub(crate) fn session(id: u32, time: Timestamp) -> Value {
     json!({
         "sessionId": id.to_string(), "time": time.as_second(), "duration": 60.0, "country": "US",
         "userAttributes": { "plan": "pro" }, "experiments": [{ "id": 1, "variantId": 2 }],
@@ -41,7 +41,7 @@ fn url(user: &User, action: &str, rest: &str) -> String {
     )
 }
 
-async fn call(user: &User, action: &str, rest: &str) -> Reply {
+pub(crate) async fn call(user: &User, action: &str, rest: &str) -> Reply {
     let stranger = [("authorization", "")];
     let reply = user.send("GET", &url(user, action, rest), &stranger, None).await.unwrap();
     assert_eq!(reply.header("content-type"), "application/json;charset=utf-8");
@@ -49,7 +49,7 @@ async fn call(user: &User, action: &str, rest: &str) -> Reply {
     reply
 }
 
-async fn finished(user: &User, job: &str) -> Value {
+pub(crate) async fn finished(user: &User, job: &str) -> Value {
     for _ in 0..600 {
         let reply = call(user, "getExportResults", &format!("jobId={job}")).await;
         let element = reply.body["response"][0].clone();

@@ -3,7 +3,7 @@
 use std::{process::Command, time::Instant};
 
 use cloud::Joined;
-use export::{Export, ExportId, ExportRequest, Limits, State, Status};
+use export::{Export, ExportId, Limits, Order, State, Status};
 use futures_util::{StreamExt as _, future::join_all, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -255,7 +255,7 @@ async fn cancelling_the_one_that_runs_lets_the_next_one_in() {
     let body = request("liferay_page", "2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z", "jsonl");
     let now = Timestamp::now();
     let asked =
-        ExportRequest::from_json(&body, &user.stack.catalog, &[], &Limits::default(), now).unwrap();
+        Order::from_json(&body, &user.stack.catalog, &[], &Limits::default(), now).unwrap().request;
     let day = SignedDuration::from_hours(24);
     let first = Export::queued(ExportId::generate(), user.workspace.clone(), asked, now, day);
     let first = first.in_lane(export::Lane::Liferay);
@@ -287,7 +287,7 @@ async fn five_hundred_first_requests_at_once_make_one_export() {
     let body = request("liferay_page", "2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z", "jsonl");
     let now = Timestamp::now();
     let asked =
-        ExportRequest::from_json(&body, &user.stack.catalog, &[], &Limits::default(), now).unwrap();
+        Order::from_json(&body, &user.stack.catalog, &[], &Limits::default(), now).unwrap().request;
     let exports = user.stack.exports();
     let joined = join_all((0..500).map(|_| async {
         let day = SignedDuration::from_hours(24);

@@ -6,7 +6,9 @@
 mod access;
 mod amplitude;
 mod bad_requests;
+mod callbacks;
 mod clients;
+mod copies;
 mod coveo;
 mod description;
 mod downloads;

@@ -4,6 +4,7 @@
   stack.py down NAME                 stop it
   stack.py invoke NAME FUNCTION PAYLOAD
                                      invoke a function of a running one, as the template calls it, print its answer
+  stack.py find NAME TEXT            print where a text stands in all that a running one wrote, a place a line
 
 NAME names a folder below .local, so that a demo and a test run can stand side by side.
 """
@@ -85,7 +86,7 @@ def deploy(name, port):
     base_url = f"http://127.0.0.1:{port}/_aws/execute-api/{API_ID}/live"
     parameters = {"Architecture": "x86_64" if os.uname().machine == "x86_64" else "arm64", "LakeBucketName": LAKE, "CatalogKey": "catalog.toml",
                   "PublicBaseUrl": base_url, "StepMegabytes": "1", "LookupMegabytes": "1", "BuilderConcurrency": "4",
-                  "RequestWaitSeconds": "5", "CoveoRowLimit": "200000", "RequestsPerSecond": "10000", "RequestBurst": "10000"}
+                  "RequestWaitSeconds": "5", "CoveoRowLimit": "200000", "CallbackHosts": "127.0.0.1", "RequestsPerSecond": "10000", "RequestBurst": "10000"}
     log = folder(name) / "deploy.log"
     command = [ROOT / ".tools/sam/bin/sam", "deploy", "--template-file", fit_for_here(name),
                "--stack-name", STACK, "--region", REGION, "--s3-bucket", "decant-deploy",
@@ -103,7 +104,8 @@ def deploy(name, port):
 
 
 def fit_for_here(name):
-    """The built template less what only AWS understands: policies that refuse plain HTTP, and escaped slashes."""
+    """The built template less what only AWS understands: policies that refuse plain HTTP, escaped slashes, and
+    conditions on what KMS is asked for."""
     import yaml
     build = ROOT / ".local" / "build"
     template = yaml.safe_load((build / "template.yaml").read_text())
@@ -112,6 +114,10 @@ def fit_for_here(name):
     template["Resources"] = {key: value for key, value in template["Resources"].items() if value["Type"] not in kinds}
     api = template["Resources"]["Api"]["Properties"]
     api["BinaryMediaTypes"] = [kind.replace("~1", "/") for kind in api["BinaryMediaTypes"]]
+    for role in (r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::IAM::Role"):
+        for statement in (s for policy in role["Policies"] for s in policy["PolicyDocument"]["Statement"]):
+            if "kms:" in str(statement["Action"]):
+                statement.pop("Condition", None)
     path = build / f"{name}.json"
     path.write_text(json.dumps(template))
     return path
@@ -180,6 +186,42 @@ def invoke(name, function, payload):
     return 1 if "FunctionError" in answer else 0
 
 
+def find(name, text):
+    stack = json.loads((folder(name) / "stack.json").read_text())
+    port = int(stack["endpoint"].rsplit(":", 1)[1])
+    print(*places(port, text, (folder(name) / "ministack.log").read_text(errors="replace")), sep="\n", end="")
+
+
+def places(port, text, log):
+    """Logs of functions, records, archives, messages that are waiting, and the log of the stack itself."""
+    def pages(service, operation, **arguments):
+        return client(service, port).get_paginator(operation).paginate(**arguments)
+    logs, dynamodb, s3, sqs = (client(service, port) for service in ("logs", "dynamodb", "s3", "sqs"))
+    for group in (g["logGroupName"] for page in pages("logs", "describe_log_groups") for g in page["logGroups"]):
+        for event in (e for page in pages("logs", "filter_log_events", logGroupName=group) for e in page["events"]):
+            if text in event["message"]:
+                yield f"log {group}: {event['message']}"
+    for table in dynamodb.list_tables()["TableNames"]:
+        for item in (i for page in pages("dynamodb", "scan", TableName=table) for i in page["Items"]):
+            if text in str(item):
+                yield f"table {table}: {item['pk' if 'pk' in item else 'id']}"
+    for bucket in (b["Name"] for b in s3.list_buckets()["Buckets"] if b["Name"] not in (LAKE, "decant-deploy")):
+        for key in (o["Key"] for page in pages("s3", "list_objects_v2", Bucket=bucket) for o in page.get("Contents", [])):
+            try:
+                found = text.encode() in s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            except s3.exceptions.NoSuchKey:
+                # Removed since it was listed.
+                continue
+            if found:
+                yield f"object {bucket}/{key}"
+    for queue in sqs.list_queues().get("QueueUrls", []):
+        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=0).get("Messages", []):
+            if text in message["Body"]:
+                yield f"message {queue}"
+    if text in log:
+        yield "log of the stack"
+
+
 def main(arguments):
     match arguments:
         case ["up", name, port, *auth] if auth in ([], ["--auth"]):
@@ -188,6 +230,8 @@ def main(arguments):
             down(name)
         case ["invoke", name, function, payload]:
             return invoke(name, function, payload)
+        case ["find", name, text]:
+            find(name, text)
         case _:
             sys.exit(__doc__)
 

@@ -1,8 +1,10 @@
 //! What the tests and the demo work with: a sample lake, and a running stack to talk to.
 
 mod archive;
+mod receiver;
 pub mod sample;
 mod stack;
 
 pub use archive::Archive;
-pub use stack::{Reply, Stack, User};
+pub use receiver::{Answer, Received, Receiver};
+pub use stack::{Customer, CustomerKeys, Reply, Stack, User};

@@ -1,6 +1,6 @@
 //! A running stack, its users, and what they can do.
 
-use std::{env, fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, env, fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, bail};
 use aws_config::SdkConfig;
@@ -58,6 +58,28 @@ pub struct User {
     pub workspace: Workspace,
     /// Their token.
     pub token: String,
+}
+
+/// Somebody with an account of their own, into whose bucket files are copied.
+#[derive(Clone, Debug)]
+pub struct Customer {
+    /// What opens their bucket.
+    pub keys: CustomerKeys,
+    s3: aws_sdk_s3::Client,
+}
+
+/// What opens a customer's bucket, for putting objects below `in/` and nothing else.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CustomerKeys {
+    account: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The id of an access key.
+    pub key_id: String,
+    /// Its secret half.
+    pub secret: String,
+    /// A role that trusts the courier.
+    pub role_arn: String,
 }
 
 /// An answer.
@@ -162,14 +184,41 @@ impl Stack {
 
     /// Invokes a function, as the template calls it.
     pub async fn invoke(&self, function: &str, payload: &Value) -> anyhow::Result<Value> {
-        let python = project().join(".tools/stack/bin/python");
-        let script = project().join("tests/local/stack.py");
-        let output = tokio::process::Command::new(python)
-            .arg(script)
+        let output = tokio::process::Command::new(project().join(".tools/stack/bin/python"))
+            .arg(project().join("tests/local/stack.py"))
             .args(["invoke", &self.name, function, &payload.to_string()])
             .output()
             .await?;
         serde_json::from_slice(&output.stdout).context("read the function's answer")
+    }
+
+    /// Returns where a text stands in all that the stack wrote: logs, records, archives, messages.
+    pub async fn places_of(&self, text: &str) -> anyhow::Result<Vec<String>> {
+        let output = self.python("stack.py", &["find", &self.name, text]).await?;
+        Ok(String::from_utf8(output)?.lines().map(str::to_owned).collect())
+    }
+
+    /// Makes a customer with an account of their own, who expects this external id.
+    pub async fn customer(&self, external_id: &str) -> anyhow::Result<Customer> {
+        let name = format!("c{}", &ExportId::generate().to_string().replace('-', "")[..30]);
+        let output = self.python("customer.py", &[&self.name, &name, external_id]).await?;
+        let keys: CustomerKeys = serde_json::from_slice(&output).context("read the customer")?;
+        let credentials =
+            aws_sdk_s3::config::Credentials::new(&keys.account, "test", None, None, "test");
+        let config = aws_sdk_s3::config::Builder::from(&self.aws)
+            .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(credentials));
+        Ok(Customer { keys, s3: aws_sdk_s3::Client::from_conf(config.build()) })
+    }
+
+    async fn python(&self, script: &str, arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
+        let output = tokio::process::Command::new(project().join(".tools/stack/bin/python"))
+            .arg(project().join("tests/local").join(script))
+            .args(arguments)
+            .output()
+            .await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "run {script}: {said}");
+        Ok(output.stdout)
     }
 
     /// Returns the URL below which the API is.
@@ -268,6 +317,19 @@ impl Stack {
 
     fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.aws)
+    }
+}
+
+impl Customer {
+    /// Reads the objects of their bucket.
+    pub async fn objects(&self) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+        let listed = self.s3.list_objects_v2().bucket(&self.keys.bucket).send().await?;
+        let mut objects = BTreeMap::new();
+        for key in listed.contents.unwrap_or_default().into_iter().filter_map(|o| o.key) {
+            let object = self.s3.get_object().bucket(&self.keys.bucket).key(&key).send().await?;
+            objects.insert(key, object.body.collect().await?.to_vec());
+        }
+        Ok(objects)
     }
 }
 

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use aws_config::SdkConfig;
 use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, env};
 use export::Catalog;
+use outbox::Outbox;
 
 /// The settings `template.yaml` gives this function.
 #[derive(Debug)]
@@ -47,6 +48,7 @@ impl Settings {
 pub(crate) struct App {
     pub(crate) exports: ExportTable,
     pub(crate) queue: ExportQueue,
+    pub(crate) outbox: Outbox,
     pub(crate) archives: ArchiveBucket,
     pub(crate) lake: LakeBucket,
     pub(crate) catalog: Catalog,
@@ -69,9 +71,12 @@ impl App {
         let catalog =
             lake.catalog(settings.catalog_key.as_deref()).await.context("load the catalog")?;
         let sqs = aws_sdk_sqs::Client::new(aws);
+        let queue = ExportQueue::new(sqs, settings.export_queue_url);
+        let exports = ExportTable::new(aws_sdk_dynamodb::Client::new(aws), settings.export_table);
         Ok(Self {
-            exports: ExportTable::new(aws_sdk_dynamodb::Client::new(aws), settings.export_table),
-            queue: ExportQueue::new(sqs, settings.export_queue_url),
+            outbox: Outbox::from_env(aws, exports.clone(), queue.clone())?,
+            exports,
+            queue,
             archives: ArchiveBucket::new(s3, settings.export_bucket),
             lake,
             catalog,

@@ -1,15 +1,16 @@
 //! Some steps of an export, done by one of many builders.
 
 use anyhow::Context as _;
-use cloud::{Claim, call_next};
+use cloud::Claim;
 use export::{Export, Failure, MAX_FAILURES, State};
+use inbox::Outcome;
 use jiff::{SignedDuration, Timestamp};
 use lake::Plan;
 use lambda_runtime::tracing::{error, info};
 
 use crate::{
     app::App,
-    build::{Outcome, do_step, failure_of, seconds_until},
+    build::{do_step, failure_of, seconds_until},
     plan,
     step::Work,
     watch::{Lost, Watch},
@@ -101,8 +102,9 @@ async fn give_up(
         let fail = |e: &Export| {
             matches!(e.state, State::Running { .. }).then(|| e.fail(now, failure.clone()))
         };
-        app.exports.change(&export.workspace, export.id, fail).await?;
-        call_next(&app.exports, &app.queue, export).await?;
+        if let Some(after) = app.exports.change(&export.workspace, export.id, fail).await? {
+            app.outbox.follow_up(&after).await;
+        }
         return Ok(Outcome::Done);
     }
     let again = now + SignedDuration::from_secs(10 << attempts.min(8));

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use cloud::{Job, call_next};
+use cloud::Job;
 use export::{Archive, Export, Failure, FailureCode, Lease, Refusal, State, WorkKey};
+use inbox::Outcome;
 use jiff::{SignedDuration, Timestamp};
 use lake::{ObjectError, Step};
 use lambda_runtime::tracing::{error, info, warn};
@@ -22,20 +23,6 @@ use crate::{
 
 /// The longest that SQS hides a message: 12 hours.
 const LONGEST_HIDDEN_SECONDS: i64 = 43_200;
-
-/// What is to become of the message.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    /// It is not needed any more.
-    Done,
-    /// It has to come back.
-    ComeBack {
-        /// In how many seconds.
-        seconds: i32,
-        /// Why.
-        reason: &'static str,
-    },
-}
 
 /// What came of an attempt.
 enum Built {
@@ -198,7 +185,7 @@ async fn publish(
             );
         }
     }
-    call_next(&app.exports, &app.queue, export).await?;
+    app.outbox.follow_up(&stored).await;
     Ok(Outcome::Done)
 }
 
@@ -230,17 +217,17 @@ async fn give_up(
             None => e.broken(now, now + wait),
         })
     };
-    if let Some(State::Running { lease, .. }) =
-        app.exports.change(&export.workspace, export.id, next).await?.map(|e| e.state)
-    {
-        Ok(Outcome::ComeBack {
+    let Some(after) = app.exports.change(&export.workspace, export.id, next).await? else {
+        return Ok(Outcome::Done);
+    };
+    if let State::Running { lease, .. } = &after.state {
+        return Ok(Outcome::ComeBack {
             seconds: seconds_until(now, lease.until),
             reason: "the attempt broke and is made again",
-        })
-    } else {
-        call_next(&app.exports, &app.queue, export).await?;
-        Ok(Outcome::Done)
+        });
     }
+    app.outbox.follow_up(&after).await;
+    Ok(Outcome::Done)
 }
 
 /// Why an export fails for good, if the error is such a reason.

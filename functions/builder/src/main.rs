@@ -4,7 +4,6 @@ mod app;
 mod archive;
 mod batch;
 mod build;
-mod messages;
 mod parts;
 mod plan;
 mod pouring;
@@ -14,6 +13,7 @@ mod step;
 mod watch;
 
 use aws_lambda_events::sqs::SqsEvent;
+use cloud::Job;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 
 use crate::app::{App, Settings};
@@ -27,7 +27,8 @@ async fn main() -> Result<(), Error> {
     let app = &App::new(&aws, settings).await?;
 
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {
-        Ok::<_, Error>(messages::each(app, event.payload).await)
+        let build = async |job: Job, _| build::run(app, &job).await;
+        Ok::<_, Error>(inbox::each(app.queue.plain(), event.payload, build).await)
     }))
     .await
 }

@@ -1,8 +1,9 @@
 //! What this function works with.
 
 use aws_config::SdkConfig;
-use cloud::env;
+use cloud::{DeliveryTable, Seal, env};
 use export::Limits;
+use outbox::Outbox;
 use web::Services;
 
 /// The clients and settings this function holds for as long as it is warm.
@@ -12,6 +13,12 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     /// Stored bytes of source objects that one builder takes on, at most, but for a single one.
     pub(crate) step_bytes: u64,
+    /// What follows the end of an export.
+    pub(crate) outbox: Outbox,
+    /// What came of callbacks.
+    pub(crate) deliveries: DeliveryTable,
+    /// What seals users' secrets.
+    pub(crate) seal: Seal,
 }
 
 impl App {
@@ -19,6 +26,15 @@ impl App {
     pub(crate) async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
         let limits = Limits { window_days: env::required("MAX_WINDOW_DAYS")?, ..Limits::default() };
         let step_bytes = env::required("STEP_BYTES")?;
-        Ok(Self { services: Services::from_env(aws).await?, limits, step_bytes })
+        let services = Services::from_env(aws).await?;
+        let deliveries = env::required("DELIVERY_TABLE")?;
+        Ok(Self {
+            limits,
+            step_bytes,
+            outbox: Outbox::from_env(aws, services.exports.clone(), services.queue.clone())?,
+            deliveries: DeliveryTable::new(aws_sdk_dynamodb::Client::new(aws), deliveries),
+            seal: Seal::from_env(aws)?,
+            services,
+        })
     }
 }

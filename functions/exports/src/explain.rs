@@ -48,7 +48,7 @@ pub(crate) async fn explain(
     let now = Timestamp::now();
     let Caller { workspace, .. } =
         app.services.authenticator.bearer(&headers, Privilege::View, now).await?;
-    let request = write::request(&app, &workspace, &headers, &body, now).await?;
+    let request = write::order(&app, &workspace, &headers, &body, now).await?.request;
     let catalog = &app.services.catalog;
 
     let (mut plan, mut tables) = (Plan::default(), Vec::new());

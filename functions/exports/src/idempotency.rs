@@ -1,7 +1,7 @@
 //! The `Idempotency-Key` header, after the IETF draft of that name (draft-ietf-httpapi-idempotency-key-header).
 
 use axum::http::{HeaderMap, StatusCode};
-use export::{ExportRequest, sha256_hex};
+use export::{Opener, Order, sha256_hex};
 use web::Problem;
 
 const HEADER: &str = "idempotency-key";
@@ -24,9 +24,21 @@ pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Err(Problem::new(StatusCode::BAD_REQUEST, "idempotency_key_invalid", detail))
 }
 
-/// Returns what is stored of a key, and of the request that it stands for.
-pub(crate) fn hashes(key: &str, request: &ExportRequest) -> anyhow::Result<(String, String)> {
-    Ok((sha256_hex(key.as_bytes()), sha256_hex(&serde_json::to_vec(request)?)))
+/// Returns what is stored of a key, and of the order that it stands for. A secret is not part of it: it
+/// may be changed and sent again.
+pub(crate) fn hashes(key: &str, order: &Order) -> anyhow::Result<(String, String)> {
+    let mut body = serde_json::to_vec(&order.request)?;
+    if let Some(url) = &order.callback {
+        body.extend(serde_json::to_vec(url)?);
+    }
+    if let Some((target, opener)) = &order.copy {
+        let opener = match opener {
+            Opener::Key { id, .. } => id,
+            Opener::Role { arn } => arn,
+        };
+        body.extend(serde_json::to_vec(&(target, opener))?);
+    }
+    Ok((sha256_hex(key.as_bytes()), sha256_hex(&body)))
 }
 
 #[cfg(test)]

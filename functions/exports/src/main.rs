@@ -1,6 +1,7 @@
 //! The native API: everything below `/v1`.
 
 mod app;
+mod deliveries;
 mod explain;
 mod files;
 mod idempotency;
@@ -8,6 +9,7 @@ mod list;
 mod read;
 mod routes;
 mod view;
+mod workspace;
 mod write;
 
 use lambda_http::{Error, run, tracing};

@@ -6,11 +6,11 @@ use axum::{
     http::{StatusCode, header},
     middleware::from_fn_with_state,
     response::IntoResponse,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use web::{BaseUrl, Problem, with_context};
 
-use crate::{app::App, explain, files, list, read, write};
+use crate::{app::App, deliveries, explain, files, list, read, workspace, write};
 
 /// The API's own description.
 const OPENAPI: &str = include_str!("../openapi.json");
@@ -25,6 +25,10 @@ pub(crate) fn all(app: App) -> Router {
         .route("/v1/exports/{id}/bad-rows", get(read::bad_rows))
         .route("/v1/exports/{id}/files", get(files::list))
         .route("/v1/exports/{id}/files/{name}", get(files::download))
+        .route("/v1/exports/{id}/deliveries", get(deliveries::list).post(deliveries::again))
+        .route("/v1/workspace", get(workspace::read))
+        .route("/v1/workspace/signing-secrets", post(workspace::add_secret))
+        .route("/v1/workspace/signing-secrets/{id}", delete(workspace::remove_secret))
         .route("/v1/explain", post(explain::explain))
         .route("/v1/limits", get(read::limits))
         .route("/v1/tables", get(list::tables))

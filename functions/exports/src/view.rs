@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use export::{
-    CsvStyle, Export, ExportRequest, Failure, Files, Filter, Format, State, Status, Window,
+    BucketCopy, CopyState, CsvStyle, Export, ExportRequest, Failure, Files, Filter, Format, State,
+    Status, Window,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -39,7 +40,37 @@ pub(crate) struct View {
     archive: Option<Archive>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<Failure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    callback: Option<Callback>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copy: Option<Copy>,
     links: Links,
+}
+
+/// Who is told.
+#[derive(Debug, Serialize)]
+struct Callback {
+    url: String,
+    sent: bool,
+}
+
+/// How far the copy of its files is.
+#[derive(Debug, Serialize)]
+struct Copy {
+    bucket: String,
+    prefix: String,
+    gzip: bool,
+    status: &'static str,
+    files_done: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+    failed_files: Vec<FailedFile>,
+}
+
+#[derive(Debug, Serialize)]
+struct FailedFile {
+    key: String,
+    detail: String,
 }
 
 /// How CSV is written.
@@ -85,6 +116,33 @@ struct Links {
     files: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bad_rows: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deliveries: Option<String>,
+}
+
+impl Copy {
+    fn of(export: &Export, copy: &BucketCopy) -> Self {
+        let status = match &copy.state {
+            CopyState::Waiting { .. } => "waiting",
+            CopyState::Running { .. } => "running",
+            CopyState::Ended { failure: None, .. } if copy.failed.is_empty() => "succeeded",
+            CopyState::Ended { .. } => "failed",
+        };
+        let files = export.files_to_copy();
+        let failed = copy.failed.iter().filter_map(|failed| {
+            let file = files.get(failed.file as usize)?;
+            Some(FailedFile { key: copy.target.key(&file.name), detail: failed.detail.clone() })
+        });
+        Self {
+            bucket: copy.target.bucket.to_string(),
+            prefix: copy.target.prefix.to_string(),
+            gzip: copy.target.gzip,
+            status,
+            files_done: copy.done,
+            failure: copy.failure().map(str::to_owned),
+            failed_files: failed.collect(),
+        }
+    }
 }
 
 impl View {
@@ -141,6 +199,11 @@ impl View {
                 bad_rows: archive.bad_rows,
             }),
             failure,
+            callback: export
+                .callback
+                .as_ref()
+                .map(|callback| Callback { url: callback.url.to_string(), sent: callback.sent }),
+            copy: export.copy.as_ref().map(|copy| Copy::of(export, copy)),
             links: Links {
                 this: link(""),
                 cancel: status.is_unfinished().then(|| link("/cancel")),
@@ -151,6 +214,7 @@ impl View {
                     .filter(|archive| archive.table_files.is_some())
                     .map(|_| link("/files")),
                 bad_rows: ready.filter(|archive| archive.bad_rows > 0).map(|_| link("/bad-rows")),
+                deliveries: export.callback.as_ref().map(|_| link("/deliveries")),
             },
         }
     }

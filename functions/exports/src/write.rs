@@ -7,8 +7,8 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use cloud::{Created, call_next};
-use export::{Export, ExportId, ExportRequest, Fault, Limits, Privilege, Status, Workspace};
+use cloud::Created;
+use export::{Export, ExportId, Fault, Limits, Order, Privilege, Status, Workspace};
 use jiff::Timestamp;
 use serde_json::Value;
 use web::{BaseUrl, Caller, Problem, is_json, nesting};
@@ -31,11 +31,24 @@ pub(crate) async fn create(
     let Caller { workspace, .. } =
         app.services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
     let key = idempotency::key(&headers)?;
-    let request = request(&app, &workspace, &headers, &body, now).await?;
+    let order = order(&app, &workspace, &headers, &body, now).await?;
 
-    let hashes = key.map(|key| idempotency::hashes(&key, &request)).transpose()?;
-    let export =
-        Export::queued(ExportId::generate(), workspace, request, now, app.services.patience);
+    let hashes = key.map(|key| idempotency::hashes(&key, &order)).transpose()?;
+    let (id, patience) = (ExportId::generate(), app.services.patience);
+    let mut export = Export::queued(id, workspace, order.request, now, patience);
+    if let Some(url) = order.callback {
+        if app.services.exports.signing_secrets(&export.workspace).await?.is_empty() {
+            let detail = "A callback is signed, and this workspace has no signing secret yet. POST to \
+                          /v1/workspace/signing-secrets first, and keep what it answers.";
+            return Err(Problem::conflict("signing_secret_missing", detail));
+        }
+        let about = base.join(&view::path(&export));
+        export = export.with_callback(url, about);
+    }
+    if let Some((target, opener)) = order.copy {
+        let credential = app.seal.credential(&export, opener).await?;
+        export = export.with_copy(target, credential);
+    }
     let key = hashes.as_ref().map(|(key, request)| (key.as_str(), request.as_str()));
     match app.services.exports.create(&export, key).await? {
         Created::New => {
@@ -55,19 +68,19 @@ pub(crate) async fn create(
     }
 }
 
-/// Reads the request in a body, limits first.
-pub(crate) async fn request(
+/// Reads what is asked for in a body, limits first.
+pub(crate) async fn order(
     app: &App,
     workspace: &Workspace,
     headers: &HeaderMap,
     body: &[u8],
     now: Timestamp,
-) -> Result<ExportRequest, Problem> {
+) -> Result<Order, Problem> {
     let body = json(headers, body, &app.limits)?;
     let filter = body.get("filter").and_then(Value::as_str);
     let named = app.services.named_filters(workspace, filter).await?;
     let (catalog, limits) = (&app.services.catalog, &app.limits);
-    ExportRequest::from_json(&body, catalog, &named, limits, now).map_err(Problem::invalid)
+    Order::from_json(&body, catalog, &named, limits, now).map_err(Problem::invalid)
 }
 
 fn accepted(export: &Export, base: &BaseUrl, now: Timestamp) -> Response {
@@ -95,7 +108,7 @@ pub(crate) async fn cancel(
         .ok_or_else(read::not_found)?;
     match export.status(now) {
         Status::Cancelled => {
-            call_next(&app.services.exports, &app.services.queue, &export).await?;
+            app.outbox.follow_up(&export).await;
             Ok(Json(View::of(&export, &base, now)).into_response())
         }
         Status::Succeeded => Err(Problem::conflict(

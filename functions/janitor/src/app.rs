@@ -2,6 +2,7 @@
 
 use aws_config::SdkConfig;
 use cloud::{ArchiveBucket, ExportQueue, ExportTable, env};
+use outbox::Outbox;
 
 /// The settings `template.yaml` gives this function.
 #[derive(Debug)]
@@ -28,14 +29,18 @@ pub(crate) struct App {
     pub(crate) exports: ExportTable,
     pub(crate) queue: ExportQueue,
     pub(crate) archives: ArchiveBucket,
+    pub(crate) outbox: Outbox,
 }
 
 impl App {
-    pub(crate) fn new(aws: &SdkConfig, settings: Settings) -> Self {
-        Self {
-            exports: ExportTable::new(aws_sdk_dynamodb::Client::new(aws), settings.table),
-            queue: ExportQueue::new(aws_sdk_sqs::Client::new(aws), settings.queue_url),
+    pub(crate) fn new(aws: &SdkConfig, settings: Settings) -> anyhow::Result<Self> {
+        let exports = ExportTable::new(aws_sdk_dynamodb::Client::new(aws), settings.table);
+        let queue = ExportQueue::new(aws_sdk_sqs::Client::new(aws), settings.queue_url);
+        Ok(Self {
+            outbox: Outbox::from_env(aws, exports.clone(), queue.clone())?,
+            exports,
+            queue,
             archives: ArchiveBucket::new(aws_sdk_s3::Client::new(aws), settings.bucket),
-        }
+        })
     }
 }

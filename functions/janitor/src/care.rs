@@ -1,6 +1,5 @@
 //! What an export needs that is due.
 
-use cloud::call_next;
 use export::{Export, ExportId, Failure, FailureCode, State, Workspace};
 use jiff::Timestamp;
 use lambda_runtime::tracing::{error, info};
@@ -51,8 +50,10 @@ async fn one(app: &App, workspace: &Workspace, id: ExportId, now: Timestamp) -> 
             app.exports.change(workspace, id, Export::removed).await?;
             info!(export.id = %id, "removed the archive of export {id}");
         }
-        State::Failed { .. } => call_next(&app.exports, &app.queue, &export).await?,
         _ => {}
+    }
+    if !export.status(now).is_unfinished() {
+        app.outbox.follow_up(&export).await;
     }
     Ok(())
 }
@@ -65,7 +66,7 @@ fn next(export: &Export, now: Timestamp) -> Option<Export> {
         }
         State::Running { lease, .. } if !lease.released => Some(export.broken(now, now)),
         State::Queued { .. } | State::Running { .. } => Some(export.resent(now)),
-        State::Succeeded { .. } => export.expire(now),
+        State::Succeeded { .. } => export.expire(now).or_else(|| export.copy_resent(now)),
         State::Failed { .. }
         | State::Cancelled { .. }
         | State::Expired { .. }

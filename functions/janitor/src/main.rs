@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
 
     let settings = Settings::from_env()?;
     let aws = cloud::aws_config().await;
-    let app = &App::new(&aws, settings);
+    let app = &App::new(&aws, settings)?;
 
     run(service_fn(async |_: LambdaEvent<EventBridgeEvent<Value>>| {
         Ok::<_, Error>(care::round(app, Timestamp::now()).await?)

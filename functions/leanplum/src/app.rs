@@ -12,10 +12,15 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get},
 };
-use cloud::env;
+use cloud::{Seal, env};
 use web::{BaseUrl, Services, with_context};
 
-use crate::{arguments::Arguments, calls, envelope::Refused, files};
+use crate::{
+    arguments::Arguments,
+    calls,
+    envelope::{Refused, answer},
+    files,
+};
 
 /// What this function works with.
 #[derive(Clone, Debug)]
@@ -25,6 +30,8 @@ pub(crate) struct App {
     pub(crate) wait: Duration,
     /// The URL to which the names of files are appended, if it is not one of ours.
     files_url: Option<String>,
+    /// What seals users' secrets.
+    pub(crate) seal: Seal,
 }
 
 impl App {
@@ -34,6 +41,7 @@ impl App {
             services: Services::from_env(aws).await?,
             wait: Duration::from_secs(env::required("WAIT_SECONDS")?),
             files_url: env::optional("FILES_URL")?,
+            seal: Seal::from_env(aws)?,
         })
     }
 }
@@ -72,10 +80,12 @@ async fn api(
     }
     let files = app.files_url.clone().unwrap_or_else(|| base.join("/files"));
     let query = query.as_deref().unwrap_or_default();
-    match Arguments::read(query, &headers, &body).await {
-        Ok(arguments) => {
-            calls::call(&app, &arguments, files.trim_end_matches('/')).await.into_response()
-        }
+    let answered = match Arguments::read(query, &headers, &body).await {
+        Ok(arguments) => calls::call(&app, &arguments, files.trim_end_matches('/')).await,
+        Err(refused) => Err(refused),
+    };
+    match answered {
+        Ok(element) => answer(StatusCode::OK, &element.alone()),
         Err(refused) => refused.into_response(),
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use export::{
-    ExportRequest, Files, Format, Parts, Released, TableSelection, Window, Workspace, sha256_hex,
+    CallbackUrl, CopyTarget, ExportRequest, Files, Format, Opener, Parts, Released, Secret,
+    TableSelection, Window, Workspace, is_key_id, is_secret, sha256_hex,
 };
 use jiff::{SignedDuration, Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 
@@ -36,6 +37,10 @@ pub(crate) struct Ask {
     released: Released,
     /// The first day.
     start: Date,
+    /// Who is told that it is done.
+    pub(crate) callback: Option<CallbackUrl>,
+    /// Where its files are copied to, and what opens that.
+    pub(crate) copy: Option<(CopyTarget, Opener)>,
 }
 
 /// Returns the zone whose days are meant.
@@ -72,13 +77,7 @@ impl Ask {
         if from.zip(to).is_some_and(|(from, to)| to < from) {
             return Err(Refused::wrong("endTime", "It is before startTime."));
         }
-        for name in ["callbackUrl", "responseWebhook", "s3BucketName"] {
-            if arguments.get(name).is_some() {
-                let message =
-                    format!("{name} is not offered yet. Leave it out and ask getExportResults.");
-                return Err(Refused::bad(message));
-            }
-        }
+        let (callback, copy) = (callback(arguments)?, copy(arguments)?);
         let midnight = |date: Date| date.to_zoned(zone.clone()).map(|zoned| zoned.timestamp());
         let after = end.checked_add(1.day());
         let ends = midnight(start).and_then(|from| Ok((from, midnight(after?)?)));
@@ -88,7 +87,7 @@ impl Ask {
         let step = now.as_second().div_euclid(RELEASE_SECONDS) * RELEASE_SECONDS;
         let latest = Timestamp::from_second(step).unwrap_or(now);
         let released = Released { from, to: to.map_or(latest, |to| to.min(latest)) };
-        Ok(Self { format, window, released, start })
+        Ok(Self { format, window, released, start, callback, copy })
     }
 
     /// Tells whether it is about days too long ago.
@@ -148,6 +147,41 @@ pub(crate) fn secret_of(file: &str) -> Option<&str> {
     let (_, rest) = file.strip_prefix("export-")?.split_once('-')?;
     let secret = rest.get(..36)?;
     rest[36..].starts_with("-output").then_some(secret)
+}
+
+/// Reads who is told. `responseWebhook` is what some call it.
+fn callback(arguments: &Arguments) -> Result<Option<CallbackUrl>, Refused> {
+    let named = ["callbackUrl", "responseWebhook"].map(|name| Some((name, arguments.get(name)?)));
+    let Some((name, url)) = named.into_iter().flatten().next() else { return Ok(None) };
+    url.parse()
+        .map(Some)
+        .map_err(|error| Refused::wrong(name, &format!("It is no such URL: {error}.")))
+}
+
+/// Reads where files are copied to. Without a bucket, what else is said of it is ignored.
+fn copy(arguments: &Arguments) -> Result<Option<(CopyTarget, Opener)>, Refused> {
+    let Some(bucket) = arguments.get("s3BucketName") else { return Ok(None) };
+    let bucket = bucket.parse();
+    let bucket = bucket.map_err(|e| Refused::wrong("s3BucketName", &format!("For S3, {e}.")))?;
+    let id = arguments.required("s3AccessId")?;
+    if !is_key_id(id) {
+        return Err(Refused::wrong("s3AccessId", "It is the id of an access key of AWS."));
+    }
+    // Some clients do not escape it: a plus in a query is a blank, and secrets have none.
+    let secret = arguments.required("s3AccessKey")?.replace(' ', "+");
+    if !is_secret(&secret) {
+        return Err(Refused::wrong("s3AccessKey", "It is the secret of an access key of AWS."));
+    }
+    let prefix = arguments.get("s3ObjectPrefix").unwrap_or_default().parse();
+    let prefix = prefix.map_err(|e| Refused::wrong("s3ObjectPrefix", &format!("For S3, {e}.")))?;
+    let gzip = match arguments.get("compressData").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("false" | "0") => false,
+        Some("true" | "1") => true,
+        Some(_) => return Err(Refused::wrong("compressData", "It is true or false.")),
+    };
+    let target = CopyTarget { bucket, prefix, gzip, manifest: false };
+    let opener = Opener::Key { id: id.to_owned(), secret: Secret::new(secret) };
+    Ok(Some((target, opener)))
 }
 
 fn day(text: &str) -> Option<Date> {
@@ -215,13 +249,32 @@ mod tests {
             "startDate=20260301&startTime=-1",
             "startDate=20260301&startTime=NaN",
             "startDate=20260301&startTime=2&endTime=1",
-            "startDate=20260301&callbackUrl=https://example.com",
+            "startDate=20260301&callbackUrl=example.com",
+            "startDate=20260301&responseWebhook=ftp://example.com",
+            "startDate=20260301&s3BucketName=B",
+            "startDate=20260301&s3BucketName=bucket",
+            "startDate=20260301&s3BucketName=bucket&s3AccessId=AKIAEXAMPLE",
+            "startDate=20260301&s3BucketName=bucket&s3AccessId=AKIAEXAMPLE&s3AccessKey=%0A%0A%0A%0A",
+            "startDate=20260301&s3BucketName=bucket&s3AccessId=A/B.C&s3AccessKey=abcd",
+            "startDate=20260301&s3BucketName=bucket&s3AccessId=AKIAEXAMPLE&s3AccessKey=abcd&s3ObjectPrefix=/a",
+            "startDate=20260301&s3BucketName=bucket&s3AccessId=AKIAEXAMPLE&s3AccessKey=abcd&compressData=x",
         ] {
             assert_eq!(read(query).await.unwrap_err().into_response().status(), 400, "{query}");
         }
         let now = NOW.parse().unwrap();
         assert!(!read("startDate=20260402").await.unwrap().is_too_old(now).unwrap());
         assert!(read("startDate=20260401").await.unwrap().is_too_old(now).unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_secret_whose_plus_was_not_escaped_is_mended() {
+        let key = "s3BucketName=bucket&s3AccessId=AKIAEXAMPLE&s3AccessKey=ab+cd/ef";
+        let ask = read(&format!("startDate=20260301&{key}&s3ObjectPrefix=a/")).await.unwrap();
+        let (target, opener) = ask.copy.unwrap();
+        assert_eq!((target.key("b"), target.gzip), ("a/b".to_owned(), false));
+        assert!(matches!(opener, Opener::Key { secret, .. } if secret.reveal() == "ab+cd/ef"));
+        let without = "startDate=20260301&s3AccessId=x&s3AccessKey=y&compressData=z";
+        assert_eq!(read(without).await.unwrap().copy, None);
     }
 
     #[test]

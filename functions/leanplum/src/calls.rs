@@ -2,8 +2,9 @@
 
 use axum::http::StatusCode;
 use cloud::Joined;
-use export::{Asked, Dialect, Export, ExportId, Privilege, State, sha256_hex};
+use export::{Asked, Dialect, Export, ExportId, Privilege, sha256_hex};
 use jiff::{SignedDuration, Timestamp};
+use outbox::leanplum::{Element, results};
 use uuid::Uuid;
 use web::{Caller, Counted, Denial};
 
@@ -11,7 +12,7 @@ use crate::{
     app::App,
     arguments::Arguments,
     ask::{Ask, app_number, zone},
-    envelope::{Element, Message, Refused},
+    envelope::Refused,
 };
 
 /// The only version there is.
@@ -32,11 +33,11 @@ pub(crate) async fn call(app: &App, arguments: &Arguments, base: &str) -> Result
     match arguments.required("action")? {
         "exportData" => {
             let caller = caller(app, arguments, Privilege::Edit, now).await?;
-            export_data(app, &caller, arguments, now).await
+            export_data(app, &caller, arguments, base, now).await
         }
         "getExportResults" => {
             let caller = caller(app, arguments, Privilege::View, now).await?;
-            results(app, &caller, arguments, base, now).await
+            export_results(app, &caller, arguments, base, now).await
         }
         action if NOT_OFFERED.contains(&action) => Err(Refused::bad(format!(
             "{action} is not offered here: exportData and getExportResults are."
@@ -77,6 +78,7 @@ async fn export_data(
     app: &App,
     caller: &Caller,
     arguments: &Arguments,
+    base: &str,
     now: Timestamp,
 ) -> Result<Element, Refused> {
     let (services, workspace) = (&app.services, &caller.workspace);
@@ -95,8 +97,15 @@ async fn export_data(
         Asked { dialect: Dialect::Leanplum, author: caller.name.clone(), words: Ask::words(&job) };
     let id = ExportId::generate();
     let request = ask.request(number, &secret);
-    let export =
+    let mut export =
         Export::queued(id, workspace.clone(), request, now, services.patience).asked_by(asked);
+    if let Some(url) = ask.callback {
+        export = export.with_callback(url, base.to_owned());
+    }
+    if let Some((target, opener)) = ask.copy {
+        let credential = app.seal.credential(&export, opener).await?;
+        export = export.with_copy(target, credential);
+    }
     let day = now.to_zoned(zone()?).date();
     let slots = format!("leanplum#{day}");
     if !services.exports.take_slot(workspace, &slots, A_DAY, id, now + SLOT_LIFETIME).await? {
@@ -111,7 +120,7 @@ async fn export_data(
 }
 
 /// `getExportResults`: where a job is, and what came of it.
-async fn results(
+async fn export_results(
     app: &App,
     caller: &Caller,
     arguments: &Arguments,
@@ -120,46 +129,13 @@ async fn results(
 ) -> Result<Element, Refused> {
     let job = arguments.required("jobId")?;
     let found = app.services.exports.newest(&caller.workspace, &key_of(job)).await?;
-    let known = |export: &Export| {
-        let asked = export.asked.as_ref().is_some_and(|asked| asked.dialect == Dialect::Leanplum);
-        asked && now < export.created_at + JOB_LIFETIME
-    };
-    let export = found.filter(known);
-    let export =
-        export.ok_or_else(|| Refused::new(StatusCode::NOT_FOUND, "Export job not found."))?;
-    Ok(element(job, &export, base))
-}
-
-/// Tells of a job.
-pub(crate) fn element(job: &str, export: &Export, base: &str) -> Element {
-    let of = |state| Element {
-        success: true,
-        job_id: Some(job.to_owned()),
-        state: Some(state),
-        ..Element::default()
-    };
-    let failed = |message: &str| Element {
-        error: Some(Message { message: message.to_owned() }),
-        ..of("FAILED")
-    };
-    match &export.state {
-        State::Queued { .. } => of("PENDING"),
-        State::Running { .. } => of("RUNNING"),
-        State::Failed { failure, .. } => failed(&failure.detail),
-        State::Cancelled { .. } => failed("The export was cancelled."),
-        State::Succeeded { archive }
-        | State::Expired { archive, .. }
-        | State::Deleted { archive, .. } => {
-            let names =
-                export.request.part_names(archive.table_files.as_deref().unwrap_or_default());
-            let rows = archive.table_rows.as_ref().and_then(|rows| rows.first().copied());
-            Element {
-                files: Some(names.iter().map(|name| format!("{base}/{name}")).collect()),
-                num_sessions: Some(rows.unwrap_or_default()),
-                num_bytes: Some(archive.size_bytes),
-                ..of("FINISHED")
-            }
+    let export = found.filter(|export| now < export.created_at + JOB_LIFETIME);
+    let asked = export.as_ref().and_then(|export| export.asked.as_ref());
+    match (&export, asked) {
+        (Some(export), Some(asked)) if asked.dialect == Dialect::Leanplum => {
+            Ok(results(export, asked, base))
         }
+        _ => Err(Refused::new(StatusCode::NOT_FOUND, "Export job not found.")),
     }
 }
 

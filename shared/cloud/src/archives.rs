@@ -19,7 +19,7 @@ use aws_sdk_s3::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::{Bytes, BytesMut};
 use export::{ArchiveKey, BadRowsKey, Export, PlainKey, SourceObject, WorkKey};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{Error, LakeBucket, Result, files::keys_of_files};
 
@@ -70,6 +70,21 @@ impl ArchiveBucket {
             Err(SdkError::ServiceError(e)) if e.err().is_no_such_key() => Ok(None),
             Err(e) => Err(Error::aws("open work")(e)),
         }
+    }
+
+    /// Opens an object below `exports/`. Returns its size in bytes and its content.
+    pub async fn open(
+        &self,
+        key: &str,
+    ) -> Result<(u64, impl Stream<Item = Result<Bytes>> + Unpin + use<>)> {
+        let output = self.client.get_object().bucket(&self.name).key(key).send().await;
+        let output = output.map_err(Error::aws("open archive"))?;
+        let size = output.content_length.and_then(|size| u64::try_from(size).ok());
+        let chunks = stream::try_unfold(output.body, async |mut body| {
+            let chunk = body.try_next().await.map_err(Error::aws("read archive"))?;
+            Ok(chunk.map(|chunk| (chunk, body)))
+        });
+        Ok((size.unwrap_or_default(), Box::pin(chunks)))
     }
 
     /// Writes a small object of the work in progress, unless it is there. Tells whether it was not.

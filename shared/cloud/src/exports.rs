@@ -6,8 +6,8 @@
 //! | identity: which export an idempotency key or a natural key made last | `W#workspace` | `I#hash of the key` |
 //! | place in a lane: an export that may not be finished | `W#workspace` | `Q#lane#id` |
 //!
-//! Batches of steps, named filters, slots and links have items, too: see `batches.rs`,
-//! `named_filters.rs` and `slots.rs`.
+//! Batches of steps, named filters, signing secrets, slots and links have items, too: see `batches.rs`,
+//! `named_filters.rs`, `signing_secrets.rs` and `slots.rs`.
 //!
 //! A record is in the index `due` as long as the janitor has something to do about it: `due_shard`
 //! (one of a few, so that no partition of the index is hot) and `due_at` (seconds since 1970).

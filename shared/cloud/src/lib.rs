@@ -1,4 +1,4 @@
-//! Exports in AWS: DynamoDB, SQS and S3.
+//! Exports in AWS: DynamoDB, SQS, S3 and KMS.
 //!
 //! Concrete clients, one file a service and purpose, no traits. What goes in and out is written in
 //! terms of the `export` and `archive` crates. No decision about an export is made here.
@@ -6,6 +6,8 @@
 mod archives;
 mod batches;
 mod clients;
+mod customer_bucket;
+mod deliveries;
 pub mod env;
 mod error;
 mod exports;
@@ -15,16 +17,22 @@ mod lake_bucket;
 mod lanes;
 mod named_filters;
 mod queue;
+mod seal;
+mod signing_secrets;
 mod slots;
 mod tokens;
 
 pub use archives::{ArchiveBucket, PieceWriter, Stored};
 pub use batches::Claim;
 pub use clients::aws_config;
+pub use customer_bucket::{Access, CustomerBucket, PutError, Refused};
+pub use deliveries::DeliveryTable;
 pub use error::{Error, Result};
 pub use exports::{ExportTable, Page};
 pub use identities::{Created, Joined};
 pub use lake_bucket::LakeBucket;
 pub use lanes::call_next;
-pub use queue::{ExportQueue, Job};
+pub use queue::{ExportQueue, Job, Queue};
+pub use seal::{Purpose, Seal};
+pub use signing_secrets::{SIGNING_SECRETS, SigningSecret};
 pub use tokens::TokenTable;

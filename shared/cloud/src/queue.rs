@@ -1,4 +1,4 @@
-//! The queue that feeds the builder.
+//! Queues that feed functions.
 
 use aws_sdk_sqs::Client;
 use export::{Export, ExportId, Workspace};
@@ -10,7 +10,8 @@ use crate::{Error, Result};
 /// Messages sent at the same time.
 const SENDS_AT_ONCE: usize = 16;
 
-/// What a message says: build this export, or some of its steps. All else is in its record.
+/// What a message says: build this export, or some of its steps; or copy its files. All else is in its
+/// record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
@@ -23,51 +24,48 @@ pub struct Job {
     pub steps: Option<(u32, u32)>,
 }
 
-/// The queue of exports to build.
+/// A queue.
 #[derive(Clone, Debug)]
-pub struct ExportQueue {
+pub struct Queue {
     client: Client,
     url: String,
 }
 
-impl ExportQueue {
+/// The queue of exports to build.
+#[derive(Clone, Debug)]
+pub struct ExportQueue(Queue);
+
+impl Job {
+    /// Returns the message that is about all of an export.
+    pub fn of(export: &Export) -> Self {
+        Self { workspace: export.workspace.clone(), export: export.id, steps: None }
+    }
+}
+
+impl Queue {
     /// Returns the queue at `url`.
     pub fn new(client: Client, url: String) -> Self {
         Self { client, url }
     }
 
-    /// Asks for an export to be built, `delay_seconds` (at most 900) from now.
-    pub async fn send(&self, export: &Export, delay_seconds: i32) -> Result<()> {
-        self.send_one(export, None, delay_seconds).await
-    }
-
-    /// Asks for steps of an export to be built, by as many builders as there are.
-    pub async fn send_batches(&self, export: &Export, batches: &[(u32, u32)]) -> Result<()> {
-        stream::iter(batches)
-            .map(|batch| self.send_one(export, Some(*batch), 0))
-            .buffer_unordered(SENDS_AT_ONCE)
-            .try_collect()
-            .await
-    }
-
-    async fn send_one(
+    /// Sends a message of a workspace that arrives `delay_seconds` (at most 900) from now.
+    pub async fn send(
         &self,
-        export: &Export,
-        steps: Option<(u32, u32)>,
+        message: &impl Serialize,
+        workspace: &Workspace,
         delay_seconds: i32,
     ) -> Result<()> {
-        let job = Job { workspace: export.workspace.clone(), export: export.id, steps };
-        let body = serde_json::to_string(&job).map_err(Error::aws("encode job"))?;
+        let body = serde_json::to_string(message).map_err(Error::aws("encode message"))?;
         self.client
             .send_message()
             .queue_url(&self.url)
             .message_body(body)
             .delay_seconds(delay_seconds)
             // A fair queue: a workspace with many exports does not hold up the others.
-            .message_group_id(export.workspace.as_ref())
+            .message_group_id(workspace.as_ref())
             .send()
             .await
-            .map_err(Error::aws("send job"))?;
+            .map_err(Error::aws("send message"))?;
         Ok(())
     }
 
@@ -82,5 +80,34 @@ impl ExportQueue {
             .await
             .map_err(Error::aws("return message"))?;
         Ok(())
+    }
+}
+
+impl ExportQueue {
+    /// Returns the queue at `url`.
+    pub fn new(client: Client, url: String) -> Self {
+        Self(Queue::new(client, url))
+    }
+
+    /// Asks for an export to be built, `delay_seconds` (at most 900) from now.
+    pub async fn send(&self, export: &Export, delay_seconds: i32) -> Result<()> {
+        self.0.send(&Job::of(export), &export.workspace, delay_seconds).await
+    }
+
+    /// Asks for steps of an export to be built, by as many builders as there are.
+    pub async fn send_batches(&self, export: &Export, batches: &[(u32, u32)]) -> Result<()> {
+        stream::iter(batches)
+            .map(async |batch| {
+                let job = Job { steps: Some(*batch), ..Job::of(export) };
+                self.0.send(&job, &export.workspace, 0).await
+            })
+            .buffer_unordered(SENDS_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    /// Returns the plain queue.
+    pub fn plain(&self) -> &Queue {
+        &self.0
     }
 }

@@ -4,10 +4,12 @@
 //! passed in, so everything can be tested with a literal and an `assert_eq!`.
 //!
 //! - [`Catalog`]: the datasets and tables a deployment offers, from one TOML file.
-//! - [`ExportRequest`]: what a user asked for, checked against the catalog.
+//! - [`Order`] and its [`ExportRequest`]: what a user asked for, checked against the catalog.
 //! - [`Export`]: the record of one export and every way it may change.
 //! - [`Token`]: the credential that names workspaces and privileges.
 
+mod bucket_copy;
+mod callback;
 mod catalog;
 mod digest;
 mod fault;
@@ -20,6 +22,7 @@ mod named_filter;
 mod partition;
 mod record;
 mod request;
+mod secret;
 mod selection;
 mod source;
 mod time;
@@ -27,6 +30,11 @@ mod token;
 mod window;
 mod workspace;
 
+pub use bucket_copy::{
+    BucketCopy, BucketName, CopyState, CopyTarget, Credential, FailedFile, KeyPrefix,
+    MAX_FAILED_FILES, Opener, StoredFile, TargetError, external_id, is_key_id, is_secret,
+};
+pub use callback::{Callback, CallbackUrl, CallbackUrlError, Delivery};
 pub use catalog::{
     Catalog, CatalogError, Column, ColumnType, Compression, CoveoChoices, Dataset, ExcelBackslash,
     FieldPath, Level, NoNewlineRows, Relation, Release, Table,
@@ -47,7 +55,8 @@ pub use record::{
     ARCHIVE_LIFETIME, Archive, Asked, Dialect, Export, Failure, FailureCode, LEASE, Lane, Lease,
     MAX_FAILURES, RESEND_AFTER, Refusal, STEP_PATIENCE, State, Status,
 };
-pub use request::{ExportRequest, Released};
+pub use request::{ExportRequest, Order, Released};
+pub use secret::Secret;
 pub use selection::{TableFilter, TableSelection};
 pub use source::SourceObject;
 pub use time::{TimeFormat, civil_utc, hour_of, parse_time};

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{ExportId, ExportRequest, Files, Workspace};
+use crate::{BucketCopy, Callback, ExportId, ExportRequest, Files, Workspace};
 
 /// How long an archive can be downloaded, from the moment it was published.
 pub const ARCHIVE_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
@@ -51,6 +51,12 @@ pub struct Export {
     /// How it was asked for, if in a dialect that repeats that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,
+    /// Who is told that it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Callback>,
+    /// The copy of its files that goes to a bucket of its user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy: Option<BucketCopy>,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// When it is given up if it is not done.
@@ -273,6 +279,8 @@ impl Export {
             request,
             lane: None,
             asked: None,
+            callback: None,
+            copy: None,
             created_at: now,
             deadline: now + patience,
             version: 1,
@@ -453,6 +461,11 @@ impl Export {
 
     /// When the janitor has to look at it, if ever.
     pub fn due(&self) -> Option<Timestamp> {
+        let of_state = self.state_due();
+        [of_state, self.copy_due(), self.untold_since()].into_iter().flatten().min()
+    }
+
+    fn state_due(&self) -> Option<Timestamp> {
         match &self.state {
             State::Queued { resend_at } => Some(*resend_at.min(&self.deadline)),
             State::Running { lease, .. } => Some(lease.look_at.min(self.deadline)),
@@ -491,8 +504,9 @@ impl Export {
         }
     }
 
-    fn then(&self, state: State) -> Self {
-        Self { version: self.version + 1, state, ..self.clone() }
+    pub(crate) fn then(&self, state: State) -> Self {
+        let copy = self.copy.clone().map(|copy| copy.beside(&state));
+        Self { version: self.version + 1, copy, state, ..self.clone() }
     }
 }
 
@@ -599,24 +613,44 @@ mod tests {
     fn change(export: &Export, pick: u8, now: Timestamp) -> Option<Export> {
         let failure = Failure { code: FailureCode::Internal, detail: String::new() };
         let running = matches!(export.state, State::Running { .. });
-        match pick % 8 {
+        let held = export.copy_held_until().is_some();
+        match pick % 14 {
             0 => export.claim(now).ok(),
             1 => running.then(|| export.release(now)),
             2 => running.then(|| export.broken(now, now)),
-            3 => running.then(|| export.succeed(now, &archive())),
-            4 => running.then(|| export.fail(now, failure)),
-            5 => export.cancel(now),
-            6 => export.expire(now).or_else(|| export.delete(now)),
+            3 | 4 => running.then(|| export.succeed(now, &archive())),
+            5 => running.then(|| export.fail(now, failure)),
+            6 => export.cancel(now),
+            7 => export.expire(now).or_else(|| export.delete(now)),
+            8 => export.untold_since().and_then(|_| export.told()),
+            9 => export.copy_claimed(now),
+            10 => held.then(|| export.copy_advanced(Some("no"))).flatten(),
+            11 => held.then(|| export.copy_ended(now, None)).flatten(),
+            12 => export.copy_resent(now),
             _ => export.removed(),
         }
+    }
+
+    /// Whether what opens a user's bucket is still kept.
+    fn keeps_credential(export: &Export) -> bool {
+        serde_json::to_string(&export.copy).unwrap().contains("role/decant-x")
     }
 
     proptest! {
         #[test]
         fn whatever_happens_a_final_state_stays_and_versions_and_fences_grow(
-            picks in prop::collection::vec((any::<u8>(), 0_i64..4000), 0..40)
+            picks in prop::collection::vec((any::<u8>(), 0_i64..400), 0..60)
         ) {
-            let (mut export, mut now) = (queued(), NOW);
+            let target = crate::CopyTarget {
+                bucket: "bucket".parse().unwrap(),
+                prefix: crate::KeyPrefix::default(),
+                gzip: false,
+                manifest: false,
+            };
+            let role = crate::Credential::Role { arn: "role/decant-x".into() };
+            let export = queued().with_copy(target, role);
+            let export = export.with_callback("http://example.com".parse().unwrap(), String::new());
+            let (mut export, mut now) = (export, NOW);
             for (pick, minutes) in picks {
                 now += SignedDuration::from_mins(minutes);
                 let Some(next) = change(&export, pick, now) else { continue };
@@ -625,13 +659,18 @@ mod tests {
                 let (was, is) = (export.status(NOW), next.status(NOW));
                 let allowed = match was {
                     Status::Queued | Status::Running => is != Status::Queued,
-                    Status::Succeeded => matches!(is, Status::Expired | Status::Deleted),
+                    Status::Succeeded => is != Status::Queued && is != Status::Running,
                     last => is == last,
                 };
                 prop_assert!(allowed, "{was:?} became {is:?}");
-                let idle = matches!(next.state, State::Failed { .. } | State::Cancelled { .. }
+                let over = matches!(next.state, State::Failed { .. } | State::Cancelled { .. }
                     | State::Expired { removed: true, .. } | State::Deleted { removed: true, .. });
+                let idle = over && next.callback.as_ref().is_some_and(|callback| callback.sent);
                 prop_assert_eq!(next.due().is_none(), idle, "unfinished work is always in the index");
+                let open = next.copy.as_ref().is_some_and(|copy| !copy.has_ended());
+                prop_assert_eq!(keeps_credential(&next), open, "a credential is kept while it is needed");
+                prop_assert!(!over || !open, "without files there is nothing to copy");
+                prop_assert!(!open || next.untold_since().is_none(), "who is told of a copy that is not over?");
                 export = next;
             }
         }

@@ -7,7 +7,21 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{CsvStyle, Files, Filter, Format, Parts, TableFilter, TableSelection, Window};
+use crate::{
+    CallbackUrl, CopyTarget, CsvStyle, Files, Filter, Format, Opener, Parts, TableFilter,
+    TableSelection, Window,
+};
+
+/// An export that a user asks for, and what is to happen once it has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The export.
+    pub request: ExportRequest,
+    /// Who is told.
+    pub callback: Option<CallbackUrl>,
+    /// Where its files are copied to, and what opens that.
+    pub copy: Option<(CopyTarget, Opener)>,
+}
 
 /// What a user asked for. Every name in it is in the catalog it was checked against.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

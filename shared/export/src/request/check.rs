@@ -2,17 +2,19 @@
 //!
 //! The check does not stop at the first fault: an answer names all of them.
 
+mod follow_up;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Catalog, CsvStyle, ExportRequest, Fault, Files, Filter, Format, Limits, Parts, Scope, Table,
-    TableFilter, TableSelection, Window, WindowError,
+    Catalog, CsvStyle, ExportRequest, Fault, Files, Filter, Format, Limits, Order, Parts, Scope,
+    Table, TableFilter, TableSelection, Window, WindowError,
 };
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 14] = [
     "tables",
     "columns",
     "window",
@@ -25,6 +27,8 @@ const FIELDS: [&str; 12] = [
     "name",
     "description",
     "labels",
+    "callback",
+    "copy",
 ];
 
 /// The bytes of a plain file, unless a request says otherwise, and what it may say.
@@ -34,7 +38,7 @@ const MOST_FILE_BYTES: u64 = 4 << 30;
 /// The least that a request may say of the rows of a file.
 const LEAST_FILE_ROWS: u64 = 1000;
 
-impl ExportRequest {
+impl Order {
     /// Reads the native API's JSON body, or tells everything that is wrong with it. `named` are the
     /// workspace's named filters.
     pub fn from_json(
@@ -62,6 +66,8 @@ impl ExportRequest {
         let description =
             check.text(body.get("description"), "/description", limits.description_chars);
         let labels = check.labels(body.get("labels"));
+        let callback = check.callback(body.get("callback"));
+        let copy = check.copy(body.get("copy"), &files);
 
         match (window, format, check.faults.is_empty()) {
             (Some(window), Some(format), true) => {
@@ -75,9 +81,17 @@ impl ExportRequest {
                         ..TableSelection::whole(&table.name)
                     })
                     .collect();
-                let plain = Self::new(tables, window, format);
-                let filters = filters.into_iter().collect();
-                Ok(Self { filters, csv, display_names, files, name, description, labels, ..plain })
+                let request = ExportRequest {
+                    filters: filters.into_iter().collect(),
+                    csv,
+                    display_names,
+                    files,
+                    name,
+                    description,
+                    labels,
+                    ..ExportRequest::new(tables, window, format)
+                };
+                Ok(Self { request, callback, copy })
             }
             _ => Err(check.faults),
         }
@@ -492,17 +506,21 @@ mod tests {
     const NOW: &str = "2026-06-01T00:00:00Z";
 
     fn read(body: &Value) -> Result<ExportRequest, Vec<Fault>> {
+        order(body).map(|order| order.request)
+    }
+
+    pub(super) fn order(body: &Value) -> Result<Order, Vec<Fault>> {
         let catalog = Catalog::built_in().unwrap();
         let named = [("HOME".to_owned(), "canonicalUrl == '/'".to_owned())];
         let (limits, now) = (Limits::default(), NOW.parse().unwrap());
-        ExportRequest::from_json(body, &catalog, &named, &limits, now)
+        Order::from_json(body, &catalog, &named, &limits, now)
     }
 
     fn told(body: &Value) -> Vec<(&'static str, String)> {
         read(body).unwrap_err().into_iter().map(|f| (f.code, f.pointer)).collect()
     }
 
-    fn good() -> Value {
+    pub(super) fn good() -> Value {
         json!({
             "tables": ["liferay_page"],
             "columns": { "liferay_page": ["title", "url"] },

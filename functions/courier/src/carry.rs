@@ -1,0 +1,198 @@
+//! Copying the files of one export, one after the other, safe to stop at any point.
+
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use cloud::{Access, CustomerBucket, Job, Purpose, PutError, Refused};
+use export::{
+    CopyState, CopyTarget, Credential, Export, LEASE, MAX_FAILED_FILES, StoredFile, external_id,
+};
+use futures_util::stream;
+use inbox::Outcome;
+use jiff::Timestamp;
+use lambda_runtime::tracing::{error, info};
+use serde::Serialize;
+use tokio::time::timeout;
+
+use crate::{
+    app::App,
+    pieces::{piece_size, pieces},
+};
+
+/// With less time than this, no further file is begun.
+const ENOUGH: Duration = Duration::from_mins(5);
+/// How long before the end of its time a courier puts a file down.
+const MARGIN: Duration = Duration::from_secs(30);
+/// What files are stored as that are not as they were.
+const GZIP: &str = "application/gzip";
+const JSON: &str = "application/json";
+
+/// The export's copy is no longer ours to carry.
+#[derive(Debug, thiserror::Error)]
+#[error("go on with a copy that is no longer ours")]
+struct Lost;
+
+/// Why the whole of a copy is over.
+struct GivenUp(String);
+
+/// What is written last: the files that are there.
+#[derive(Serialize)]
+struct Manifest<'a> {
+    export: String,
+    files: Vec<&'a str>,
+}
+
+/// Copies what is left of an export's files until `ends`.
+pub(crate) async fn run(app: &App, job: &Job, ends: Instant) -> anyhow::Result<Outcome> {
+    let now = Timestamp::now();
+    let claim = |export: &Export| export.copy_claimed(now);
+    let Some(export) = app.exports.change(&job.workspace, job.export, claim).await? else {
+        return Ok(Outcome::ComeBack { seconds: 5, reason: "there is no such export, or not yet" });
+    };
+    if export.copy_held_until() != Some(now + LEASE) {
+        // Another courier is at it, or it is over; if it was just given up, somebody may be told.
+        app.outbox.follow_up(&export).await;
+        return Ok(Outcome::Done);
+    }
+    match carry(app, &export, ends).await {
+        Ok(Some(after)) => {
+            info!(export.id = %export.id, "copied the files of export {}", export.id);
+            app.outbox.follow_up(&after).await;
+            Ok(Outcome::Done)
+        }
+        Ok(None) => Ok(Outcome::Done),
+        Err(error) if error.is::<Lost>() => Ok(Outcome::Done),
+        Err(error) => {
+            error!(export.id = %export.id, "failed to {error:#}");
+            let attempts = export.copy.as_ref().map_or(0, |copy| copy.attempts);
+            change(app, &export, |e| e.copy_freed(Timestamp::now())).await?;
+            let seconds = 5 << attempts.min(8);
+            Ok(Outcome::ComeBack { seconds, reason: "the attempt broke and is made again" })
+        }
+    }
+}
+
+/// Returns the export with its copy ended; none if another courier has to go on.
+async fn carry(app: &App, export: &Export, ends: Instant) -> anyhow::Result<Option<Export>> {
+    let copied = match open(app, export).await? {
+        Ok(bucket) => all_files(app, export, &bucket, ends).await?,
+        Err(refused) => Some(Err(GivenUp(refused.detail))),
+    };
+    let Some(copied) = copied else {
+        change(app, export, |e| e.copy_freed(Timestamp::now())).await?;
+        app.queue.send(&Job::of(export), &export.workspace, 0).await?;
+        return Ok(None);
+    };
+    let failure = copied.err().map(|GivenUp(detail)| detail);
+    let end = |e: &Export| e.copy_ended(Timestamp::now(), failure.clone());
+    change(app, export, end).await.map(Some)
+}
+
+/// Opens the user's bucket.
+async fn open(app: &App, export: &Export) -> anyhow::Result<Result<CustomerBucket, Refused>> {
+    let copy = export.copy.as_ref().ok_or(Lost)?;
+    let CopyState::Running { credential, .. } = &copy.state else { return Err(Lost.into()) };
+    let access = match credential {
+        Credential::Key { id, sealed } => {
+            let purpose = Purpose::Copy(&export.workspace, export.id);
+            Access::Key { id: id.clone(), secret: app.seal.open(sealed, purpose).await? }
+        }
+        Credential::Role { arn } => {
+            Access::Role { arn: arn.clone(), external_id: external_id(&export.workspace) }
+        }
+    };
+    Ok(CustomerBucket::open(&app.aws, copy.target.bucket.clone(), access).await)
+}
+
+/// Copies files until the last; none if time does not suffice.
+async fn all_files(
+    app: &App,
+    export: &Export,
+    bucket: &CustomerBucket,
+    ends: Instant,
+) -> anyhow::Result<Option<Result<(), GivenUp>>> {
+    let copy = export.copy.as_ref().ok_or(Lost)?;
+    let (target, files) = (&copy.target, export.files_to_copy());
+    let mut failed = copy.failed.len();
+    for file in files.iter().skip(copy.done as usize) {
+        let left = ends.saturating_duration_since(Instant::now());
+        if left < ENOUGH {
+            return Ok(None);
+        }
+        let written =
+            timeout(left.saturating_sub(MARGIN), one_file(app, bucket, target, file)).await;
+        let Ok(written) = written else {
+            let detail = format!(
+                "{} takes longer to copy than there is time. Export it as files, with the layout \
+                 \"files\", of which each takes less.",
+                file.name
+            );
+            return Ok(Some(Err(GivenUp(detail))));
+        };
+        let failure = match written {
+            Ok(()) => None,
+            Err(PutError::Source(e)) => return Err(e.into()),
+            Err(PutError::Refused(refused)) if refused.of_all || failed >= MAX_FAILED_FILES => {
+                return Ok(Some(Err(GivenUp(refused.detail))));
+            }
+            Err(PutError::Refused(refused)) => Some(refused.detail),
+        };
+        failed += usize::from(failure.is_some());
+        change(app, export, |e| e.copy_advanced(failure.as_deref())).await?;
+    }
+    if target.manifest && failed == 0 {
+        return Ok(Some(manifest(export, bucket, target, &files).await?));
+    }
+    Ok(Some(Ok(())))
+}
+
+async fn one_file(
+    app: &App,
+    bucket: &CustomerBucket,
+    target: &CopyTarget,
+    file: &StoredFile,
+) -> Result<(), PutError> {
+    let (size, body) = app.archives.open(&file.key).await?;
+    let kind = if target.gzip { GZIP } else { file.kind };
+    let pieces = pieces(body, piece_size(size), target.gzip);
+    bucket.put(&target.key(&file.name), kind, pieces).await
+}
+
+/// Writes the list of what is there.
+async fn manifest(
+    export: &Export,
+    bucket: &CustomerBucket,
+    target: &CopyTarget,
+    files: &[StoredFile],
+) -> anyhow::Result<Result<(), GivenUp>> {
+    let keys: Vec<String> = files.iter().map(|file| target.key(&file.name)).collect();
+    let files = keys.iter().map(String::as_str).collect();
+    let list = Manifest { export: export.id.to_string(), files };
+    let list = serde_json::to_vec(&list).context("write the manifest")?;
+    let key = format!("{}{}.manifest.json", target.prefix, export.id);
+    match bucket.put(&key, JSON, stream::iter([Ok(list.into())])).await {
+        Ok(()) => Ok(Ok(())),
+        Err(PutError::Refused(refused)) => Ok(Err(GivenUp(refused.detail))),
+        Err(PutError::Source(e)) => Err(e.into()),
+    }
+}
+
+/// Changes the export while its copy is ours, as it was when `claimed`.
+async fn change(
+    app: &App,
+    claimed: &Export,
+    next: impl Fn(&Export) -> Option<Export>,
+) -> anyhow::Result<Export> {
+    let ours = claimed.copy_held_until();
+    let changed = Cell::new(false);
+    let held = |e: &Export| {
+        let next = (e.copy_held_until() == ours).then(|| next(e)).flatten();
+        changed.set(next.is_some());
+        next
+    };
+    let after = app.exports.change(&claimed.workspace, claimed.id, held).await?;
+    after.filter(|_| changed.get()).ok_or_else(|| Lost.into())
+}

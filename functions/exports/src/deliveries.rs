@@ -1,0 +1,67 @@
+//! Callbacks: what came of posting them, and posting them again.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+};
+use export::{Delivery, Export, ExportId, Privilege};
+use jiff::Timestamp;
+use serde::Serialize;
+use web::{Caller, Problem};
+
+use crate::{
+    app::App,
+    read::{find, not_found},
+};
+
+/// The attempts there were.
+#[derive(Debug, Serialize)]
+pub(crate) struct List {
+    deliveries: Vec<View>,
+}
+
+/// An attempt, and whether it counts.
+#[derive(Debug, Serialize)]
+struct View {
+    delivered: bool,
+    #[serde(flatten)]
+    delivery: Delivery,
+}
+
+/// `GET /v1/exports/{id}/deliveries`: the attempts to post the callback of an export, newest first.
+pub(crate) async fn list(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<List>, Problem> {
+    let export = find(&app, &headers, &id, Timestamp::now()).await?;
+    let deliveries = app.deliveries.of(&export.workspace, export.id).await?;
+    let view = |delivery: Delivery| View { delivered: delivery.error.is_none(), delivery };
+    Ok(Json(List { deliveries: deliveries.into_iter().map(view).collect() }))
+}
+
+/// `POST /v1/exports/{id}/deliveries`: posts the callback of an export again, as the export is now.
+pub(crate) async fn again(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let now = Timestamp::now();
+    let Caller { workspace, .. } =
+        app.services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
+    let id: ExportId = id.parse().map_err(|_| not_found())?;
+    let found = app.services.exports.get(&workspace, id).await?;
+    let export = found.filter(Export::is_shown).ok_or_else(not_found)?;
+    let Some(callback) = &export.callback else {
+        let detail = "The export was made without a callback: nobody is to be told of it.";
+        return Err(Problem::conflict("no_callback", detail));
+    };
+    if !callback.sent {
+        let detail =
+            "The callback of this export was not posted yet; it will be once the export has ended.";
+        return Err(Problem::conflict("callback_pending", detail));
+    }
+    app.outbox.tell(&export).await?;
+    Ok(StatusCode::ACCEPTED)
+}

@@ -1,0 +1,31 @@
+//! Posts callbacks to users' servers.
+//!
+//! What is posted, to where, is all in the message: this function reads no exports. It connects to
+//! public addresses only.
+
+mod address;
+mod app;
+mod deliver;
+mod post;
+mod sign;
+
+use aws_lambda_events::sqs::SqsEvent;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use outbox::Notice;
+
+use crate::app::{App, Settings};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+
+    let settings = Settings::from_env()?;
+    let aws = cloud::aws_config().await;
+    let app = &App::new(&aws, settings)?;
+
+    run(service_fn(async |event: LambdaEvent<SqsEvent>| {
+        let deliver = async |notice: Notice, attempt| deliver::run(app, &notice, attempt).await;
+        Ok::<_, Error>(inbox::each(&app.queue, event.payload, deliver).await)
+    }))
+    .await
+}

@@ -1,0 +1,176 @@
+//! A user's own bucket, opened with what they gave for it.
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::{
+    Client,
+    config::{Credentials, Region, SharedCredentialsProvider, retry::RetryConfig},
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    primitives::ByteStream,
+    types::{CompletedMultipartUpload, CompletedPart},
+};
+use bytes::Bytes;
+use export::{BucketName, Secret};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, pin_mut, stream};
+
+/// Parts that are on their way at the same time.
+const PARTS_AT_ONCE: usize = 4;
+/// How often a request is made, at most.
+const ATTEMPTS: u32 = 5;
+
+/// What opens a bucket.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// An access key.
+    Key {
+        /// Its id.
+        id: String,
+        /// Its secret half.
+        secret: Secret,
+    },
+    /// A role that trusts us, and whom we say we are there for.
+    Role {
+        /// Its ARN.
+        arn: String,
+        /// What its trust policy has to ask for.
+        external_id: String,
+    },
+}
+
+/// A user's bucket.
+#[derive(Clone, Debug)]
+pub struct CustomerBucket {
+    client: Client,
+    name: BucketName,
+}
+
+/// What AWS said to a user's credential.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Refused {
+    /// Whether the same would be said of any other file.
+    pub of_all: bool,
+    /// Its code and message.
+    pub detail: String,
+}
+
+/// Why a file was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum PutError {
+    /// The user's side does not take it.
+    #[error("write to the user's bucket")]
+    Refused(#[from] Refused),
+    /// What was to be written could not be read.
+    #[error("read what is to be copied")]
+    Source(#[from] crate::Error),
+}
+
+impl CustomerBucket {
+    /// Opens a bucket, wherever it is.
+    pub async fn open(aws: &SdkConfig, name: BucketName, access: Access) -> Result<Self, Refused> {
+        let credentials = match access {
+            Access::Key { id, secret } => {
+                Credentials::new(id, secret.reveal(), None, None, "customer")
+            }
+            Access::Role { arn, external_id } => assume(aws, &arn, &external_id).await?,
+        };
+        let client = |region: Option<String>| {
+            let config = aws_sdk_s3::config::Builder::from(aws)
+                .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
+                .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+                .region(region.map(Region::new).or_else(|| aws.region().cloned()));
+            Client::from_conf(config.build())
+        };
+        // Whatever the answer is, it says where the bucket is: whoever may write need not be allowed this.
+        let region = match client(None).head_bucket().bucket(name.to_string()).send().await {
+            Ok(output) => output.bucket_region,
+            Err(e) => {
+                let region = e.raw_response().and_then(|r| r.headers().get("x-amz-bucket-region"));
+                region.map(str::to_owned)
+            }
+        };
+        Ok(Self { client: client(region), name })
+    }
+
+    /// Writes an object from its parts, all but the last of them of the size S3 wants.
+    pub async fn put(
+        &self,
+        key: &str,
+        kind: &str,
+        parts: impl Stream<Item = crate::Result<Bytes>>,
+    ) -> Result<(), PutError> {
+        pin_mut!(parts);
+        let first = parts.try_next().await?.unwrap_or_default();
+        let Some(second) = parts.try_next().await? else {
+            let put = self.client.put_object().bucket(self.name.to_string()).key(key);
+            let put = put.content_type(kind).body(ByteStream::from(first)).send();
+            return put.await.map(drop).map_err(|e| refused(&e).into());
+        };
+        let create = self.client.create_multipart_upload().bucket(self.name.to_string()).key(key);
+        let upload = create.content_type(kind).send().await.map_err(|e| refused(&e))?;
+        let upload = upload.upload_id.unwrap_or_default();
+        let all = stream::iter([Ok(first), Ok(second)]).chain(parts);
+        let written = self.write_parts(key, &upload, all).await;
+        if written.is_err() {
+            let abort = self.client.abort_multipart_upload().bucket(self.name.to_string());
+            // Best effort: a key that may only put leaves it to the bucket's lifecycle.
+            let _ = abort.key(key).upload_id(&upload).send().await;
+        }
+        written
+    }
+
+    async fn write_parts(
+        &self,
+        key: &str,
+        upload: &str,
+        parts: impl Stream<Item = crate::Result<Bytes>>,
+    ) -> Result<(), PutError> {
+        let done: Vec<CompletedPart> = parts
+            .zip(stream::iter(1..))
+            .map(async |(part, number)| {
+                let put = self.client.upload_part().bucket(self.name.to_string()).key(key);
+                let put = put.upload_id(upload).part_number(number).body(ByteStream::from(part?));
+                let output = put.send().await.map_err(|e| PutError::from(refused(&e)))?;
+                let part = CompletedPart::builder().part_number(number);
+                let part = part.set_e_tag(output.e_tag).set_checksum_crc32(output.checksum_crc32);
+                Ok::<_, PutError>(part.build())
+            })
+            .buffered(PARTS_AT_ONCE)
+            .try_collect()
+            .await?;
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(done)).build();
+        let complete = self.client.complete_multipart_upload().bucket(self.name.to_string());
+        let complete = complete.key(key).upload_id(upload).multipart_upload(parts).send();
+        complete.await.map(drop).map_err(|e| refused(&e).into())
+    }
+}
+
+async fn assume(aws: &SdkConfig, arn: &str, external_id: &str) -> Result<Credentials, Refused> {
+    let assumed = aws_sdk_sts::Client::new(aws)
+        .assume_role()
+        .role_arn(arn)
+        .role_session_name("decant")
+        .external_id(external_id)
+        .send()
+        .await
+        .map_err(|e| refused(&e))?;
+    let nothing = || Refused { of_all: true, detail: "STS gave no credentials.".to_owned() };
+    let given = assumed.credentials.ok_or_else(nothing)?;
+    let (id, secret) = (given.access_key_id, given.secret_access_key);
+    Ok(Credentials::new(id, secret, Some(given.session_token), None, "customer"))
+}
+
+/// Returns what AWS said. What is the user's to mend holds for every file; what is not, for one.
+fn refused<E>(error: &SdkError<E>) -> Refused
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+    let of_all = (300..500).contains(&status) && !matches!(status, 408 | 429);
+    let detail = match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        _ if status > 0 => format!("S3 answered with status {status}."),
+        _ => DisplayErrorContext(error).to_string(),
+    };
+    Refused { of_all, detail }
+}

@@ -1,0 +1,96 @@
+//! The secrets that a workspace's callbacks are signed with, in the table of exports.
+//!
+//! | item | `pk` | `sk` |
+//! |---|---|---|
+//! | signing secret | `W#workspace` | `K#id` |
+
+use export::Workspace;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{
+    Error, ExportTable, Result,
+    exports::{Item, pk, text},
+};
+
+/// How many are in use at the same time, so that a receiver can change from one to the next.
+pub const SIGNING_SECRETS: usize = 2;
+
+/// A signing secret, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SigningSecret {
+    /// Which one. Sorts by creation time.
+    pub id: Uuid,
+    /// The secret, sealed.
+    pub sealed: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl ExportTable {
+    /// Reads the signing secrets of a workspace, newest first.
+    pub async fn signing_secrets(&self, workspace: &Workspace) -> Result<Vec<SigningSecret>> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :secrets)")
+            .expression_attribute_values(":pk", text(pk(workspace)))
+            .expression_attribute_values(":secrets", text("K#"))
+            .scan_index_forward(false)
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(Error::aws("list signing secrets"))?;
+        let read = |item: &Item| {
+            let of = |name: &str| item.get(name)?.as_s().ok();
+            Some(SigningSecret {
+                id: of("sk")?.strip_prefix("K#")?.parse().ok()?,
+                sealed: of("sealed")?.clone(),
+                created_at: of("created_at")?.parse().ok()?,
+            })
+        };
+        Ok(output.items.unwrap_or_default().iter().filter_map(read).collect())
+    }
+
+    /// Stores a signing secret, and forgets the oldest of those that are more than there may be.
+    pub async fn add_signing_secret(
+        &self,
+        workspace: &Workspace,
+        secret: &SigningSecret,
+    ) -> Result<()> {
+        self.client
+            .put_item()
+            .table_name(&self.name)
+            .item("pk", text(pk(workspace)))
+            .item("sk", text(sk(secret.id)))
+            .item("sealed", text(&secret.sealed))
+            .item("created_at", text(secret.created_at))
+            .send()
+            .await
+            .map_err(Error::aws("put signing secret"))?;
+        for old in self.signing_secrets(workspace).await?.iter().skip(SIGNING_SECRETS) {
+            self.remove_signing_secret(workspace, old.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets a signing secret. Tells whether there was one.
+    pub async fn remove_signing_secret(&self, workspace: &Workspace, id: Uuid) -> Result<bool> {
+        let output = self
+            .client
+            .delete_item()
+            .table_name(&self.name)
+            .key("pk", text(pk(workspace)))
+            .key("sk", text(sk(id)))
+            .return_values(aws_sdk_dynamodb::types::ReturnValue::AllOld)
+            .send()
+            .await
+            .map_err(Error::aws("remove signing secret"))?;
+        Ok(output.attributes.is_some())
+    }
+}
+
+fn sk(id: Uuid) -> String {
+    format!("K#{id}")
+}

@@ -1,0 +1,417 @@
+//! A copy of an export's files in a bucket of its user: what was asked for, and how far it is.
+
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ArchiveKey, Export, FileKey, LEASE, MAX_FAILURES, RESEND_AFTER, Secret, Workspace,
+    record::{Failure, State},
+};
+
+/// Files of one copy that may fail before the whole of it does.
+pub const MAX_FAILED_FILES: usize = 100;
+/// The longest text that is kept of what AWS says, in characters.
+const MOST_DETAIL: usize = 300;
+/// The longest prefix, in bytes: S3's keys have 1024.
+const MOST_PREFIX: usize = 800;
+
+/// Where a copy goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyTarget {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// What stands before the name of each file.
+    pub prefix: KeyPrefix,
+    /// Whether files are compressed first.
+    pub gzip: bool,
+    /// Whether a list of the files is written last, so that it is known that they are all there.
+    pub manifest: bool,
+}
+
+/// What opens a user's bucket, as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opener {
+    /// An access key.
+    Key {
+        /// Its id.
+        id: String,
+        /// Its secret half.
+        secret: Secret,
+    },
+    /// A role that trusts us.
+    Role {
+        /// Its ARN.
+        arn: String,
+    },
+}
+
+/// What opens a user's bucket, as it is stored until it was used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Credential {
+    /// An access key.
+    Key {
+        /// Its id.
+        id: String,
+        /// Its secret half, encrypted for this export.
+        sealed: String,
+    },
+    /// A role that trusts us.
+    Role {
+        /// Its ARN.
+        arn: String,
+    },
+}
+
+/// A copy of an export's files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BucketCopy {
+    /// Where it goes.
+    pub target: CopyTarget,
+    /// How many files were dealt with, in their order.
+    pub done: u32,
+    /// Those that could not be copied.
+    pub failed: Vec<FailedFile>,
+    /// Attempts since the last file that was dealt with.
+    pub attempts: u32,
+    /// Where it is in its life.
+    pub state: CopyState,
+}
+
+/// A file that could not be copied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedFile {
+    /// Which one, from 0.
+    pub file: u32,
+    /// What AWS said.
+    pub detail: String,
+}
+
+/// A file of an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredFile {
+    /// What it is called.
+    pub name: String,
+    /// Its key in the export bucket.
+    pub key: String,
+    /// What it is stored as.
+    pub kind: &'static str,
+}
+
+/// Where a copy is in its life, with what only exists there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum CopyState {
+    /// Waiting for the export, or a courier. If nobody came by `resend_at`, one is asked for again.
+    Waiting {
+        /// What opens the bucket.
+        credential: Credential,
+        /// When the message counts as lost.
+        resend_at: Timestamp,
+    },
+    /// In the hands of a courier.
+    Running {
+        /// What opens the bucket.
+        credential: Credential,
+        /// When another courier may take over.
+        until: Timestamp,
+    },
+    /// Over.
+    Ended {
+        /// When.
+        at: Timestamp,
+        /// Why it was given up, if it was.
+        failure: Option<String>,
+    },
+}
+
+/// The name of a bucket of S3.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BucketName(String);
+
+/// The beginning of a key of S3.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeyPrefix(String);
+
+/// A text that is not what it should be for S3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// No name of a bucket.
+    #[error(
+        "a bucket's name is 3 to 63 of a-z, 0-9, '.' and '-', the first and last a letter or a digit"
+    )]
+    Bucket,
+    /// No prefix of a key.
+    #[error(
+        "a prefix is a text of {MOST_PREFIX} bytes at most, without control characters, and does not begin with '/'"
+    )]
+    Prefix,
+}
+
+impl FromStr for BucketName {
+    type Err = TargetError;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let ends = |b: Option<u8>| b.is_some_and(plain);
+        let bytes = s.as_bytes();
+        let fits = (3..=63).contains(&bytes.len())
+            && ends(bytes.first().copied())
+            && ends(bytes.last().copied())
+            && bytes.iter().all(|&b| plain(b) || b == b'-' || b == b'.')
+            && !s.contains("..");
+        if fits { Ok(Self(s.to_owned())) } else { Err(TargetError::Bucket) }
+    }
+}
+
+impl FromStr for KeyPrefix {
+    type Err = TargetError;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        let fits = s.len() <= MOST_PREFIX && !s.starts_with('/') && !s.contains(char::is_control);
+        if fits { Ok(Self(s.to_owned())) } else { Err(TargetError::Prefix) }
+    }
+}
+
+impl TryFrom<String> for BucketName {
+    type Error = TargetError;
+
+    fn try_from(s: String) -> Result<Self, Self::Error> {
+        s.parse()
+    }
+}
+
+impl TryFrom<String> for KeyPrefix {
+    type Error = TargetError;
+
+    fn try_from(s: String) -> Result<Self, Self::Error> {
+        s.parse()
+    }
+}
+
+impl From<BucketName> for String {
+    fn from(name: BucketName) -> Self {
+        name.0
+    }
+}
+
+impl From<KeyPrefix> for String {
+    fn from(prefix: KeyPrefix) -> Self {
+        prefix.0
+    }
+}
+
+impl fmt::Display for BucketName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for KeyPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl CopyTarget {
+    /// Returns the key of the copy of a file.
+    pub fn key(&self, file: &str) -> String {
+        format!("{}{file}{}", self.prefix, if self.gzip { ".gz" } else { "" })
+    }
+}
+
+impl BucketCopy {
+    /// Tells whether it is over, one way or the other.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state, CopyState::Ended { .. })
+    }
+
+    /// Returns why it was given up, if it was.
+    pub fn failure(&self) -> Option<&str> {
+        match &self.state {
+            CopyState::Ended { failure, .. } => failure.as_deref(),
+            CopyState::Waiting { .. } | CopyState::Running { .. } => None,
+        }
+    }
+
+    /// The same copy beside an export in this state: without files there is nothing to copy, and no
+    /// reason to keep what opens the bucket.
+    pub(crate) fn beside(mut self, state: &State) -> Self {
+        if let (State::Succeeded { archive }, CopyState::Waiting { resend_at, .. }) =
+            (state, &mut self.state)
+        {
+            *resend_at = (*resend_at).max(archive.published_at + RESEND_AFTER);
+        }
+        let over = match state {
+            State::Queued { .. } | State::Running { .. } | State::Succeeded { .. } => None,
+            State::Failed { finished_at, .. } => Some((*finished_at, "The export failed.")),
+            State::Cancelled { finished_at } => Some((*finished_at, "The export was cancelled.")),
+            State::Expired { archive, .. } => Some((
+                archive.expires_at,
+                "The export's 24 hours ended before its files were copied.",
+            )),
+            State::Deleted { deleted_at, .. } => {
+                Some((*deleted_at, "The export was deleted before its files were copied."))
+            }
+        };
+        match over {
+            Some((at, why)) if !self.has_ended() => self.ended(at, Some(why.to_owned())),
+            _ => self,
+        }
+    }
+
+    fn ended(self, at: Timestamp, failure: Option<String>) -> Self {
+        let failure = failure.map(|text| shortened(&text));
+        Self { state: CopyState::Ended { at, failure }, ..self }
+    }
+
+    fn credential(&self) -> Option<&Credential> {
+        match &self.state {
+            CopyState::Waiting { credential, .. } | CopyState::Running { credential, .. } => {
+                Some(credential)
+            }
+            CopyState::Ended { .. } => None,
+        }
+    }
+}
+
+impl Export {
+    /// The same export, its files to be copied.
+    pub fn with_copy(self, target: CopyTarget, credential: Credential) -> Self {
+        let state = CopyState::Waiting { credential, resend_at: self.created_at };
+        let copy = BucketCopy { target, done: 0, failed: Vec::new(), attempts: 0, state };
+        Self { copy: Some(copy), ..self }
+    }
+
+    /// Returns the files there are to copy.
+    pub fn files_to_copy(&self) -> Vec<StoredFile> {
+        let Some(archive) = self.archive() else { return Vec::new() };
+        let (workspace, id) = (&self.workspace, self.id);
+        let Some(table_files) = &archive.table_files else {
+            let key = ArchiveKey::of(workspace, id).to_string();
+            let kind = ArchiveKey::CONTENT_TYPE;
+            return vec![StoredFile { name: format!("{id}.zip"), key, kind }];
+        };
+        let names = self.request.part_names(table_files).into_iter();
+        let file = |name: String| StoredFile {
+            key: FileKey::of(workspace, id, &name).to_string(),
+            name,
+            kind: FileKey::CONTENT_TYPE,
+        };
+        names.map(file).collect()
+    }
+
+    /// When the janitor has to see to its copy, if ever.
+    pub(crate) fn copy_due(&self) -> Option<Timestamp> {
+        let State::Succeeded { .. } = &self.state else { return None };
+        match &self.copy.as_ref()?.state {
+            CopyState::Waiting { resend_at, .. } => Some(*resend_at),
+            CopyState::Running { until, .. } => Some(*until),
+            CopyState::Ended { .. } => None,
+        }
+    }
+
+    /// The same export, its copy about to be asked for again; none if it is not due.
+    pub fn copy_resent(&self, now: Timestamp) -> Option<Self> {
+        self.copy_due().filter(|due| *due <= now)?;
+        self.copy_freed(now)
+    }
+
+    /// The same export, its copy waiting for a courier again.
+    pub fn copy_freed(&self, now: Timestamp) -> Option<Self> {
+        let credential = self.copy.as_ref()?.credential()?.clone();
+        self.with_copy_state(CopyState::Waiting { credential, resend_at: now + RESEND_AFTER })
+    }
+
+    /// The same export, its copy in the hands of a courier until its lease lapses, or given up after too
+    /// many attempts; none if there is nothing to copy, or another courier is at it.
+    pub fn copy_claimed(&self, now: Timestamp) -> Option<Self> {
+        let copy = self.copy.as_ref()?;
+        let credential = match &copy.state {
+            _ if !matches!(self.state, State::Succeeded { .. }) => return None,
+            CopyState::Ended { .. } => return None,
+            CopyState::Running { until, .. } if now < *until => return None,
+            CopyState::Running { credential, .. } | CopyState::Waiting { credential, .. } => {
+                credential.clone()
+            }
+        };
+        if copy.attempts >= MAX_FAILURES {
+            return self.copy_ended(now, Some(Failure::internal().detail));
+        }
+        let next = self.with_copy_state(CopyState::Running { credential, until: now + LEASE })?;
+        let copy = next.copy.map(|copy| BucketCopy { attempts: copy.attempts + 1, ..copy });
+        Some(Self { copy, ..next })
+    }
+
+    /// The same export, one more file dealt with by the courier that holds it.
+    pub fn copy_advanced(&self, failure: Option<&str>) -> Option<Self> {
+        let copy = self.copy.clone()?;
+        let file = copy.done;
+        let mut failed = copy.failed;
+        failed.extend(failure.map(|text| FailedFile { file, detail: shortened(text) }));
+        let copy = BucketCopy { done: file + 1, failed, attempts: 0, ..copy };
+        Some(Self { copy: Some(copy), ..self.then(self.state.clone()) })
+    }
+
+    /// The same export, its copy over; none if it was.
+    pub fn copy_ended(&self, now: Timestamp, failure: Option<String>) -> Option<Self> {
+        let copy = self.copy.clone().filter(|copy| !copy.has_ended())?.ended(now, failure);
+        Some(Self { copy: Some(copy), ..self.then(self.state.clone()) })
+    }
+
+    /// Until when a courier holds its copy, if one does.
+    pub fn copy_held_until(&self) -> Option<Timestamp> {
+        match self.copy.as_ref()?.state {
+            CopyState::Running { until, .. } => Some(until),
+            CopyState::Waiting { .. } | CopyState::Ended { .. } => None,
+        }
+    }
+
+    fn with_copy_state(&self, state: CopyState) -> Option<Self> {
+        let copy = BucketCopy { state, ..self.copy.clone()? };
+        Some(Self { copy: Some(copy), ..self.then(self.state.clone()) })
+    }
+}
+
+/// Returns the external id by which a user's role knows that we are there for this workspace, and not
+/// for another that names the same role.
+pub fn external_id(workspace: &Workspace) -> String {
+    format!("decant-{workspace}")
+}
+
+/// Tells whether a text may be the id of an access key.
+pub fn is_key_id(text: &str) -> bool {
+    (4..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Tells whether a text may be the secret half of an access key.
+pub fn is_secret(text: &str) -> bool {
+    (4..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(MOST_DETAIL).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_could_be_a_host_of_their_own_are_no_buckets() {
+        for good in ["acme-exports", "a.b-c", "123"] {
+            assert!(good.parse::<BucketName>().is_ok(), "{good}");
+        }
+        for bad in ["", "ab", "Acme", "a/b", "a..b", "-ab", "ab.", "a@b", "a:1", &"a".repeat(64)] {
+            assert!(bad.parse::<BucketName>().is_err(), "{bad}");
+        }
+        assert!("dirname/".parse::<KeyPrefix>().is_ok());
+        for bad in ["/a", "a\n", &"a".repeat(801)] {
+            assert!(bad.parse::<KeyPrefix>().is_err(), "{bad}");
+        }
+    }
+}

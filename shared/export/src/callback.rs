@@ -1,0 +1,147 @@
+//! Telling a user's server that an export has ended: where, and what became of it.
+
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{BucketCopy, Export, record::State};
+
+/// Who is told that an export has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// Where it is posted to.
+    pub url: CallbackUrl,
+    /// The URL below which the files it tells of are, or that of the export itself.
+    pub base: String,
+    /// Whether it was handed to whoever posts it.
+    pub sent: bool,
+}
+
+/// An absolute URL of HTTP or HTTPS, as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CallbackUrl(String);
+
+/// A text that nothing can be posted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a callback is posted to an absolute http or https URL of {MOST} bytes at most, without a user name"
+)]
+pub struct CallbackUrlError;
+
+const MOST: usize = 2000;
+
+/// One attempt to post a callback.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// When it was made.
+    pub at: Timestamp,
+    /// Which one it was, from 1.
+    pub attempt: u32,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// The status of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The beginning of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// Why there is no answer, or none that counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// When the next attempt is made, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<Timestamp>,
+}
+
+impl FromStr for CallbackUrl {
+    type Err = CallbackUrlError;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        let url = Url::parse(s).map_err(|_| CallbackUrlError)?;
+        let plain = url.username().is_empty() && url.password().is_none();
+        let fits = matches!(url.scheme(), "http" | "https") && url.has_host() && plain;
+        if fits && s.len() <= MOST { Ok(Self(s.to_owned())) } else { Err(CallbackUrlError) }
+    }
+}
+
+impl TryFrom<String> for CallbackUrl {
+    type Error = CallbackUrlError;
+
+    fn try_from(s: String) -> Result<Self, Self::Error> {
+        s.parse()
+    }
+}
+
+impl From<CallbackUrl> for String {
+    fn from(url: CallbackUrl) -> Self {
+        url.0
+    }
+}
+
+impl fmt::Display for CallbackUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Export {
+    /// The same export, somebody to be told of its end.
+    pub fn with_callback(self, url: CallbackUrl, base: String) -> Self {
+        Self { callback: Some(Callback { url, base, sent: false }), ..self }
+    }
+
+    /// The same export, its callback handed over; none if it has none, or it was.
+    pub fn told(&self) -> Option<Self> {
+        let callback = self.callback.as_ref().filter(|callback| !callback.sent)?;
+        let callback = Some(Callback { sent: true, ..callback.clone() });
+        Some(Self { callback, ..self.then(self.state.clone()) })
+    }
+
+    /// Since when somebody is to be told of its end, and was not yet.
+    pub fn untold_since(&self) -> Option<Timestamp> {
+        let ended_at = self.ended_at()?;
+        self.callback.as_ref().filter(|callback| !callback.sent)?;
+        self.copy.as_ref().is_none_or(BucketCopy::has_ended).then_some(ended_at)
+    }
+
+    /// When it was over with building it.
+    fn ended_at(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Queued { .. } | State::Running { .. } => None,
+            State::Failed { finished_at, .. } | State::Cancelled { finished_at } => {
+                Some(*finished_at)
+            }
+            State::Succeeded { archive }
+            | State::Expired { archive, .. }
+            | State::Deleted { archive, .. } => Some(archive.published_at),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_absolute_urls_of_http_are_called() {
+        for good in ["https://example.com/hook?a=b", "http://127.0.0.1:9/", "HTTPS://EXAMPLE.COM"] {
+            assert_eq!(good.parse::<CallbackUrl>().unwrap().to_string(), good);
+        }
+        let long = format!("https://example.com/{}", "a".repeat(MOST));
+        for bad in [
+            "",
+            "/hook",
+            "example.com",
+            "ftp://a/b",
+            "file:///etc/passwd",
+            "http://",
+            "https://a:b@c/",
+            &long,
+        ] {
+            assert!(bad.parse::<CallbackUrl>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What every function needs that a queue feeds: its messages one by one, and those back to the queue
+//! that have to come again.
+//!
+//! Knows nothing of what a message says.
+
+use anyhow::Context as _;
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use cloud::Queue;
+use serde::de::DeserializeOwned;
+use tracing::{error, info};
+
+/// How soon a message comes back that could not be handled, in seconds.
+const RETRY_SECONDS: i32 = 5;
+
+/// What is to become of a message.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is not needed any more.
+    Done,
+    /// It has to come back.
+    ComeBack {
+        /// In how many seconds.
+        seconds: i32,
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+/// Works on each message of a batch and reports those that have to come back. `work` is given what a
+/// message says, and how often it came, from 1.
+///
+/// A message that cannot be read counts as failed: after a few tries SQS moves it to the dead-letter
+/// queue, out of the way of its neighbours.
+pub async fn each<M: DeserializeOwned>(
+    queue: &Queue,
+    event: SqsEvent,
+    work: impl AsyncFn(M, u32) -> anyhow::Result<Outcome>,
+) -> SqsBatchResponse {
+    let mut response = SqsBatchResponse::default();
+    for message in event.records {
+        if let Some(seconds) = one(&message, &work).await {
+            let receipt = message.receipt_handle.unwrap_or_default();
+            if let Err(error) = queue.return_in(&receipt, seconds).await {
+                // It comes back all the same, after the queue's visibility timeout.
+                error!("failed to {:#}", anyhow::Error::new(error));
+            }
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = message.message_id.unwrap_or_default();
+            response.batch_item_failures.push(failure);
+        }
+    }
+    response
+}
+
+/// Works on a message. Returns in how many seconds it has to come back, if at all.
+async fn one<M: DeserializeOwned>(
+    message: &SqsMessage,
+    work: &impl AsyncFn(M, u32) -> anyhow::Result<Outcome>,
+) -> Option<i32> {
+    let id = message.message_id.as_deref().unwrap_or_default();
+    let body = message.body.as_deref().unwrap_or_default();
+    let received = message.attributes.get("ApproximateReceiveCount");
+    let received = received.and_then(|count| count.parse().ok()).unwrap_or(1);
+    let content: M = match serde_json::from_str(body).context("decode message") {
+        Ok(content) => content,
+        Err(error) => {
+            error!(message.id = id, "failed to {error:#}");
+            return Some(RETRY_SECONDS);
+        }
+    };
+    // The SDK's futures are large; this one is as deep as it gets.
+    match Box::pin(work(content, received)).await {
+        Ok(Outcome::Done) => None,
+        Ok(Outcome::ComeBack { seconds, reason }) => {
+            info!(message.id = id, "returned the message: {reason}");
+            Some(seconds)
+        }
+        Err(error) => {
+            error!(message.id = id, "failed to {error:#}");
+            Some(RETRY_SECONDS)
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Setting going what is to happen once an export has ended.
+
+use aws_config::SdkConfig;
+use cloud::{ExportQueue, ExportTable, Job, Queue, Result, call_next, env};
+use export::{CopyState, Export, State};
+use jiff::Timestamp;
+use tracing::{error, info};
+
+use crate::Notice;
+
+/// The queues that lead out.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    exports: ExportTable,
+    builds: ExportQueue,
+    notices: Queue,
+    copies: Queue,
+}
+
+impl Outbox {
+    /// Reads the settings that `template.yaml` gives every function that ends exports, or says which one
+    /// is missing.
+    pub fn from_env(
+        aws: &SdkConfig,
+        exports: ExportTable,
+        builds: ExportQueue,
+    ) -> anyhow::Result<Self> {
+        let sqs = aws_sdk_sqs::Client::new(aws);
+        Ok(Self {
+            exports,
+            builds,
+            notices: Queue::new(sqs.clone(), env::required("NOTICE_QUEUE_URL")?),
+            copies: Queue::new(sqs, env::required("COPY_QUEUE_URL")?),
+        })
+    }
+
+    /// Sees to what is to happen once an export has ended: the next of its lane is built, its files are
+    /// copied, then somebody is told. What breaks is left to the janitor.
+    pub async fn follow_up(&self, export: &Export) {
+        if let Err(e) = self.next(export).await {
+            error!(export.id = %export.id, "failed to {:#}", anyhow::Error::new(e));
+        }
+    }
+
+    async fn next(&self, export: &Export) -> Result<()> {
+        call_next(&self.exports, &self.builds, export).await?;
+        let waits = |copy: &export::BucketCopy| matches!(copy.state, CopyState::Waiting { .. });
+        if matches!(export.state, State::Succeeded { .. })
+            && export.copy.as_ref().is_some_and(waits)
+        {
+            self.copies.send(&Job::of(export), &export.workspace, 0).await?;
+            info!(export.id = %export.id, "asked for the files of export {} to be copied", export.id);
+        }
+        if export.untold_since().is_some() {
+            self.tell(export).await?;
+            self.exports.change(&export.workspace, export.id, Export::told).await?;
+        }
+        Ok(())
+    }
+
+    /// Has what became of an export posted to whoever is to be told, whether or not it was before.
+    pub async fn tell(&self, export: &Export) -> Result<()> {
+        let secrets = self.exports.signing_secrets(&export.workspace).await?;
+        if let Some(notice) = Notice::of(export, &secrets, Timestamp::now()) {
+            self.notices.send(&notice, &export.workspace, 0).await?;
+            info!(export.id = %export.id, "asked for the callback of export {} to be posted", export.id);
+        }
+        Ok(())
+    }
+}
