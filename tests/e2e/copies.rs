@@ -2,7 +2,8 @@
 
 use std::{io::Read as _, time::Duration};
 
-use export::{CopyState, CopyTarget, Credential, Export, LEASE, external_id};
+use cloud::Purpose;
+use export::{CopyState, CopyTarget, Credential, Export, ExportId, LEASE, Secret, external_id};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::{Answer, Customer, Receiver, Reply, Stack, User};
@@ -245,4 +246,24 @@ async fn a_courier_that_died_is_replaced_and_goes_on_where_it_was() {
         ("succeeded", &json!(6))
     );
     assert_eq!(customer.objects().await.unwrap().len(), 4, "two were dealt with before");
+}
+
+#[tokio::test]
+async fn what_was_sealed_for_one_export_opens_for_no_other() {
+    let user = user().await;
+    let (one, other) = (ExportId::generate(), ExportId::generate());
+    let seal = user.stack.seal();
+    let secret = Secret::new("wJalr/+x".to_owned());
+    let sealed = seal.seal(&secret, Purpose::Copy(&user.workspace, one)).await.unwrap();
+
+    assert!(!sealed.contains("wJalr"));
+    assert_eq!(seal.open(&sealed, Purpose::Copy(&user.workspace, one)).await.unwrap(), secret);
+    let another = "another".parse().unwrap();
+    for purpose in [
+        Purpose::Copy(&user.workspace, other),
+        Purpose::Copy(&another, one),
+        Purpose::Callback(&user.workspace),
+    ] {
+        assert!(seal.open(&sealed, purpose).await.is_err(), "{purpose:?}");
+    }
 }

@@ -261,6 +261,31 @@ async fn arguments_come_in_any_form() {
 }
 
 #[tokio::test]
+async fn several_actions_are_answered_in_one_envelope() {
+    let user = user().await;
+    let (morning, day) = morning();
+    put(&user, morning, &[session(1, morning)]).await;
+    let body = json!({
+        "action": "multi", "appId": user.workspace.as_ref(), "clientKey": user.token, "apiVersion": "1.0.6",
+        "data": [
+            { "action": "exportData", "startDate": day },
+            { "action": "exportData" },
+            { "action": "getExportResults", "jobId": "export_1_2" },
+        ],
+    });
+    let stranger = [("authorization", "")];
+    let reply = user.send("POST", "/api", &stranger, Some(&body.to_string())).await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert!(reply.text("/response/0/jobId").starts_with("export_"), "{}", reply.body);
+    let told = |at: usize| reply.text(&format!("/response/{at}/error/message")).to_owned();
+    assert_eq!(
+        (told(1), told(2)),
+        ("Missing required parameter: startDate".into(), "Export job not found.".into())
+    );
+    assert!(reply.header("expires").ends_with(" GMT"), "{:?}", reply.headers);
+}
+
+#[tokio::test]
 async fn so_many_exports_a_day_and_those_that_fail_do_not_count() {
     let user = user().await;
     let (morning, day) = morning();

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, env, fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, bail};
 use aws_config::SdkConfig;
-use cloud::{ArchiveBucket, ExportQueue, ExportTable, TokenTable};
+use cloud::{ArchiveBucket, ExportQueue, ExportTable, Seal, TokenTable};
 use export::{Catalog, ExportId, Privilege, Token, TokenRecord, Workspace};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -36,6 +36,8 @@ struct Outputs {
     export_queue: String,
     #[serde(rename = "ExportDeadLetterQueueUrl")]
     dead_letter_queue: String,
+    #[serde(rename = "SealKeyArn")]
+    seal_key: String,
 }
 
 /// A running stack, seen by its operator.
@@ -242,6 +244,11 @@ impl Stack {
     /// Returns the queue of exports to build.
     pub fn queue(&self) -> ExportQueue {
         ExportQueue::new(self.sqs(), self.outputs.export_queue.clone())
+    }
+
+    /// Returns the key that seals users' secrets.
+    pub fn seal(&self) -> Seal {
+        Seal::new(aws_sdk_kms::Client::new(&self.aws), self.outputs.seal_key.clone())
     }
 
     /// Returns the export bucket.

@@ -85,7 +85,7 @@ async fn api(
         Err(refused) => Err(refused),
     };
     match answered {
-        Ok(element) => answer(StatusCode::OK, &element.alone()),
+        Ok(envelope) => answer(StatusCode::OK, &envelope),
         Err(refused) => refused.into_response(),
     }
 }

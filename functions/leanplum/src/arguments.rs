@@ -16,6 +16,10 @@ use crate::envelope::Refused;
 const MAX_BODY_BYTES: usize = 256 * 1024;
 /// How deep JSON may nest.
 const MAX_BODY_DEPTH: usize = 8;
+/// The most calls in one.
+const MAX_CALLS: usize = 50;
+/// The argument that has the calls of several in one.
+const CALLS: &str = "data";
 
 /// Names and values. Those that are empty are as good as not there.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -68,6 +72,7 @@ impl Arguments {
             match value {
                 Value::String(text) => self.add(&name, text),
                 Value::Number(_) | Value::Bool(_) => self.add(&name, value.to_string()),
+                Value::Array(_) if name == CALLS => self.add(&name, value.to_string()),
                 Value::Null | Value::Array(_) | Value::Object(_) => {}
             }
         }
@@ -93,6 +98,29 @@ impl Arguments {
         }
     }
 
+    /// Returns the calls that are in this one, each with the arguments of this one where it has none of its
+    /// own.
+    pub(crate) fn calls(&self) -> Result<Vec<Self>, Refused> {
+        let text = self.required(CALLS)?;
+        let wrong = || Refused::wrong(CALLS, "It is a JSON list of objects, 1 to 50 of them.");
+        if nesting(text.as_bytes()) > MAX_BODY_DEPTH {
+            return Err(wrong());
+        }
+        let list: Vec<Value> = serde_json::from_str(text).map_err(|_| wrong())?;
+        if !(1..=MAX_CALLS).contains(&list.len()) {
+            return Err(wrong());
+        }
+        let outer = self.0.iter().filter(|(name, _)| !["action", CALLS].contains(&name.as_str()));
+        list.iter()
+            .map(|inner| {
+                let mut call = Self::default();
+                call.add_json(inner.to_string().as_bytes()).map_err(|_| wrong())?;
+                outer.clone().for_each(|(name, value)| call.add(name, value.clone()));
+                Ok(call)
+            })
+            .collect()
+    }
+
     /// Returns an argument.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
@@ -111,6 +139,21 @@ mod tests {
     async fn read(query: &str, kind: &str, body: &'static str) -> Arguments {
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, kind.parse().unwrap())]);
         Arguments::read(query, &headers, &Bytes::from_static(body.as_bytes())).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn several_calls_in_one_share_what_stands_outside() {
+        let json =
+            r#"{"action":"multi","appId":"a","data":[{"action":"x"},{"action":"y","appId":"b"}]}"#;
+        let calls = read("", "application/json", json).await.calls().unwrap();
+        let told: Vec<_> =
+            calls.iter().map(|call| (call.get("action"), call.get("appId"))).collect();
+        assert_eq!(told, [(Some("x"), Some("a")), (Some("y"), Some("b"))]);
+        let form = "action=multi&appId=a&data=%5B%7B%22action%22%3A%22x%22%7D%5D";
+        assert_eq!(read(form, "", "").await.calls().unwrap()[0], calls[0]);
+        for wrong in ["", "data=1", "data=%5B%5D", "data=%5B1%5D", "data=%5B"] {
+            assert!(read(wrong, "", "").await.calls().is_err(), "{wrong}");
+        }
     }
 
     #[tokio::test]

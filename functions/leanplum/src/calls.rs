@@ -1,10 +1,12 @@
 //! The actions.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use cloud::Joined;
 use export::{Asked, Dialect, Export, ExportId, Privilege, sha256_hex};
 use jiff::{SignedDuration, Timestamp};
-use outbox::leanplum::{Element, results};
+use outbox::leanplum::{Element, Envelope, results};
 use uuid::Uuid;
 use web::{Caller, Counted, Denial};
 
@@ -24,16 +26,39 @@ const JOB_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long it is remembered which slots of a day were taken.
 const SLOT_LIFETIME: SignedDuration = SignedDuration::from_hours(3 * 24);
 /// Actions of the same service for which a lake of events has no data.
-const NOT_OFFERED: [&str; 6] =
-    ["exportUsers", "exportReport", "exportUser", "getAbTests", "getAbTest", "multi"];
+const NOT_OFFERED: [&str; 5] =
+    ["exportUsers", "exportReport", "exportUser", "getAbTests", "getAbTest"];
 
-/// Answers a call.
-pub(crate) async fn call(app: &App, arguments: &Arguments, base: &str) -> Result<Element, Refused> {
+/// Answers a call of one action or of several.
+pub(crate) async fn call(
+    app: &App,
+    arguments: &Arguments,
+    base: &str,
+) -> Result<Envelope, Refused> {
+    if arguments.get("action") != Some("multi") {
+        return act(app, arguments, base, app.wait).await.map(Element::alone);
+    }
+    let calls = arguments.calls()?;
+    let wait = app.wait / u32::try_from(calls.len()).unwrap_or(u32::MAX);
+    let mut response = Vec::new();
+    for call in &calls {
+        response.push(act(app, call, base, wait).await.unwrap_or_else(Refused::element));
+    }
+    Ok(Envelope { response })
+}
+
+/// Does an action, and waits no longer than `wait` to know whether there is any data.
+async fn act(
+    app: &App,
+    arguments: &Arguments,
+    base: &str,
+    wait: Duration,
+) -> Result<Element, Refused> {
     let now = Timestamp::now();
     match arguments.required("action")? {
         "exportData" => {
             let caller = caller(app, arguments, Privilege::Edit, now).await?;
-            export_data(app, &caller, arguments, base, now).await
+            export_data(app, &caller, arguments, base, (now, wait)).await
         }
         "getExportResults" => {
             let caller = caller(app, arguments, Privilege::View, now).await?;
@@ -79,7 +104,7 @@ async fn export_data(
     caller: &Caller,
     arguments: &Arguments,
     base: &str,
-    now: Timestamp,
+    (now, wait): (Timestamp, Duration),
 ) -> Result<Element, Refused> {
     let (services, workspace) = (&app.services, &caller.workspace);
     let ask = Ask::read(arguments, now)?;
@@ -87,7 +112,7 @@ async fn export_data(
         return Err(Refused::told("You cannot export data older than 60 days"));
     }
     // What is not counted in time may have rows; why it cannot be counted, the job will say.
-    let counted = services.count_rows(workspace, &ask.sessions(), app.wait, now).await?;
+    let counted = services.count_rows(workspace, &ask.sessions(), wait, now).await?;
     if matches!(counted, Counted::Rows(rows) if rows.iter().all(|rows| *rows == 0)) {
         return Err(Refused::new(StatusCode::NOT_FOUND, "No matching data found."));
     }

@@ -4,6 +4,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use outbox::leanplum::{Element, Envelope};
 use tracing::error;
 
@@ -19,6 +20,11 @@ pub(crate) struct Refused {
 impl Refused {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, message: message.into() }
+    }
+
+    /// What is said of it among others.
+    pub(crate) fn element(self) -> Element {
+        Element::refused(self.message)
     }
 
     /// A call that cannot be understood.
@@ -60,7 +66,7 @@ impl From<cloud::Error> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        answer(self.status, &Element::refused(self.message).alone())
+        answer(self.status, &self.element().alone())
     }
 }
 
@@ -71,5 +77,7 @@ pub(crate) fn answer(status: StatusCode, envelope: &Envelope) -> Response {
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
         (header::CACHE_CONTROL, HeaderValue::from_static("private")),
     ];
-    (status, headers, envelope.to_json()).into_response()
+    let now = DateTimePrinter::new().timestamp_to_rfc9110_string(&Timestamp::now());
+    (status, headers, [(header::EXPIRES, now.unwrap_or_default())], envelope.to_json())
+        .into_response()
 }
