@@ -35,8 +35,15 @@ const JSON: &str = "application/json";
 #[error("go on with a copy that is no longer ours")]
 struct Lost;
 
-/// Why the whole of a copy is over.
-struct GivenUp(String);
+/// What came of carrying files.
+enum Carried {
+    /// All of them were dealt with.
+    All,
+    /// There is not enough time for the next.
+    Some,
+    /// It makes no sense to go on, and why.
+    GivenUp(String),
+}
 
 /// What is written last: the files that are there.
 #[derive(Serialize)]
@@ -58,12 +65,7 @@ pub(crate) async fn run(app: &App, job: &Job, ends: Instant) -> anyhow::Result<O
         return Ok(Outcome::Done);
     }
     match carry(app, &export, ends).await {
-        Ok(Some(after)) => {
-            info!(export.id = %export.id, "copied the files of export {}", export.id);
-            app.outbox.follow_up(&after).await;
-            Ok(Outcome::Done)
-        }
-        Ok(None) => Ok(Outcome::Done),
+        Ok(()) => Ok(Outcome::Done),
         Err(error) if error.is::<Lost>() => Ok(Outcome::Done),
         Err(error) => {
             error!(export.id = %export.id, "failed to {error:#}");
@@ -75,20 +77,27 @@ pub(crate) async fn run(app: &App, job: &Job, ends: Instant) -> anyhow::Result<O
     }
 }
 
-/// Returns the export with its copy ended; none if another courier has to go on.
-async fn carry(app: &App, export: &Export, ends: Instant) -> anyhow::Result<Option<Export>> {
-    let copied = match open(app, export).await? {
+/// Copies what there is time for, and sees to what is next.
+async fn carry(app: &App, export: &Export, ends: Instant) -> anyhow::Result<()> {
+    let carried = match open(app, export).await? {
         Ok(bucket) => all_files(app, export, &bucket, ends).await?,
-        Err(refused) => Some(Err(GivenUp(refused.detail))),
+        Err(refused) if refused.of_all => Carried::GivenUp(refused.detail),
+        Err(refused) => return Err(refused.into()),
     };
-    let Some(copied) = copied else {
-        change(app, export, |e| e.copy_freed(Timestamp::now())).await?;
-        app.queue.send(&Job::of(export), &export.workspace, 0).await?;
-        return Ok(None);
+    let failure = match carried {
+        Carried::Some => {
+            change(app, export, |e| e.copy_freed(Timestamp::now())).await?;
+            app.queue.send(&Job::of(export), &export.workspace, 0).await?;
+            return Ok(());
+        }
+        Carried::All => None,
+        Carried::GivenUp(detail) => Some(detail),
     };
-    let failure = copied.err().map(|GivenUp(detail)| detail);
     let end = |e: &Export| e.copy_ended(Timestamp::now(), failure.clone());
-    change(app, export, end).await.map(Some)
+    let ended = change(app, export, end).await?;
+    info!(export.id = %export.id, failed = failure.is_some(), "ended the copy of export {}", export.id);
+    app.outbox.follow_up(&ended).await;
+    Ok(())
 }
 
 /// Opens the user's bucket.
@@ -107,46 +116,45 @@ async fn open(app: &App, export: &Export) -> anyhow::Result<Result<CustomerBucke
     Ok(CustomerBucket::open(&app.aws, copy.target.bucket.clone(), access).await)
 }
 
-/// Copies files until the last; none if time does not suffice.
+/// Copies files until the last, or until time is up.
 async fn all_files(
     app: &App,
     export: &Export,
     bucket: &CustomerBucket,
     ends: Instant,
-) -> anyhow::Result<Option<Result<(), GivenUp>>> {
+) -> anyhow::Result<Carried> {
     let copy = export.copy.as_ref().ok_or(Lost)?;
     let (target, files) = (&copy.target, export.files_to_copy());
     let mut failed = copy.failed.len();
     for file in files.iter().skip(copy.done as usize) {
         let left = ends.saturating_duration_since(Instant::now());
         if left < ENOUGH {
-            return Ok(None);
+            return Ok(Carried::Some);
         }
-        let written =
-            timeout(left.saturating_sub(MARGIN), one_file(app, bucket, target, file)).await;
-        let Ok(written) = written else {
-            let detail = format!(
-                "{} takes longer to copy than there is time. Export it as files, with the layout \
-                 \"files\", of which each takes less.",
-                file.name
-            );
-            return Ok(Some(Err(GivenUp(detail))));
-        };
-        let failure = match written {
-            Ok(()) => None,
-            Err(PutError::Source(e)) => return Err(e.into()),
-            Err(PutError::Refused(refused)) if refused.of_all || failed >= MAX_FAILED_FILES => {
-                return Ok(Some(Err(GivenUp(refused.detail))));
+        let written = timeout(left.saturating_sub(MARGIN), one_file(app, bucket, target, file));
+        let failure = match written.await {
+            Ok(Ok(())) => None,
+            Ok(Err(PutError::Source(e))) => return Err(e.into()),
+            Ok(Err(PutError::Refused(refused))) if refused.of_all || failed >= MAX_FAILED_FILES => {
+                return Ok(Carried::GivenUp(refused.detail));
             }
-            Err(PutError::Refused(refused)) => Some(refused.detail),
+            Ok(Err(PutError::Refused(refused))) => Some(refused.detail),
+            Err(_) => {
+                let detail = format!(
+                    "{} takes longer to copy than there is time. Export it as files, with the layout \
+                     \"files\", of which each takes less.",
+                    file.name
+                );
+                return Ok(Carried::GivenUp(detail));
+            }
         };
         failed += usize::from(failure.is_some());
         change(app, export, |e| e.copy_advanced(failure.as_deref())).await?;
     }
     if target.manifest && failed == 0 {
-        return Ok(Some(manifest(export, bucket, target, &files).await?));
+        return manifest(export, bucket, target, &files).await;
     }
-    Ok(Some(Ok(())))
+    Ok(Carried::All)
 }
 
 async fn one_file(
@@ -167,15 +175,15 @@ async fn manifest(
     bucket: &CustomerBucket,
     target: &CopyTarget,
     files: &[StoredFile],
-) -> anyhow::Result<Result<(), GivenUp>> {
+) -> anyhow::Result<Carried> {
     let keys: Vec<String> = files.iter().map(|file| target.key(&file.name)).collect();
     let files = keys.iter().map(String::as_str).collect();
     let list = Manifest { export: export.id.to_string(), files };
     let list = serde_json::to_vec(&list).context("write the manifest")?;
     let key = format!("{}{}.manifest.json", target.prefix, export.id);
     match bucket.put(&key, JSON, stream::iter([Ok(list.into())])).await {
-        Ok(()) => Ok(Ok(())),
-        Err(PutError::Refused(refused)) => Ok(Err(GivenUp(refused.detail))),
+        Ok(()) => Ok(Carried::All),
+        Err(PutError::Refused(refused)) => Ok(Carried::GivenUp(refused.detail)),
         Err(PutError::Source(e)) => Err(e.into()),
     }
 }

@@ -5,15 +5,12 @@ use axum::{
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
 };
-use export::{Delivery, Export, ExportId, Privilege};
+use export::{Delivery, Privilege};
 use jiff::Timestamp;
 use serde::Serialize;
-use web::{Caller, Problem};
+use web::Problem;
 
-use crate::{
-    app::App,
-    read::{find, not_found},
-};
+use crate::{app::App, read::find};
 
 /// The attempts there were.
 #[derive(Debug, Serialize)]
@@ -35,7 +32,7 @@ pub(crate) async fn list(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Json<List>, Problem> {
-    let export = find(&app, &headers, &id, Timestamp::now()).await?;
+    let export = find(&app, &headers, Privilege::View, &id, Timestamp::now()).await?;
     let deliveries = app.deliveries.of(&export.workspace, export.id).await?;
     let view = |delivery: Delivery| View { delivered: delivery.error.is_none(), delivery };
     Ok(Json(List { deliveries: deliveries.into_iter().map(view).collect() }))
@@ -47,12 +44,7 @@ pub(crate) async fn again(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let now = Timestamp::now();
-    let Caller { workspace, .. } =
-        app.services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
-    let id: ExportId = id.parse().map_err(|_| not_found())?;
-    let found = app.services.exports.get(&workspace, id).await?;
-    let export = found.filter(Export::is_shown).ok_or_else(not_found)?;
+    let export = find(&app, &headers, Privilege::Edit, &id, Timestamp::now()).await?;
     let Some(callback) = &export.callback else {
         let detail = "The export was made without a callback: nobody is to be told of it.";
         return Err(Problem::conflict("no_callback", detail));

@@ -6,7 +6,7 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
-use export::{Export, FileKey, PlainFile, State as ExportState};
+use export::{Export, FileKey, PlainFile, Privilege, State as ExportState};
 use jiff::Timestamp;
 use serde::Serialize;
 use web::{BaseUrl, Problem};
@@ -38,7 +38,7 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Result<Json<List>, Problem> {
     let now = Timestamp::now();
-    let export = with_files(ready(find(&app, &headers, &id, now).await?, now)?)?;
+    let export = with_files(ready(find(&app, &headers, Privilege::View, &id, now).await?, now)?)?;
     let files = app.services.archives.read_files(&export.workspace, export.id).await?;
     let view = |file: PlainFile| {
         let link = base.join(&format!("{}/files/{}", view::path(&export), file.name));
@@ -54,7 +54,7 @@ pub(crate) async fn download(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let now = Timestamp::now();
-    let export = with_files(ready(find(&app, &headers, &id, now).await?, now)?)?;
+    let export = with_files(ready(find(&app, &headers, Privilege::View, &id, now).await?, now)?)?;
     let table_files = export.archive().and_then(|archive| archive.table_files.as_deref());
     if !export.request.part_names(table_files.unwrap_or_default()).contains(&name) {
         let detail = "The export has no file of this name. GET its files link for those there are.";

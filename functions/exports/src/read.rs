@@ -30,7 +30,7 @@ pub(crate) async fn export(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let now = Timestamp::now();
-    let export = find(&app, &headers, &id, now).await?;
+    let export = find(&app, &headers, Privilege::View, &id, now).await?;
     let etag = view::etag(&export, now);
     let common =
         [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, "private, no-cache".to_owned())];
@@ -54,7 +54,7 @@ pub(crate) async fn download(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let now = Timestamp::now();
-    let export = ready(find(&app, &headers, &id, now).await?, now)?;
+    let export = ready(find(&app, &headers, Privilege::View, &id, now).await?, now)?;
     if matches!(&export.state, export::State::Succeeded { archive } if archive.table_files.is_some())
     {
         let detail = "The export is plain files, not a ZIP: GET its files link.";
@@ -70,7 +70,7 @@ pub(crate) async fn bad_rows(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let now = Timestamp::now();
-    let export = ready(find(&app, &headers, &id, now).await?, now)?;
+    let export = ready(find(&app, &headers, Privilege::View, &id, now).await?, now)?;
     if matches!(&export.state, export::State::Succeeded { archive } if archive.bad_rows == 0) {
         return Err(Problem::not_found(
             "no_bad_rows",
@@ -110,14 +110,16 @@ pub(crate) async fn limits(
     Ok(Json(view).into_response())
 }
 
+/// Finds an export for a caller with a privilege.
 pub(crate) async fn find(
     app: &App,
     headers: &HeaderMap,
+    privilege: Privilege,
     id: &str,
     now: Timestamp,
 ) -> Result<Export, Problem> {
     let Caller { workspace, .. } =
-        app.services.authenticator.bearer(headers, Privilege::View, now).await?;
+        app.services.authenticator.bearer(headers, privilege, now).await?;
     let id: ExportId = id.parse().map_err(|_| not_found())?;
     let found = app.services.exports.get(&workspace, id).await?;
     found.filter(Export::is_shown).ok_or_else(not_found)

@@ -256,7 +256,7 @@ mod tests {
             "startDate=20260301&s3BucketName=bucket&s3AccessId=AKIAEXAMPLE",
             "startDate=20260301&s3BucketName=bucket&s3AccessId=AKIAEXAMPLE&s3AccessKey=%0A%0A%0A%0A",
             "startDate=20260301&s3BucketName=bucket&s3AccessId=A/B.C&s3AccessKey=abcd",
-            "startDate=20260301&s3BucketName=bucket&s3AccessId=AKIAEXAMPLE&s3AccessKey=abcd&s3ObjectPrefix=/a",
+            "startDate=20260301&s3BucketName=bucket&s3AccessId=AKIAEXAMPLE&s3AccessKey=abcd&s3ObjectPrefix=%0A",
             "startDate=20260301&s3BucketName=bucket&s3AccessId=AKIAEXAMPLE&s3AccessKey=abcd&compressData=x",
         ] {
             assert_eq!(read(query).await.unwrap_err().into_response().status(), 400, "{query}");

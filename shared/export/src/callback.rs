@@ -1,12 +1,12 @@
 //! Telling a user's server that an export has ended: where, and what became of it.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::{BucketCopy, Export, record::State};
+use crate::{BucketCopy, Export, checked::checked_text, record::State};
 
 /// Who is told that an export has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,25 +67,7 @@ impl FromStr for CallbackUrl {
     }
 }
 
-impl TryFrom<String> for CallbackUrl {
-    type Error = CallbackUrlError;
-
-    fn try_from(s: String) -> Result<Self, Self::Error> {
-        s.parse()
-    }
-}
-
-impl From<CallbackUrl> for String {
-    fn from(url: CallbackUrl) -> Self {
-        url.0
-    }
-}
-
-impl fmt::Display for CallbackUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+checked_text!(CallbackUrl, CallbackUrlError);
 
 impl Export {
     /// The same export, somebody to be told of its end.

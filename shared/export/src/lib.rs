@@ -11,6 +11,7 @@
 mod bucket_copy;
 mod callback;
 mod catalog;
+mod checked;
 mod digest;
 mod fault;
 mod files;

@@ -1,8 +1,10 @@
 //! The tenant.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::checked::checked_text;
 
 /// The name of a workspace: 1 to 63 of `a-z`, `0-9`, `-` and `_`, the first a letter or digit.
 ///
@@ -36,25 +38,7 @@ impl FromStr for Workspace {
     }
 }
 
-impl TryFrom<String> for Workspace {
-    type Error = WorkspaceError;
-
-    fn try_from(s: String) -> Result<Self, Self::Error> {
-        s.parse()
-    }
-}
-
-impl From<Workspace> for String {
-    fn from(workspace: Workspace) -> Self {
-        workspace.0
-    }
-}
-
-impl fmt::Display for Workspace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+checked_text!(Workspace, WorkspaceError);
 
 impl AsRef<str> for Workspace {
     fn as_ref(&self) -> &str {

@@ -181,7 +181,7 @@ mod tests {
         for (wrong, code, pointer) in [
             (json!("s3cr3t"), "wrong_type", "/copy"),
             (key(json!({ "bucket": "S3cr3t s3cr3t" })), "wrong_text", "/copy/bucket"),
-            (key(json!({ "prefix": "/s3cr3t" })), "wrong_text", "/copy/prefix"),
+            (key(json!({ "prefix": "s3cr3t\n" })), "wrong_text", "/copy/prefix"),
             (key(json!({ "gzip": true })), "wrong_gzip", "/copy/gzip"),
             (
                 key(json!({ "secret_access_kee": "s3cr3t" })),
