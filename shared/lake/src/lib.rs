@@ -29,6 +29,7 @@ mod scan;
 mod selection;
 mod separators;
 mod splice;
+mod stops;
 
 pub use account::Account;
 pub use bad_rows::{BadRow, MAX_LISTED_BAD_ROWS};
