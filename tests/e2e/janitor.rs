@@ -133,12 +133,16 @@ fn kill_builders(stack: &Stack) -> usize {
 }
 
 /// All leases lapse, as they do in time.
-async fn lapse(user: &User, export: &Export, plan: &lake::Plan) {
+async fn lapse(user: &User, export: &Export) {
     let now = Timestamp::now();
-    for batch in plan.batches(1 << 20) {
-        // Those that nobody has begun have no lease.
-        let first = u32::try_from(batch.start).unwrap();
-        _ = user.stack.exports().free_batch(export, first, now).await;
+    let plan_key = WorkKey::plan(&user.workspace, export.id);
+    if let Some(plan) = user.stack.archives().read_work(&plan_key).await.unwrap() {
+        let plan: lake::Plan = serde_json::from_slice(&plan).unwrap();
+        for batch in plan.batches(1 << 20) {
+            // Those that nobody has begun have no lease.
+            let first = u32::try_from(batch.start).unwrap();
+            _ = user.stack.exports().free_batch(export, first, now).await;
+        }
     }
     let lapsed = |export: &Export| {
         let mut next = export.planned(export.steps_total);
@@ -149,39 +153,55 @@ async fn lapse(user: &User, export: &Export, plan: &lake::Plan) {
     user.stack.exports().change(&user.workspace, export.id, lapsed).await.unwrap();
 }
 
+/// Kills the builders of an export whenever it has come a step further: while it is planned, in the
+/// middle of each step, while its archive is put together. Returns how many steps were done each time.
+async fn kill_at_every_step(user: &User, id: ExportId) -> Vec<usize> {
+    let (begun, mut killed_at, mut killed) = (Instant::now(), Instant::now(), Vec::new());
+    loop {
+        assert!(begun.elapsed() < 3 * PATIENCE, "nobody goes on with it: {killed:?}");
+        let export = user.stack.exports().get(&user.workspace, id).await.unwrap().unwrap();
+        let done = export.steps_done.len();
+        match &export.state {
+            State::Queued { .. } => {}
+            State::Running { .. } if killed.last().is_none_or(|last| *last < done) => {
+                if kill_builders(&user.stack) > 0 {
+                    killed.push(done);
+                    lapse(user, &export).await;
+                    round(&user.stack).await;
+                    killed_at = Instant::now();
+                }
+            }
+            // Builders that live on put off when the janitor looks, so it may take another time.
+            State::Running { .. } if killed_at.elapsed() > Duration::from_secs(5) => {
+                lapse(user, &export).await;
+                round(&user.stack).await;
+                killed_at = Instant::now();
+            }
+            State::Running { .. } => tokio::time::sleep(Duration::from_millis(5)).await,
+            _ => return killed,
+        }
+    }
+}
+
 #[tokio::test]
-async fn a_killed_builder_is_replaced_and_the_archive_is_whole() {
+async fn a_killed_builder_is_replaced_in_every_step_and_the_archive_is_whole() {
     let user = user().await;
     let sample = tests::sample::Sample { seed: 11, rows_per_hour: 4000, objects_per_hour: 4 };
     let begin = crate::at("2026-03-01T00:00:00Z");
     let objects = user.seed(sample, &["amplitude_events"], begin, 10).await.unwrap();
     let body = request("amplitude_events", "2026-03-01T00:00:00Z", "2026-03-01T10:00:00Z", "csv");
     let url = user.create(&body).await.unwrap();
-    while user.get(&url).await.unwrap().body["progress"]["steps_done"].as_u64() < Some(1) {}
-
-    assert!(kill_builders(&user.stack) > 0);
-    let id = user.get(&url).await.unwrap().text("/id").parse().unwrap();
-    let halted = user.stack.exports().get(&user.workspace, id).await.unwrap().unwrap();
-    let done = u32::try_from(halted.steps_done.len()).unwrap();
-    assert!((1..halted.steps_total).contains(&done), "it was not in the middle: {done}");
-
-    let plan_key = WorkKey::plan(&user.workspace, id);
-    let plan = user.stack.archives().read_work(&plan_key).await.unwrap().unwrap();
-    let plan: lake::Plan = serde_json::from_slice(&plan).unwrap();
-    // Builders that live on put off when the janitor looks, so it may take a second time.
-    let halted_at = Instant::now();
-    while user.get(&url).await.unwrap().text("/status") == "running" {
-        assert!(halted_at.elapsed() < PATIENCE, "nobody goes on with it");
-        lapse(&user, &halted, &plan).await;
-        round(&user.stack).await;
-        tokio::time::sleep(Duration::from_secs(5)).await;
-    }
+    let id = url.rsplit('/').next().unwrap().parse().unwrap();
+    let killed = kill_at_every_step(&user, id).await;
 
     let built = user.get(&url).await.unwrap();
+    let steps = built.body["progress"]["steps_total"].as_u64().unwrap();
+    assert!(killed.len() > 3 && killed[0] == 0, "{killed:?} of {steps}");
     let rows: usize = objects.iter().map(|object| object.rows.len()).sum();
     assert_eq!(
         (built.text("/status"), &built.body["archive"]["rows"]),
-        ("succeeded", &serde_json::json!(rows))
+        ("succeeded", &serde_json::json!(rows)),
+        "{killed:?} of {steps}"
     );
     let archive = user.download(built.text("/links/download")).await.unwrap();
     let text = archive.text("amplitude_events.csv").unwrap();
