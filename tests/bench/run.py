@@ -3,6 +3,7 @@
 Each round runs every contender once, so that a noisy moment falls on all of them; medians are printed.
 """
 import argparse
+import datetime
 import os
 import pathlib
 import shutil
@@ -13,8 +14,6 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 WORK = ROOT / ".local" / "bench"
-# About 90 % of the day, cutting the hours at both ends.
-FROM, TO = "2026-03-01 01:12:00", "2026-03-01 22:48:00"
 DAY = "2026-03-01 00:00:00", "2026-03-02 00:00:00"
 # A fifth of the rows.
 COUNTRY = "Brazil"
@@ -40,7 +39,7 @@ def main():
         subprocess.run([binaries / "data", data, str(options.megabytes), *shape], check=True)
     for work, form in {"W1": "jsonl", "W2": "csv", "W3": "gzip"}.items():
         if work in options.work.split(","):
-            contenders = contenders_of(work, form, data, binaries, python, node)
+            contenders = contenders_of(work, form, data, window_of(options.hours), binaries, python, node)
             if options.only:
                 contenders = {name: c for name, c in contenders.items() if any(o in name for o in options.only)}
             compare(work, contenders, options.rounds)
@@ -64,9 +63,15 @@ def set_up():
     return binaries, python, node / "node_archiver.mjs"
 
 
-def contenders_of(work, form, data, binaries, python, node):
+def window_of(hours):
+    """About 90 % of the time there is, cutting the hours at both ends."""
+    at = lambda part: (datetime.datetime(2026, 3, 1) + datetime.timedelta(hours=hours * part)).strftime("%F %T")
+    return at(0.05), at(0.95)
+
+
+def contenders_of(work, form, data, window, binaries, python, node):
     """Commands by name; each writes the file given last."""
-    window = DAY if work == "W3" else (FROM, TO)
+    window = DAY if work == "W3" else window
     country = [COUNTRY] if work == "W2" else []
     ours = ["5", "2", f"country == '{COUNTRY}'"] if work == "W2" else []
     arguments = lambda out: [data, out, form, *window, *country]

@@ -4,7 +4,7 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
     config::{Credentials, Region, SharedCredentialsProvider, retry::RetryConfig},
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
     types::{CompletedMultipartUpload, CompletedPart},
 };
@@ -169,8 +169,8 @@ where
     let detail = match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
-        _ if status > 0 => format!("S3 answered with status {status}."),
-        _ => DisplayErrorContext(error).to_string(),
+        _ if status > 0 => format!("AWS answered with status {status}."),
+        _ => format!("AWS could not be reached: {error}."),
     };
     Refused { of_all, detail }
 }

@@ -1,7 +1,7 @@
 //! Setting going what is to happen once an export has ended.
 
 use aws_config::SdkConfig;
-use cloud::{ExportQueue, ExportTable, Job, Queue, Result, call_next, env};
+use cloud::{ExportQueue, ExportTable, Job, Queue, Result, SIGNING_SECRETS, call_next, env};
 use export::{CopyState, Export, State};
 use jiff::Timestamp;
 use tracing::{error, info};
@@ -60,7 +60,8 @@ impl Outbox {
 
     /// Has what became of an export posted to whoever is to be told, whether or not it was before.
     pub async fn tell(&self, export: &Export) -> Result<()> {
-        let secrets = self.exports.signing_secrets(&export.workspace).await?;
+        let mut secrets = self.exports.signing_secrets(&export.workspace).await?;
+        secrets.truncate(SIGNING_SECRETS);
         if let Some(notice) = Notice::of(export, &secrets, Timestamp::now()) {
             self.notices.send(&notice, &export.workspace, 0).await?;
             info!(export.id = %export.id, "asked for the callback of export {} to be posted", export.id);
