@@ -4,7 +4,7 @@ mod app;
 mod carry;
 mod pieces;
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use aws_lambda_events::sqs::SqsEvent;
 use cloud::Job;
@@ -21,12 +21,8 @@ async fn main() -> Result<(), Error> {
     let app = &App::new(aws, settings)?;
 
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {
-        let ends = Instant::now()
-            + event
-                .context
-                .deadline()
-                .duration_since(std::time::SystemTime::now())
-                .unwrap_or_default();
+        let left = event.context.deadline().duration_since(SystemTime::now());
+        let ends = Instant::now() + left.unwrap_or_default();
         let carry = async |job: Job, _| carry::run(app, &job, ends).await;
         Ok::<_, Error>(inbox::each(&app.queue, event.payload, carry).await)
     }))
