@@ -232,6 +232,23 @@ async fn a_callback_that_was_lost_is_sent_by_the_janitor() {
 }
 
 #[tokio::test]
+async fn who_cancels_an_export_is_told_that_it_was() {
+    let user = user().await;
+    secret(&user).await;
+    let receiver = Receiver::start(vec![Answer::Status(200)]).await.unwrap();
+    let export = user.create(&body(&receiver.url)).await.unwrap();
+    let early = user.send("POST", &format!("{export}/deliveries"), &[], None).await.unwrap();
+    assert_eq!((early.status, early.text("/code")), (409, "callback_pending"));
+    let cancelled = user.send("POST", &format!("{export}/cancel"), &[], None).await.unwrap();
+    assert_eq!(cancelled.text("/status"), "cancelled", "{}", cancelled.body);
+    let posted: Value = serde_json::from_str(&receiver.received(1).await[0].body).unwrap();
+    assert_eq!(
+        (&posted["type"], &posted["data"]["status"]),
+        (&json!("export.cancelled"), &json!("cancelled"))
+    );
+}
+
+#[tokio::test]
 async fn what_cannot_be_posted_again_says_why() {
     let user = user().await;
     let plain = user.create(&request("liferay_page", FROM, TO, "csv")).await.unwrap();

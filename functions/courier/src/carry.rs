@@ -6,10 +6,8 @@ use std::{
 };
 
 use anyhow::Context as _;
-use cloud::{Access, CustomerBucket, Job, Purpose, PutError, Refused};
-use export::{
-    CopyState, CopyTarget, Credential, Export, LEASE, MAX_FAILED_FILES, StoredFile, external_id,
-};
+use cloud::{CustomerBucket, Job, PutError, Refused};
+use export::{CopyState, CopyTarget, Export, LEASE, MAX_FAILED_FILES, StoredFile, external_id};
 use futures_util::stream;
 use inbox::Outcome;
 use jiff::Timestamp;
@@ -104,16 +102,9 @@ async fn carry(app: &App, export: &Export, ends: Instant) -> anyhow::Result<()> 
 async fn open(app: &App, export: &Export) -> anyhow::Result<Result<CustomerBucket, Refused>> {
     let copy = export.copy.as_ref().ok_or(Lost)?;
     let CopyState::Running { credential, .. } = &copy.state else { return Err(Lost.into()) };
-    let access = match credential {
-        Credential::Key { id, sealed } => {
-            let purpose = Purpose::Copy(&export.workspace, export.id);
-            Access::Key { id: id.clone(), secret: app.seal.open(sealed, purpose).await? }
-        }
-        Credential::Role { arn } => {
-            Access::Role { arn: arn.clone(), external_id: external_id(&export.workspace) }
-        }
-    };
-    Ok(CustomerBucket::open(&app.aws, copy.target.bucket.clone(), access).await)
+    let opener = app.seal.opener(export, credential).await?;
+    let (bucket, id) = (copy.target.bucket.clone(), external_id(&export.workspace));
+    Ok(CustomerBucket::open(&app.aws, bucket, opener, &id).await)
 }
 
 /// Copies files until the last, or until time is up.

@@ -43,7 +43,7 @@ pub(crate) struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     callback: Option<Callback>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    copy: Option<Copy>,
+    copy: Option<Copying>,
     links: Links,
 }
 
@@ -56,7 +56,7 @@ struct Callback {
 
 /// How far the copy of its files is.
 #[derive(Debug, Serialize)]
-struct Copy {
+struct Copying {
     bucket: String,
     prefix: String,
     gzip: bool,
@@ -120,7 +120,7 @@ struct Links {
     deliveries: Option<String>,
 }
 
-impl Copy {
+impl Copying {
     fn of(export: &Export, copy: &BucketCopy) -> Self {
         let status = match &copy.state {
             CopyState::Waiting { .. } => "waiting",
@@ -203,7 +203,7 @@ impl View {
                 .callback
                 .as_ref()
                 .map(|callback| Callback { url: callback.url.to_string(), sent: callback.sent }),
-            copy: export.copy.as_ref().map(|copy| Copy::of(export, copy)),
+            copy: export.copy.as_ref().map(|copy| Copying::of(export, copy)),
             links: Links {
                 this: link(""),
                 cancel: status.is_unfinished().then(|| link("/cancel")),

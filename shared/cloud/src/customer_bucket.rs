@@ -9,32 +9,13 @@ use aws_sdk_s3::{
     types::{CompletedMultipartUpload, CompletedPart},
 };
 use bytes::Bytes;
-use export::{BucketName, Secret};
+use export::{BucketName, Opener};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, pin_mut, stream};
 
 /// Parts that are on their way at the same time.
 const PARTS_AT_ONCE: usize = 4;
 /// How often a request is made, at most.
 const ATTEMPTS: u32 = 5;
-
-/// What opens a bucket.
-#[derive(Clone, Debug)]
-pub enum Access {
-    /// An access key.
-    Key {
-        /// Its id.
-        id: String,
-        /// Its secret half.
-        secret: Secret,
-    },
-    /// A role that trusts us, and whom we say we are there for.
-    Role {
-        /// Its ARN.
-        arn: String,
-        /// What its trust policy has to ask for.
-        external_id: String,
-    },
-}
 
 /// A user's bucket.
 #[derive(Clone, Debug)]
@@ -65,13 +46,19 @@ pub enum PutError {
 }
 
 impl CustomerBucket {
-    /// Opens a bucket, wherever it is.
-    pub async fn open(aws: &SdkConfig, name: BucketName, access: Access) -> Result<Self, Refused> {
-        let credentials = match access {
-            Access::Key { id, secret } => {
+    /// Opens a bucket, wherever it is. A role is taken on with `external_id`, which its trust policy has
+    /// to ask for.
+    pub async fn open(
+        aws: &SdkConfig,
+        name: BucketName,
+        opener: Opener,
+        external_id: &str,
+    ) -> Result<Self, Refused> {
+        let credentials = match opener {
+            Opener::Key { id, secret } => {
                 Credentials::new(id, secret.reveal(), None, None, "customer")
             }
-            Access::Role { arn, external_id } => assume(aws, &arn, &external_id).await?,
+            Opener::Role { arn } => assume(aws, &arn, external_id).await?,
         };
         let client = |region: Option<String>| {
             let config = aws_sdk_s3::config::Builder::from(aws)

@@ -25,7 +25,7 @@ mod tokens;
 pub use archives::{ArchiveBucket, PieceWriter, Stored};
 pub use batches::Claim;
 pub use clients::aws_config;
-pub use customer_bucket::{Access, CustomerBucket, PutError, Refused};
+pub use customer_bucket::{CustomerBucket, PutError, Refused};
 pub use deliveries::DeliveryTable;
 pub use error::{Error, Result};
 pub use exports::{ExportTable, Page};

@@ -1,5 +1,7 @@
 //! Queues that feed functions.
 
+use std::fmt;
+
 use aws_sdk_sqs::Client;
 use export::{Export, ExportId, Workspace};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -22,6 +24,12 @@ pub struct Job {
     /// The first of the steps and the one after the last, if others build the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<(u32, u32)>,
+}
+
+impl fmt::Display for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "export {}", self.export)
+    }
 }
 
 /// A queue.

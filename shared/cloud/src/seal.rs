@@ -49,6 +49,17 @@ impl Seal {
         })
     }
 
+    /// Returns what opens a user's bucket, as it was sent for this export.
+    pub async fn opener(&self, export: &Export, credential: &Credential) -> Result<Opener> {
+        Ok(match credential {
+            Credential::Key { id, sealed } => {
+                let purpose = Purpose::Copy(&export.workspace, export.id);
+                Opener::Key { id: id.clone(), secret: self.open(sealed, purpose).await? }
+            }
+            Credential::Role { arn } => Opener::Role { arn: arn.clone() },
+        })
+    }
+
     /// Encrypts a secret.
     pub async fn seal(&self, secret: &Secret, purpose: Purpose<'_>) -> Result<String> {
         let output = self

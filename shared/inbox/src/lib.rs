@@ -1,7 +1,9 @@
 //! What every function needs that a queue feeds: its messages one by one, and those back to the queue
 //! that have to come again.
 //!
-//! Knows nothing of what a message says.
+//! Of what a message says it knows no more than what it is about, for the log.
+
+use std::fmt::Display;
 
 use anyhow::Context as _;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
@@ -31,7 +33,7 @@ pub enum Outcome {
 ///
 /// A message that cannot be read counts as failed: after a few tries SQS moves it to the dead-letter
 /// queue, out of the way of its neighbours.
-pub async fn each<M: DeserializeOwned>(
+pub async fn each<M: DeserializeOwned + Display>(
     queue: &Queue,
     event: SqsEvent,
     work: impl AsyncFn(M, u32) -> anyhow::Result<Outcome>,
@@ -53,7 +55,7 @@ pub async fn each<M: DeserializeOwned>(
 }
 
 /// Works on a message. Returns in how many seconds it has to come back, if at all.
-async fn one<M: DeserializeOwned>(
+async fn one<M: DeserializeOwned + Display>(
     message: &SqsMessage,
     work: &impl AsyncFn(M, u32) -> anyhow::Result<Outcome>,
 ) -> Option<i32> {
@@ -68,15 +70,16 @@ async fn one<M: DeserializeOwned>(
             return Some(RETRY_SECONDS);
         }
     };
+    let about = content.to_string();
     // The SDK's futures are large; this one is as deep as it gets.
     match Box::pin(work(content, received)).await {
         Ok(Outcome::Done) => None,
         Ok(Outcome::ComeBack { seconds, reason }) => {
-            info!(message.id = id, "returned the message: {reason}");
+            info!(message.id = id, "returned the message about {about}: {reason}");
             Some(seconds)
         }
         Err(error) => {
-            error!(message.id = id, "failed to {error:#}");
+            error!(message.id = id, "failed to work on {about}: {error:#}");
             Some(RETRY_SECONDS)
         }
     }

@@ -20,19 +20,17 @@ struct Data<'a> {
     url: &'a str,
 }
 
-/// Returns the body that tells of an export that has ended and is found at `url`.
-pub(crate) fn body(export: &Export, url: &str) -> String {
+/// Returns the body that tells of an export that is found at `url`; none if it has not ended.
+pub(crate) fn body(export: &Export, url: &str) -> Option<String> {
     let (kind, status, timestamp) = match &export.state {
         State::Failed { finished_at, .. } => ("export.failed", "failed", *finished_at),
         State::Cancelled { finished_at } => ("export.cancelled", "cancelled", *finished_at),
         State::Succeeded { archive } => ("export.succeeded", "succeeded", archive.published_at),
         State::Expired { archive, .. } => ("export.succeeded", "expired", archive.published_at),
         State::Deleted { archive, .. } => ("export.succeeded", "deleted", archive.published_at),
-        State::Queued { .. } | State::Running { .. } => {
-            ("export.created", "running", export.created_at)
-        }
+        State::Queued { .. } | State::Running { .. } => return None,
     };
     let payload =
         Payload { kind, timestamp, data: Data { id: export.id.to_string(), status, url } };
-    serde_json::to_string(&payload).unwrap_or_default()
+    serde_json::to_string(&payload).ok()
 }

@@ -1,5 +1,7 @@
 //! What is posted to whom.
 
+use std::fmt;
+
 use cloud::SigningSecret;
 use export::{CallbackUrl, Dialect, Export, ExportId, Workspace};
 use jiff::{SignedDuration, Timestamp};
@@ -30,6 +32,12 @@ pub struct Notice {
     pub until: Timestamp,
 }
 
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the callback of export {}", self.export)
+    }
+}
+
 impl Notice {
     /// Returns what tells of an export that has ended; none if nobody is to be told.
     pub fn of(export: &Export, secrets: &[SigningSecret], now: Timestamp) -> Option<Self> {
@@ -43,7 +51,7 @@ impl Notice {
             }
             Some((Dialect::Coveo, _)) | None => {
                 let secrets = secrets.iter().map(|secret| secret.sealed.clone()).collect();
-                (native::body(export, &callback.base), secrets)
+                (native::body(export, &callback.base)?, secrets)
             }
         };
         Some(Self {
