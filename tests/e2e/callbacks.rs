@@ -49,6 +49,19 @@ async fn called(user: &User, url: &str, attempts: usize) -> (String, Reply) {
     panic!("{path} does not get {attempts} entries");
 }
 
+/// Stores an export with a callback for which no message is sent: nobody builds it.
+async fn unbuilt(user: &User, receiver: &Receiver) -> Export {
+    let (now, day) = (Timestamp::now(), SignedDuration::from_hours(24));
+    let body = request("liferay_page", FROM, TO, "csv");
+    let order = Order::from_json(&body, &user.stack.catalog, &[], &Limits::default(), now).unwrap();
+    let id = ExportId::generate();
+    let export = Export::queued(id, user.workspace.clone(), order.request, now, day);
+    let url = receiver.url.parse().unwrap();
+    let export = export.with_callback(url, "https://example.com/e".into());
+    user.stack.exports().create(&export, None).await.unwrap();
+    export
+}
+
 fn is_signed(
     headers: &std::collections::BTreeMap<String, String>,
     body: &str,
@@ -209,15 +222,9 @@ async fn a_callback_that_was_lost_is_sent_by_the_janitor() {
     let user = user().await;
     secret(&user).await;
     let receiver = Receiver::start(vec![Answer::Status(200)]).await.unwrap();
-    let (now, day) = (Timestamp::now(), SignedDuration::from_hours(24));
-    let body = request("liferay_page", FROM, TO, "csv");
-    let order = Order::from_json(&body, &user.stack.catalog, &[], &Limits::default(), now).unwrap();
-    let id = ExportId::generate();
-    let export = Export::queued(id, user.workspace.clone(), order.request, now, day);
-    let export =
-        export.with_callback(receiver.url.parse().unwrap(), "https://example.com/e".into());
-    let exports = user.stack.exports();
-    exports.create(&export, None).await.unwrap();
+    let now = Timestamp::now();
+    let export = unbuilt(&user, &receiver).await;
+    let (exports, id) = (user.stack.exports(), export.id);
     // As by a builder that was killed before it could send anything.
     exports.put(&export.fail(now, Failure::internal())).await.unwrap();
     janitor::round(&user.stack).await;
@@ -236,7 +243,7 @@ async fn who_cancels_an_export_is_told_that_it_was() {
     let user = user().await;
     secret(&user).await;
     let receiver = Receiver::start(vec![Answer::Status(200)]).await.unwrap();
-    let export = user.create(&body(&receiver.url)).await.unwrap();
+    let export = format!("/v1/exports/{}", unbuilt(&user, &receiver).await.id);
     let early = user.send("POST", &format!("{export}/deliveries"), &[], None).await.unwrap();
     assert_eq!((early.status, early.text("/code")), (409, "callback_pending"));
     let cancelled = user.send("POST", &format!("{export}/cancel"), &[], None).await.unwrap();
