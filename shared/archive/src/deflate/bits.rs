@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::{DeflateError, Receiver};
+use super::{DeflateError, Receiver, codes::Entry};
 
 /// How much of the data is held, in bytes.
 const HELD: usize = 64 * 1024;
@@ -32,7 +32,8 @@ pub struct BitReader<R> {
 /// Where a reader stands in what it holds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct State {
-    at: usize,
+    /// How many bytes are left.
+    rest: usize,
     buffer: u64,
     filled: u32,
 }
@@ -222,55 +223,52 @@ impl<R> BitReader<R> {
         self.at + TURN <= self.end
     }
 
-    /// Lends what is held to the fast loop, which gives its state back by [`BitReader::resume`].
+    /// Lends what is held to the fast loop, which gives back what is left by [`BitReader::resume`].
     pub(super) fn ample(&self) -> Ample<'_> {
-        let state = State { at: self.at, buffer: self.buffer, filled: self.filled };
-        Ample {
-            held: &self.held[..self.end],
-            at: state.at,
-            buffer: state.buffer,
-            filled: state.filled,
-        }
+        Ample { rest: &self.held[self.at..self.end], buffer: self.buffer, filled: self.filled }
     }
 
-    pub(super) fn resume(&mut self, State { at, buffer, filled }: State) {
-        (self.at, self.buffer, self.filled) = (at, buffer, filled);
+    pub(super) fn resume(&mut self, State { rest, buffer, filled }: State) {
+        (self.at, self.buffer, self.filled) = (self.end - rest, buffer, filled);
     }
 }
 
 /// Bits of which there are plenty. Kept apart from their reader so that they stay in registers.
 #[derive(Debug)]
 pub(super) struct Ample<'a> {
-    held: &'a [u8],
-    at: usize,
+    /// The bytes that are still to go into the buffer.
+    rest: &'a [u8],
     pub(super) buffer: u64,
+    /// As the reader's, in its lowest six bits; those above are arbitrary, which spares clearing them.
     filled: u32,
 }
 
 impl Ample<'_> {
     #[inline]
     pub(super) fn is_ample(&self) -> bool {
-        self.at + TURN <= self.held.len()
+        self.rest.len() >= TURN
     }
 
     /// Fills the buffer with 56 bits or more.
     #[inline]
     pub(super) fn refill(&mut self) {
-        let eight: [u8; 8] = self.held[self.at..self.at + 8].try_into().unwrap_or_default();
-        self.buffer |= u64::from_le_bytes(eight) << self.filled;
-        // As many whole bytes as fit.
-        self.at += ((63 - self.filled) >> 3) as usize;
-        self.filled |= 0x38;
+        if let Some(eight) = self.rest.first_chunk() {
+            self.buffer |= u64::from_le_bytes(*eight).wrapping_shl(self.filled);
+            // As many whole bytes as fit.
+            self.rest = &self.rest[(!self.filled >> 3 & 7) as usize..];
+            self.filled |= 0x38;
+        }
     }
 
+    /// Drops the bits of a code and its extra bits.
     #[inline]
-    pub(super) fn drop_bits(&mut self, count: u32) {
-        self.buffer >>= count;
-        self.filled -= count;
+    pub(super) fn drop(&mut self, entry: Entry) {
+        self.buffer = self.buffer.wrapping_shr(entry.raw());
+        self.filled = self.filled.wrapping_sub(entry.raw());
     }
 
-    pub(super) fn state(self) -> State {
-        State { at: self.at, buffer: self.buffer, filled: self.filled }
+    pub(super) fn state(&self) -> State {
+        State { rest: self.rest.len(), buffer: self.buffer, filled: self.filled & 63 }
     }
 }
 

@@ -4,24 +4,25 @@ use std::io::Read;
 
 use super::{BitReader, DeflateError, Receiver, bits::low};
 
-const NONE: u32 = 0;
-pub(super) const LITERAL: u32 = 1;
-pub(super) const MATCH: u32 = 2;
-pub(super) const END: u32 = 3;
-/// The code is longer: it leads to a place in the second table.
-const LONGER: u32 = 4;
-
-/// How many bits are looked up directly.
-const DIRECT_BITS: u32 = 11;
-
-/// What a code stands for: in bits 0 to 5 its length with its extra bits, in 8 to 11 its own length, in
-/// 12 to 14 its kind, and from 16 a literal, or the base of a length or distance.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a code stands for. In bits 0 to 5 how many bits it takes with its extra bits, in 8 to 11 without
+/// them; from 16 a literal, or the base of a length or distance.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Entry(u32);
 
+/// It stands for a literal.
+const LITERAL: u32 = 1 << 31;
+/// It stands for neither a literal nor a length or distance: for nothing, but for these.
+const SPECIAL: u32 = 1 << 15;
+/// The code is longer: it leads to a place in the second table.
+const LONGER: u32 = 1 << 14;
+/// It ends the block.
+const END: u32 = 1 << 13;
+
 impl Entry {
-    fn new(kind: u32, base: u16, extra: u32) -> Self {
-        Self(kind << 12 | extra | u32::from(base) << 16)
+    const NONE: Self = Self(SPECIAL);
+
+    fn new(flags: u32, base: u16, extra: u32) -> Self {
+        Self(flags | extra | u32::from(base) << 16)
     }
 
     /// The same, for a code of `len` bits.
@@ -35,15 +36,37 @@ impl Entry {
         self.0 & 63
     }
 
+    /// A number of which the lowest byte is [`Entry::bits`].
     #[inline]
-    pub(super) fn kind(self) -> u32 {
-        self.0 >> 12 & 7
+    pub(super) fn raw(self) -> u32 {
+        self.0
+    }
+
+    #[inline]
+    pub(super) fn is_literal(self) -> bool {
+        self.0 & LITERAL != 0
+    }
+
+    /// Tells whether it stands for none of literal, length and distance.
+    #[inline]
+    pub(super) fn is_special(self) -> bool {
+        self.0 & SPECIAL != 0
+    }
+
+    #[inline]
+    pub(super) fn is_end(self) -> bool {
+        self.0 & END != 0
+    }
+
+    #[inline]
+    pub(super) fn is_none(self) -> bool {
+        self.0 & (SPECIAL | END) == SPECIAL
     }
 
     /// The length or distance that the code in `buffer` stands for.
     #[inline]
     pub(super) fn value(self, buffer: u64) -> u32 {
-        self.base() + (low(buffer, self.bits()) >> (self.0 >> 8 & 15))
+        self.base() + low(buffer, self.bits()).wrapping_shr(self.0 >> 8)
     }
 
     #[inline]
@@ -58,20 +81,24 @@ impl Entry {
     }
 }
 
-/// The codes of one alphabet, in two tables: the second for those longer than [`DIRECT_BITS`].
+/// The codes of one alphabet, in two tables: the second for those that the first, of `N` entries, is too
+/// small for.
 #[derive(Debug)]
-pub(super) struct Codes {
-    direct: Box<[Entry; 1 << DIRECT_BITS]>,
+pub(super) struct Codes<const N: usize> {
+    direct: [Entry; N],
     longer: Vec<Entry>,
 }
 
-impl Default for Codes {
+impl<const N: usize> Default for Codes<N> {
     fn default() -> Self {
-        Self { direct: Box::new([Entry::default(); 1 << DIRECT_BITS]), longer: Vec::new() }
+        Self { direct: [Entry::NONE; N], longer: Vec::new() }
     }
 }
 
-impl Codes {
+impl<const N: usize> Codes<N> {
+    /// How many bits are looked up directly.
+    const DIRECT_BITS: u32 = N.ilog2();
+
     #[inline]
     pub(super) fn look_up(&self, buffer: u64) -> Entry {
         self.followed(self.direct(buffer), buffer)
@@ -80,17 +107,17 @@ impl Codes {
     /// Looks a code up that may be longer than what is found.
     #[inline]
     pub(super) fn direct(&self, buffer: u64) -> Entry {
-        self.direct[low(buffer, DIRECT_BITS) as usize]
+        self.direct[low(buffer, Self::DIRECT_BITS) as usize]
     }
 
     /// Returns what an entry leads to: itself, or that of a longer code.
     #[inline]
     pub(super) fn followed(&self, entry: Entry, buffer: u64) -> Entry {
-        if entry.kind() != LONGER {
+        if entry.0 & LONGER == 0 {
             return entry;
         }
-        let place = entry.base() + low(buffer >> DIRECT_BITS, entry.bits());
-        self.longer.get(place as usize).copied().unwrap_or_default()
+        let place = entry.base() + low(buffer >> Self::DIRECT_BITS, entry.bits());
+        self.longer.get(place as usize).copied().unwrap_or(Entry::NONE)
     }
 
     /// Makes the codes of these lengths (section 3.2.2). `of` says what a symbol stands for.
@@ -110,7 +137,7 @@ impl Codes {
             next[len] = (next[len - 1] + counts[len - 1]) << 1;
         }
         let longest = (0..16_u32).rev().find(|len| counts[*len as usize] > 0).unwrap_or(0);
-        self.direct.fill(Entry::default());
+        self.direct.fill(Entry::NONE);
         self.longer.clear();
         for (symbol, len) in lengths.iter().enumerate().filter(|(_, len)| **len > 0) {
             let len = u32::from(*len);
@@ -124,21 +151,22 @@ impl Codes {
 
     /// Enters a code wherever its bits come first.
     fn place(&mut self, code: usize, len: u32, longest: u32, entry: Entry) {
-        if len <= DIRECT_BITS {
-            for place in (code..1 << DIRECT_BITS).step_by(1 << len) {
+        if len <= Self::DIRECT_BITS {
+            for place in (code..N).step_by(1 << len) {
                 self.direct[place] = entry;
             }
             return;
         }
-        let rest = longest - DIRECT_BITS;
-        let first = &mut self.direct[code & ((1 << DIRECT_BITS) - 1)];
-        if first.kind() != LONGER {
+        let rest = longest - Self::DIRECT_BITS;
+        let first = &mut self.direct[code % N];
+        if first.0 & LONGER == 0 {
             let base = u16::try_from(self.longer.len()).unwrap_or(u16::MAX);
-            *first = Entry::new(LONGER, base, rest);
-            self.longer.resize(self.longer.len() + (1 << rest), Entry::default());
+            *first = Entry::new(SPECIAL | LONGER, base, rest);
+            self.longer.resize(self.longer.len() + (1 << rest), Entry::NONE);
         }
         let base = first.base() as usize;
-        for place in (code >> DIRECT_BITS..1 << rest).step_by(1 << (len - DIRECT_BITS)) {
+        for place in (code >> Self::DIRECT_BITS..1 << rest).step_by(1 << (len - Self::DIRECT_BITS))
+        {
             self.longer[base + place] = entry;
         }
     }
@@ -146,8 +174,8 @@ impl Codes {
 
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    pub(super) literals: Codes,
-    pub(super) distances: Codes,
+    pub(super) literals: Codes<2048>,
+    pub(super) distances: Codes<256>,
 }
 
 impl Tables {
@@ -178,7 +206,7 @@ impl Tables {
         for place in &ORDER[..count] {
             code_lengths[*place] = u8::try_from(bits.take(3, to)?).unwrap_or(0);
         }
-        let mut codes = Codes::default();
+        let mut codes = Codes::<128>::default();
         codes.set(&code_lengths, |symbol| {
             Entry::new(LITERAL, u16::try_from(symbol).unwrap_or(0), 0)
         })?;
@@ -189,7 +217,7 @@ impl Tables {
         while at < all {
             bits.refill(to)?;
             let entry = codes.look_up(bits.buffer);
-            if entry.kind() == NONE {
+            if entry.is_none() {
                 return Err(bits.wrong());
             }
             bits.skip(entry.bits())?;
@@ -225,9 +253,9 @@ fn literal_or_length(symbol: usize) -> Entry {
         [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
     match symbol {
         0..256 => Entry::new(LITERAL, u16::try_from(symbol).unwrap_or(0), 0),
-        256 => Entry::new(END, 0, 0),
-        257..286 => Entry::new(MATCH, BASES[symbol - 257], EXTRA[symbol - 257]),
-        _ => Entry::new(NONE, 0, 0),
+        256 => Entry::new(SPECIAL | END, 0, 0),
+        257..286 => Entry::new(0, BASES[symbol - 257], EXTRA[symbol - 257]),
+        _ => Entry::NONE,
     }
 }
 
@@ -237,8 +265,8 @@ fn distance(symbol: usize) -> Entry {
         2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577,
     ];
     if symbol >= 30 {
-        return Entry::new(NONE, 0, 0);
+        return Entry::NONE;
     }
     let extra = u32::try_from(symbol / 2).unwrap_or(0).saturating_sub(1);
-    Entry::new(MATCH, BASES[symbol], extra)
+    Entry::new(0, BASES[symbol], extra)
 }

@@ -14,7 +14,7 @@ use std::io::{self, Read};
 
 pub use bits::BitReader;
 pub use blocks::push_blocks;
-use codes::{END, LITERAL, MATCH, Tables};
+use codes::Tables;
 use window::Window;
 
 /// Why a stream could not be read to its end.
@@ -133,98 +133,118 @@ fn compressed<R: Read, T: Receiver>(
     loop {
         window.ease(to)?;
         if bits.is_ample() {
-            if with_plenty(bits, tables, window)? {
-                return Ok(());
+            match with_plenty(bits, tables, window) {
+                Ended::Block => return Ok(()),
+                Ended::Plenty => continue,
+                Ended::Corrupt => return Err(DeflateError::Corrupt.into()),
             }
-            continue;
         }
         bits.refill(to)?;
         let entry = tables.literals.look_up(bits.buffer);
-        match entry.kind() {
-            LITERAL => {
-                bits.skip(entry.bits())?;
-                window.push(entry.literal());
-            }
-            MATCH => {
-                let len = entry.value(bits.buffer);
-                bits.skip(entry.bits())?;
-                bits.refill(to)?;
-                let entry = tables.distances.look_up(bits.buffer);
-                if entry.kind() != MATCH {
-                    return Err(bits.wrong().into());
-                }
-                let distance = entry.value(bits.buffer);
-                bits.skip(entry.bits())?;
-                window.repeat(distance, len)?;
-            }
-            END => {
-                bits.skip(entry.bits())?;
-                return Ok(());
-            }
-            _ => return Err(bits.wrong().into()),
+        if entry.is_none() {
+            return Err(bits.wrong().into());
         }
+        let buffer = bits.buffer;
+        bits.skip(entry.bits())?;
+        if entry.is_end() {
+            return Ok(());
+        }
+        if entry.is_literal() {
+            window.push(entry.literal());
+            continue;
+        }
+        let len = entry.value(buffer);
+        bits.refill(to)?;
+        let entry = tables.distances.look_up(bits.buffer);
+        if entry.is_special() {
+            return Err(bits.wrong().into());
+        }
+        let distance = entry.value(bits.buffer);
+        bits.skip(entry.bits())?;
+        window.repeat(distance, len)?;
     }
 }
 
-/// Decodes while there is plenty of input and of room, without looking at the end of either; true at
-/// the end of the block.
-fn with_plenty<R>(
-    bits: &mut BitReader<R>,
-    tables: &Tables,
-    window: &mut Window,
-) -> Result<bool, DeflateError> {
+/// What ended first.
+#[derive(Clone, Copy)]
+enum Ended {
+    Block,
+    Plenty,
+    Corrupt,
+}
+
+/// Decodes while there is plenty of input and of room, without looking at the end of either.
+// Not inlined: there it would have fewer registers for itself.
+#[inline(never)]
+fn with_plenty<R>(bits: &mut BitReader<R>, tables: &Tables, window: &mut Window) -> Ended {
     let mut fast = bits.ample();
-    let literals = &tables.literals;
+    let mut room = window.room();
+    let (literals, distances) = (&tables.literals, &tables.distances);
+    fast.refill();
+    let mut entry = literals.direct(fast.buffer);
     let ended = loop {
-        if !fast.is_ample() || window.is_full() {
-            break false;
+        if !fast.is_ample() || room.is_full() {
+            break Ended::Plenty;
         }
-        // 56 bits: three literals take 45, the longest match takes 48.
-        fast.refill();
-        let mut entry = literals.direct(fast.buffer);
-        if entry.kind() == LITERAL {
-            fast.drop_bits(entry.bits());
-            window.push(entry.literal());
+        // There are 56 bits or more. Three literals that are found directly take 33.
+        if entry.is_literal() {
+            fast.drop(entry);
+            room.push(entry.literal());
             entry = literals.direct(fast.buffer);
-            if entry.kind() == LITERAL {
-                fast.drop_bits(entry.bits());
-                window.push(entry.literal());
+            if entry.is_literal() {
+                fast.drop(entry);
+                room.push(entry.literal());
                 entry = literals.direct(fast.buffer);
-                if entry.kind() == LITERAL {
-                    fast.drop_bits(entry.bits());
-                    window.push(entry.literal());
+                if entry.is_literal() {
+                    fast.drop(entry);
+                    room.push(entry.literal());
+                    entry = literals.direct(fast.buffer);
+                    fast.refill();
                     continue;
                 }
             }
-            fast.refill();
         }
-        let entry = literals.followed(entry, fast.buffer);
-        match entry.kind() {
-            MATCH => {
-                let len = entry.value(fast.buffer);
-                fast.drop_bits(entry.bits());
-                let entry = tables.distances.look_up(fast.buffer);
-                if entry.kind() != MATCH {
-                    return Err(DeflateError::Corrupt);
+        // Two literals and a length take 42, which leaves as many as a distance is looked up by.
+        if entry.is_special() {
+            entry = literals.followed(entry, fast.buffer);
+            if entry.is_literal() {
+                fast.drop(entry);
+                room.push(entry.literal());
+                entry = literals.direct(fast.buffer);
+                fast.refill();
+                continue;
+            }
+            if entry.is_special() {
+                if entry.is_end() {
+                    fast.drop(entry);
+                    break Ended::Block;
                 }
-                let distance = entry.value(fast.buffer);
-                fast.drop_bits(entry.bits());
-                window.repeat(distance, len)?;
+                return Ended::Corrupt;
             }
-            LITERAL => {
-                fast.drop_bits(entry.bits());
-                window.push(entry.literal());
+        }
+        let len = entry.value(fast.buffer);
+        fast.drop(entry);
+        entry = distances.direct(fast.buffer);
+        fast.refill();
+        if entry.is_special() {
+            entry = distances.followed(entry, fast.buffer);
+            if entry.is_special() {
+                return Ended::Corrupt;
             }
-            END => {
-                fast.drop_bits(entry.bits());
-                break true;
-            }
-            _ => return Err(DeflateError::Corrupt),
+        }
+        let distance = entry.value(fast.buffer);
+        fast.drop(entry);
+        // The next code is looked up before the match is copied, so that both go on at once.
+        entry = literals.direct(fast.buffer);
+        fast.refill();
+        if !room.repeat(distance, len) {
+            return Ended::Corrupt;
         }
     };
-    let state = fast.state();
+    let (state, len) = (fast.state(), room.len());
     bits.resume(state);
-    Ok(ended)
+    window.resume(len);
+    ended
 }
 
 #[cfg(test)]

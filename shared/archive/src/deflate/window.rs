@@ -9,10 +9,13 @@ const CHUNK: usize = 256 * 1024;
 /// How much a match copies at a time, in bytes.
 const STEP: usize = 16;
 /// What may be written beyond the point where a window is full: two literals, the longest match, and
-/// what its last step writes too much.
-pub(super) const ROOM: usize = 2 + 258 + STEP;
+/// what its last steps write too much.
+pub(super) const ROOM: usize = 2 + 258 + 2 * STEP;
 
-const SIZE: usize = HISTORY + CHUNK + ROOM;
+/// How much is held before a window is full, in bytes.
+const FULL: usize = HISTORY + CHUNK;
+
+const SIZE: usize = FULL + ROOM;
 
 #[derive(Debug)]
 pub(super) struct Window {
@@ -42,9 +45,58 @@ impl Window {
         if self.is_full() { self.hand_on(to) } else { Ok(()) }
     }
 
+    pub(super) fn is_full(&self) -> bool {
+        self.len > FULL
+    }
+
+    /// Lends what is written to; what is written counts from [`Window::resume`] on.
+    pub(super) fn room(&mut self) -> Room<'_> {
+        Room { bytes: &mut self.bytes, len: self.len }
+    }
+
+    pub(super) fn resume(&mut self, len: usize) {
+        self.len = len;
+    }
+
+    pub(super) fn push(&mut self, byte: u8) {
+        let mut room = self.room();
+        room.push(byte);
+        self.len = room.len;
+    }
+
+    /// Appends `len` bytes from `distance` back.
+    pub(super) fn repeat(&mut self, distance: u32, len: u32) -> Result<(), DeflateError> {
+        let mut room = self.room();
+        if !room.repeat(distance, len) {
+            return Err(DeflateError::Corrupt);
+        }
+        self.len = room.len;
+        Ok(())
+    }
+
+    /// Appends [`ROOM`] bytes at most.
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        self.bytes[self.len..self.len + bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+    }
+}
+
+/// Where content is written to. Kept apart from its window so that it stays in registers.
+#[derive(Debug)]
+pub(super) struct Room<'a> {
+    bytes: &'a mut [u8; SIZE],
+    len: usize,
+}
+
+impl Room<'_> {
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        self.len > HISTORY + CHUNK
+        self.len > FULL
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.len
     }
 
     #[inline]
@@ -53,37 +105,43 @@ impl Window {
         self.len += 1;
     }
 
-    /// Appends [`ROOM`] bytes at most.
-    pub(super) fn extend(&mut self, bytes: &[u8]) {
-        self.bytes[self.len..self.len + bytes.len()].copy_from_slice(bytes);
-        self.len += bytes.len();
-    }
-
-    /// Appends `len` bytes from `distance` back.
+    /// Appends `len` bytes from `distance` back; false if there are not as many.
     #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
     #[inline(always)]
-    pub(super) fn repeat(&mut self, distance: u32, len: u32) -> Result<(), DeflateError> {
+    pub(super) fn repeat(&mut self, distance: u32, len: u32) -> bool {
         let (distance, len) = (distance as usize, len as usize);
-        let begin = self.len.checked_sub(distance).ok_or(DeflateError::Corrupt)?;
-        let (mut from, mut to, end) = (begin, self.len, self.len + len);
+        let Some(mut from) = self.len.checked_sub(distance) else { return false };
+        let (mut to, end) = (self.len, self.len + len);
         self.len = end;
-        if distance >= STEP {
-            while to < end {
+        if distance < STEP {
+            repeat_close(self.bytes, from, to, end);
+            return true;
+        }
+        // Most matches are no longer than two steps, and need not be told apart.
+        loop {
+            for _ in 0..2 {
                 let step: [u8; STEP] = self.bytes[from..from + STEP].try_into().unwrap_or_default();
                 self.bytes[to..to + STEP].copy_from_slice(&step);
                 (from, to) = (from + STEP, to + STEP);
             }
-        } else if distance == 1 {
-            let byte = self.bytes[begin];
-            self.bytes[to..end].fill(byte);
-        } else {
-            // The match overlaps itself: what it writes is repeated, too.
-            while to < end {
-                let run = (to - begin).min(end - to);
-                self.bytes.copy_within(begin..begin + run, to);
-                to += run;
+            if to >= end {
+                return true;
             }
         }
-        Ok(())
+    }
+}
+
+/// A match overlaps itself: what it writes is repeated, too.
+#[inline(never)]
+fn repeat_close(bytes: &mut [u8; SIZE], begin: usize, mut to: usize, end: usize) {
+    if to - begin == 1 {
+        let byte = bytes[begin];
+        bytes[to..end].fill(byte);
+    } else {
+        while to < end {
+            let run = (to - begin).min(end - to);
+            bytes.copy_within(begin..begin + run, to);
+            to += run;
+        }
     }
 }
