@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use crate::{
     fields::descend,
+    names::Names,
     place::{Place, place, single},
-    scan::Names,
 };
 
 /// The way to the rows of a table: lists in records, in elements of lists, and so on.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::scan::{Names, scan};
+use crate::{names::Names, scan::scan};
 
 /// Returns the values of `names` in the object `json`, none where it is missing. Of two fields with
 /// one name the last counts. The whole of `json` is checked to be one JSON object.

@@ -17,9 +17,9 @@ use crate::{
     decode::{Stop, decode},
     ids::{Ids, id_of},
     lines::{Line, Lines, TOO_LONG},
+    names::Names,
     place::{Place, place},
     rule::{Binder, Row, Rule, lookups},
-    scan::Names,
     selection::{Time, found},
 };
 

@@ -19,6 +19,7 @@ mod gather;
 mod gzip;
 mod ids;
 mod lines;
+mod names;
 mod place;
 mod plan;
 mod pour;

@@ -2,7 +2,7 @@
 
 use export::FieldPath;
 
-use crate::{fields::descend, scan::Names};
+use crate::{fields::descend, names::Names};
 
 /// A field of the record and the path below it.
 #[derive(Debug)]

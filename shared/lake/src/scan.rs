@@ -5,41 +5,13 @@
 
 #![expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
 
-use crate::stops::{BLOCK, stops};
+use crate::{
+    names::Names,
+    stops::{BLOCK, stops},
+};
 
 /// The deepest nesting that is followed.
 const DEEPEST: u32 = 100;
-
-/// The names of the fields that are looked for.
-#[derive(Debug, Default)]
-pub(crate) struct Names {
-    names: Vec<String>,
-    /// A bit for each length, modulo 64, that a name has.
-    lengths: u64,
-}
-
-impl Names {
-    pub(crate) fn new(names: Vec<String>) -> Self {
-        let lengths = names.iter().fold(0, |bits, name| bits | 1 << (name.len() % 64));
-        Self { names, lengths }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.names.len()
-    }
-
-    #[inline]
-    pub(crate) fn index_of(&self, key: &[u8]) -> Option<usize> {
-        if self.lengths >> (key.len() % 64) & 1 == 0 {
-            return None;
-        }
-        // Names of the same length mostly differ in their first byte: that spares comparing all.
-        let first = key.first();
-        self.names
-            .iter()
-            .position(|name| name.as_bytes().first() == first && name.as_bytes() == key)
-    }
-}
 
 /// Finds the values of `names` in the object `json`, into `found`; of two with one name the last. False
 /// if that takes more than a scan.

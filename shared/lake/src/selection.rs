@@ -13,10 +13,10 @@ use crate::{
     explode::{Element, Explode, Source},
     fields::fields,
     ids::Ids,
+    names::Names,
     place::{Place, place},
     release::Release,
     rule::{Binder, Row, Rule, id_at, lookups},
-    scan::Names,
     separators::{has_separators, push_escaped},
 };
 
