@@ -16,7 +16,8 @@ const DEEPEST: u32 = 100;
 /// Finds the values of `names` in the object `json`, into `found`; of two with one name the last. False
 /// if that takes more than a scan.
 pub(crate) fn scan<'a>(json: &'a str, names: &Names, found: &mut [Option<&'a str>]) -> bool {
-    let mut scan = Scan { bytes: json.as_bytes(), at: 0, block: NO_BLOCK, stops: 0 };
+    let mut seen = Seen { block: NO_BLOCK, stops: 0 };
+    let mut scan = Scan { bytes: json.as_bytes(), at: 0, seen: &mut seen };
     let whole = scan.members(DEEPEST, |key, begin, end| {
         if let Some(index) = names.index_of(key) {
             found[index] = Some(&json[begin..end]);
@@ -26,11 +27,17 @@ pub(crate) fn scan<'a>(json: &'a str, names: &Names, found: &mut [Option<&'a str
     whole.is_some() && scan.at == json.len()
 }
 
-/// Where it stands in a row. Steps return none where they find something else than they should.
-struct Scan<'a> {
+/// Where it stands in a row. Steps return none where they find something else than they should. It is
+/// not lent to what is not inlined, so that it stays in registers.
+struct Scan<'a, 's> {
     bytes: &'a [u8],
     at: usize,
-    /// Where the block begins that was looked at last.
+    seen: &'s mut Seen,
+}
+
+/// The block that was looked at last.
+struct Seen {
+    /// Where it begins.
     block: usize,
     /// Which of its bytes a string stops at.
     stops: u64,
@@ -39,7 +46,7 @@ struct Scan<'a> {
 /// Nothing is in this block.
 const NO_BLOCK: usize = usize::MAX - BLOCK;
 
-impl<'a> Scan<'a> {
+impl<'a> Scan<'a, '_> {
     /// Passes over an object, and tells of each member where its value begins and ends.
     #[inline(always)]
     fn members(&mut self, depth: u32, mut each: impl FnMut(&'a [u8], usize, usize)) -> Option<()> {
@@ -86,17 +93,15 @@ impl<'a> Scan<'a> {
             b'n' => self.literal(b"null"),
             b't' => self.literal(b"true"),
             b'f' => self.literal(b"false"),
-            b'{' | b'[' => self.nested(depth.checked_sub(1)?),
+            b'{' | b'[' => {
+                self.at = nested(self.bytes, self.at, self.seen, depth.checked_sub(1)?)?;
+                Some(())
+            }
             _ => None,
         }
     }
 
-    #[inline(never)]
-    fn nested(&mut self, depth: u32) -> Option<()> {
-        if self.peek()? == b'{' { self.members(depth, |_, _, _| {}) } else { self.list(depth) }
-    }
-
-    #[inline]
+    #[inline(always)]
     fn list(&mut self, depth: u32) -> Option<()> {
         self.at += 1;
         self.space();
@@ -139,7 +144,7 @@ impl<'a> Scan<'a> {
                 }
                 b'\\' => {
                     escaped = true;
-                    self.escape()?;
+                    self.at += escape(&self.bytes[self.at..])?;
                 }
                 _ => return None,
             }
@@ -150,46 +155,24 @@ impl<'a> Scan<'a> {
     #[inline(always)]
     fn plain(&mut self) {
         loop {
-            let inside = self.at.wrapping_sub(self.block);
+            let inside = self.at.wrapping_sub(self.seen.block);
             if inside < BLOCK {
-                let left = self.stops >> inside;
+                let left = self.seen.stops >> inside;
                 if left != 0 {
                     self.at += left.trailing_zeros() as usize;
                     return;
                 }
-                self.at = self.block + BLOCK;
+                self.at = self.seen.block + BLOCK;
             }
             if self.at >= self.bytes.len() {
                 return;
             }
-            self.block = self.at;
-            self.stops = match self.bytes[self.at..].first_chunk() {
+            self.seen.block = self.at;
+            self.seen.stops = match self.bytes[self.at..].first_chunk() {
                 Some(block) => stops(block),
-                None => self.last_stops(),
+                None => last_stops(&self.bytes[self.at..]),
             };
         }
-    }
-
-    /// Those of the bytes that are left, which are no whole block; it ends at their end.
-    #[cold]
-    fn last_stops(&self) -> u64 {
-        let mut block = [0; BLOCK];
-        let rest = &self.bytes[self.at..];
-        block[..rest.len()].copy_from_slice(rest);
-        stops(&block)
-    }
-
-    #[cold]
-    fn escape(&mut self) -> Option<()> {
-        self.at += match self.bytes.get(self.at + 1)? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
-            b'u' => {
-                let digits = self.bytes.get(self.at + 2..self.at + 6)?;
-                digits.iter().all(u8::is_ascii_hexdigit).then_some(6)?
-            }
-            _ => return None,
-        };
-        Some(())
     }
 
     #[inline(always)]
@@ -269,6 +252,36 @@ impl<'a> Scan<'a> {
     #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
+    }
+}
+
+/// Passes over an object or a list, and returns where it ends.
+#[inline(never)]
+fn nested(bytes: &[u8], at: usize, seen: &mut Seen, depth: u32) -> Option<usize> {
+    let mut scan = Scan { bytes, at, seen };
+    if scan.peek()? == b'{' {
+        scan.members(depth, |_, _, _| {})?;
+    } else {
+        scan.list(depth)?;
+    }
+    Some(scan.at)
+}
+
+/// Those of the bytes that are left, which are no whole block; it ends at their end.
+#[cold]
+fn last_stops(rest: &[u8]) -> u64 {
+    let mut block = [0; BLOCK];
+    block[..rest.len()].copy_from_slice(rest);
+    stops(&block)
+}
+
+/// The length of the escape that begins here.
+#[cold]
+fn escape(bytes: &[u8]) -> Option<usize> {
+    match bytes.get(1)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
+        b'u' => bytes.get(2..6)?.iter().all(u8::is_ascii_hexdigit).then_some(6),
+        _ => None,
     }
 }
 
