@@ -11,7 +11,6 @@ mod bad_rows;
 mod csv;
 mod decimal;
 mod decode;
-mod edge;
 mod explode;
 mod fields;
 mod filter;

@@ -1,24 +1,15 @@
 //! One object after the other becomes stretches of compressed rows.
 
-use std::{
-    io::{self, Read},
-    iter::Peekable,
-    ops::Range,
-    vec,
-};
+mod edge;
 
-use archive::{
-    SEGMENT_BYTES, Segment,
-    deflate::{Receiver, push_blocks},
-};
+use std::io::{self, Read};
 
+use archive::{SEGMENT_BYTES, Segment};
 use jiff::Timestamp;
 
 use crate::{
     Account, ObjectError, Pack, Selection,
     decode::{Stop, decode, is_gzip},
-    edge::{self, Part, Wanted},
-    gzip,
     lines::{Line, Lines, TOO_LONG},
     splice::{Referred, splice},
 };
@@ -117,61 +108,42 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
             return self.transcode(key, open().map_err(unreadable)?);
         }
         // If anything is wrong with it, the last reading says what.
+        if !object.likely_whole {
+            return self.cut(key, open().map_err(unreadable)?);
+        }
         if object.size_bytes <= MAX_HELD_BYTES {
             let mut data =
                 Vec::with_capacity(usize::try_from(object.size_bytes).unwrap_or_default());
             open().and_then(|mut input| input.read_to_end(&mut data)).map_err(unreadable)?;
-            return self.held(object, &data);
-        }
-        if object.likely_whole {
-            let input = open().map_err(unreadable)?;
-            let kept = Referred { object: index, stretches: Vec::new() };
-            if let Some((segment, account, kept)) = splice(self.selection, input, kept) {
-                if object.refer {
-                    return self.take_over(segment, account, kept.stretches);
+            let kept = Vec::with_capacity(data.len() + 64);
+            return match splice(self.selection, &data[..], kept) {
+                Some((segment, account, kept)) => {
+                    self.take_over(segment, account, vec![Stretch::Bytes(kept)])
                 }
-                self.take_over(segment, account, Vec::new())?;
-                return self.again(key, open().map_err(unreadable)?, kept.stretches);
-            }
+                None => self.cut(key, &data[..]),
+            };
         }
-        self.transcode(key, open().map_err(unreadable)?)
+        let input = open().map_err(unreadable)?;
+        let kept = Referred { object: index, stretches: Vec::new() };
+        match splice(self.selection, input, kept) {
+            Some((segment, account, kept)) if object.refer => {
+                self.take_over(segment, account, kept.stretches)
+            }
+            Some((segment, account, kept)) => {
+                self.take_over(segment, account, Vec::new())?;
+                self.again(key, open().map_err(unreadable)?, kept.stretches)
+            }
+            None => self.cut(key, open().map_err(unreadable)?),
+        }
     }
 
-    /// Pours an object that is in memory: taken over as a whole, or in part, or not at all.
-    fn held(&mut self, object: &Object, data: &[u8]) -> Result<(), Ended> {
-        if object.likely_whole
-            && let Some((segment, account, kept)) =
-                splice(self.selection, data, Vec::with_capacity(data.len() + 64))
-        {
-            return self.take_over(segment, account, vec![Stretch::Bytes(kept)]);
-        }
+    /// Pours a gzip object some of whose rows are not wanted.
+    fn cut(&mut self, key: &str, input: impl Read) -> Result<(), Ended> {
         // Where rows are chosen by their columns, hardly a stretch is left that is worth a look.
         if self.selection.is_filtered() {
-            return self.transcode(&object.key, data);
+            return self.transcode(key, input);
         }
-        match edge::wanted(self.selection, &object.key, data) {
-            Some(wanted) => self.in_part(&object.key, data, wanted),
-            None => self.transcode(&object.key, data),
-        }
-    }
-
-    /// Takes over the blocks that can be, and compresses again what is around them.
-    fn in_part(&mut self, key: &str, data: &[u8], wanted: Wanted) -> Result<(), Ended> {
-        self.account.add(wanted.account);
-        self.row_count += wanted.rows;
-        let mut second = Second {
-            rows: self,
-            data,
-            parts: wanted.parts.into_iter().peekable(),
-            at: 0,
-            blocks: crc32fast::Hasher::new(),
-        };
-        let corrupt = |source| Ended::Failed(ObjectError::Corrupt { key: key.to_owned(), source });
-        match gzip::read(data, &mut second) {
-            Ok(_) => Ok(()),
-            Err(Stop::By(ended)) => Err(ended),
-            Err(Stop::Corrupt(source) | Stop::Unreadable(source)) => Err(corrupt(source)),
-        }
+        edge::pour(self, key, input).map_err(|stop| ended(key, stop))
     }
 
     /// Hands on what is left.
@@ -185,15 +157,8 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
         let decoded = decode(key, self.selection.compression, input, |bytes| {
             lines.push(bytes, |place, line| self.line(key, place.number, line))
         });
-        let key = key.to_owned();
-        match decoded {
-            Ok(()) => lines.finish(|place, line| self.line(&key, place.number, line)),
-            Err(Stop::By(ended)) => Err(ended),
-            Err(Stop::Corrupt(source)) => Err(Ended::Failed(ObjectError::Corrupt { key, source })),
-            Err(Stop::Unreadable(source)) => {
-                Err(Ended::Failed(ObjectError::Unreadable { key, source }))
-            }
-        }
+        decoded.map_err(|stop| ended(key, stop))?;
+        lines.finish(|place, line| self.line(key, place.number, line))
     }
 
     fn line(&mut self, key: &str, number: u64, line: Line<'_>) -> Result<(), Ended> {
@@ -278,63 +243,12 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
     }
 }
 
-/// Hands on what is wanted of an object, which is decoded once more.
-struct Second<'r, 'a, F> {
-    rows: &'r mut Rows<'a, F>,
-    data: &'r [u8],
-    parts: Peekable<vec::IntoIter<Part>>,
-    /// How much of the content came.
-    at: u64,
-    /// Of the blocks that are taken over.
-    blocks: crc32fast::Hasher,
-}
-
-impl<F: FnMut(Made) -> Result<(), Stopped>> Receiver for Second<'_, '_, F> {
-    type Error = Stop<Ended>;
-
-    fn content(&mut self, bytes: &[u8]) -> Result<(), Stop<Ended>> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let Some(part) = self.parts.peek() else { return Ok(()) };
-            let (Part::Again(range) | Part::Blocks(range, _)) = part;
-            let (before, most) = (range.start.saturating_sub(self.at), range.end - self.at);
-            let skip = before.min(rest.len() as u64);
-            let take = (most - before).min(rest.len() as u64 - skip);
-            let [skipped, taken] = [skip, take].map(|len| usize::try_from(len).unwrap_or_default());
-            let wanted = &rest[skipped..skipped + taken];
-            match part {
-                Part::Again(_) => self.rows.raw.extend_from_slice(wanted),
-                Part::Blocks(..) => self.blocks.update(wanted),
-            }
-            rest = &rest[skipped + taken..];
-            self.at += skip + take;
-            if self.at == range.end
-                && let Some(Part::Blocks(content, bits)) = self.parts.next()
-            {
-                self.take_over(&content, bits).map_err(Stop::By)?;
-            }
-            if self.rows.raw.len() >= SEGMENT_BYTES {
-                self.rows.flush().map_err(Stop::By)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn stored(&mut self, _: &[u8], _: Option<u64>) {}
-}
-
-impl<F: FnMut(Made) -> Result<(), Stopped>> Second<'_, '_, F> {
-    fn take_over(&mut self, content: &Range<u64>, bits: Range<u64>) -> Result<(), Ended> {
-        self.rows.flush()?;
-        let mut stored = Vec::new();
-        push_blocks(self.data, bits, &mut stored);
-        let segment = Segment {
-            crc32: std::mem::take(&mut self.blocks).finalize(),
-            raw_bytes: content.end - content.start,
-            stored_crc32: crc32fast::hash(&stored),
-            stored_bytes: stored.len() as u64,
-            rows: std::mem::take(&mut self.rows.row_count),
-        };
-        self.rows.make(Made::Spliced { segment, stretches: vec![Stretch::Bytes(stored)] })
+/// Says of which object it was what stopped its decoding.
+fn ended(key: &str, stop: Stop<Ended>) -> Ended {
+    let key = key.to_owned();
+    match stop {
+        Stop::By(ended) => ended,
+        Stop::Corrupt(source) => Ended::Failed(ObjectError::Corrupt { key, source }),
+        Stop::Unreadable(source) => Ended::Failed(ObjectError::Unreadable { key, source }),
     }
 }
