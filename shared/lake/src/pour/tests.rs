@@ -438,6 +438,16 @@ proptest! {
     }
 }
 
+#[test]
+fn the_end_of_an_empty_member_is_not_taken_over_with_the_next() {
+    let text = row((600, true)).repeat(300);
+    for level in [0, 6] {
+        let object = written(&[String::new(), text.clone()], level, usize::MAX);
+        let (read, _) = try_pour(&jsonl(), &[("a.gz", object)], 2, Claimed::Edge).unwrap();
+        assert!(read == text, "level {level}");
+    }
+}
+
 /// A gzip object whose stream is one block of the codes that need no table (RFC 1951, section 3.2.6).
 fn one_block(text: &str) -> Vec<u8> {
     let mut object = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];

@@ -90,7 +90,7 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Receiver for Edge<'_, '_, F> {
         if first {
             self.cut.stream_at = at;
         }
-        self.cut.blocks.push(Begin { bit, at, stream_at: self.cut.stream_at, stored });
+        self.cut.blocks.push(Begin { bit, at, first, stream_at: self.cut.stream_at, stored });
     }
 }
 
@@ -127,6 +127,8 @@ struct Begin {
     bit: u64,
     /// In the content.
     at: u64,
+    /// Whether it is the first of its stream.
+    first: bool,
     /// Where the content of its stream begins.
     stream_at: u64,
     /// Whether it is not compressed.
@@ -265,7 +267,7 @@ fn run(blocks: &[Begin], content_end: u64) -> (usize, bool) {
     while let Some(next) = blocks.get(end + 1)
         && blocks[end].at < begin.at + MOST
     {
-        if next.stream_at != begin.stream_at || !movable(&blocks[end]) {
+        if next.first || !movable(&blocks[end]) {
             return (end, true);
         }
         if next.at > content_end {
