@@ -4,7 +4,12 @@ use anyhow::Context as _;
 use aws_config::SdkConfig;
 use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, env};
 use export::Catalog;
+use lake::ID_BYTES;
 use outbox::Outbox;
+
+/// Which part of a builder's memory may hold ids. They are held several times while they are put in
+/// order and found by each other.
+const LOOKUP_PART: u64 = 8;
 
 /// The settings `template.yaml` gives this function.
 #[derive(Debug)]
@@ -23,6 +28,8 @@ pub(crate) struct Settings {
 impl Settings {
     /// Reads every setting, or says which one is missing.
     pub(crate) fn from_env() -> anyhow::Result<Self> {
+        let memory: Option<u64> = env::optional("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")?;
+        let memory_bytes = memory.map_or(u64::MAX, |megabytes| megabytes << 20);
         let settings = Self {
             export_table: env::required("EXPORT_TABLE")?,
             export_queue_url: env::required("EXPORT_QUEUE_URL")?,
@@ -31,7 +38,7 @@ impl Settings {
             catalog_key: env::optional("CATALOG_KEY")?,
             compression_level: env::required("COMPRESSION_LEVEL")?,
             step_bytes: env::required("STEP_BYTES")?,
-            lookup_bytes: env::required("LOOKUP_BYTES")?,
+            lookup_bytes: env::required::<u64>("LOOKUP_BYTES")?.min(memory_bytes / LOOKUP_PART),
             keep_days: env::required("SEGMENT_DAYS")?,
         };
         let level = settings.compression_level;
@@ -58,7 +65,7 @@ pub(crate) struct App {
     pub(crate) workers: usize,
     /// Stored bytes of source objects that one builder takes on, at most, but for a single one.
     pub(crate) step_bytes: u64,
-    /// How much of what was looked up in other tables is held at a time, in bytes, if it can be helped.
+    /// How much of what was looked up in other tables is held at a time, in bytes.
     pub(crate) lookup_bytes: u64,
     /// For how many days segments are kept for other exports; 0 if they are not.
     pub(crate) keep_days: i32,
@@ -86,5 +93,10 @@ impl App {
             lookup_bytes: settings.lookup_bytes,
             keep_days: settings.keep_days,
         })
+    }
+
+    /// How many ids are gathered at a time, at most.
+    pub(crate) fn most_ids(&self) -> usize {
+        usize::try_from(self.lookup_bytes).unwrap_or(usize::MAX) / ID_BYTES
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct Report {
     pub(crate) made_at: Timestamp,
     /// Its stretch of the table's file, or what became of each object that is a file of its own.
     pub(crate) made: Vec<Made>,
-    /// How many ids it found for each lookup in its table. They are the piece.
+    /// How many ids it found for each lookup in its table, once for each of its portions. They are the piece.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) ids: Vec<u64>,
     /// Rows that could not be exported.
@@ -57,6 +57,13 @@ impl Content {
             (Stretch::Object { object, offset, len }, _) => {
                 contents.push(Self::Object { object: *object, offset: *offset, len: *len });
             }
+        }
+    }
+
+    /// Counts objects from that many further on.
+    pub(crate) fn shift(&mut self, by: usize) {
+        if let Self::Object { object, .. } = self {
+            *object += by;
         }
     }
 }

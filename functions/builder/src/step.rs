@@ -8,15 +8,15 @@ use cloud::PieceWriter;
 use export::{Export, Files, SourceObject, WorkKey, sha256_hex};
 use jiff::SignedDuration;
 use lake::{
-    Account, Gather, Gathered, Ids, Makes, ObjectError, Pack, Plan, Planned, Selection, Step, Way,
-    lookups, runs_of,
+    Account, Gather, Ids, Makes, ObjectError, Pack, Plan, Planned, Selection, Step, Way, lookups,
+    runs_of,
 };
 
 use crate::{
     app::App,
     parts,
-    pouring::{Task, look, pour},
-    related,
+    pouring::{Run, Task, look, pour},
+    related::{Found, Portions},
     report::{Content, Made, Report},
     watch::Watch,
 };
@@ -31,13 +31,15 @@ pub(crate) struct Work<'a> {
     pub(crate) export: &'a Export,
     pub(crate) plan: &'a Plan,
     pub(crate) watch: Watch<'a>,
-    /// All that was looked up, if that is little.
+    /// What the first pass found, once it was asked for.
+    pub(crate) found: Option<Arc<[Found]>>,
+    /// All of it, if that is little.
     pub(crate) held: Option<Arc<[Ids]>>,
 }
 
 impl<'a> Work<'a> {
     pub(crate) fn new(app: &'a App, export: &'a Export, plan: &'a Plan, watch: Watch<'a>) -> Self {
-        Self { app, export, plan, watch, held: None }
+        Self { app, export, plan, watch, found: None, held: None }
     }
 }
 
@@ -52,14 +54,9 @@ pub(crate) async fn done(work: &mut Work<'_>, number: u32, step: &Step) -> anyho
         Makes::Ids(index) => found(work, number, step, index).await?,
         Makes::Rows(index) => {
             let selection = selection(app, export, index)?;
-            if selection.is_related() {
-                let sets = related::sets(work, step).await?;
-                made(work, number, step, selection.with_sets(sets), None).await?
-            } else {
-                let keeps =
-                    (step.inside && app.keep_days > 0).then(|| Keep::new(work, step, &selection));
-                kept_or_made(work, number, step, selection, keeps.transpose()?).await?
-            }
+            let keeps = step.inside && app.keep_days > 0 && !selection.is_related();
+            let keep = keeps.then(|| Keep::new(work, step, &selection)).transpose()?;
+            kept_or_made(work, number, step, index, keep).await?
         }
     };
     app.archives.write_work(&key, serde_json::to_vec(&report)?).await?;
@@ -100,10 +97,10 @@ async fn kept_or_made(
     work: &mut Work<'_>,
     number: u32,
     step: &Step,
-    selection: Selection,
+    table: usize,
     keep: Option<Keep>,
 ) -> anyhow::Result<Report> {
-    let Some(keep) = keep else { return made(work, number, step, selection, None).await };
+    let Some(keep) = keep else { return made(work, number, step, table, None).await };
     let (app, export) = (work.app, work.export);
     let counts = matches!(export.request.files, Files::Counts);
     let kept = read(app, if counts { &keep.count } else { &keep.report }).await?;
@@ -113,7 +110,7 @@ async fn kept_or_made(
     {
         return Ok(kept);
     }
-    let report = made(work, number, step, selection, Some(keep.piece)).await?;
+    let report = made(work, number, step, table, Some(keep.piece)).await?;
     if report.outside == 0 {
         if !counts {
             app.archives.write_work(&keep.report, serde_json::to_vec(&report)?).await?;
@@ -136,22 +133,18 @@ async fn made(
     work: &mut Work<'_>,
     number: u32,
     step: &Step,
-    selection: Selection,
+    table: usize,
     piece: Option<WorkKey>,
 ) -> anyhow::Result<Report> {
     let (app, export) = (work.app, work.export);
     let key = piece.unwrap_or_else(|| WorkKey::piece(&export.workspace, export.id, number));
     if matches!(export.request.files, Files::Counts) {
-        let workers = app.workers;
-        let counted = look(app, &step.objects, &mut work.watch, move |objects, opener| {
-            selection.count(objects, workers, |index| opener.open(index))
-        });
-        let (rows, account) = counted.await?;
+        let (rows, account) = counted(work, step, table).await?;
         let segment = Segment { rows, ..Segment::default() };
         return Ok(Report::new(key, vec![Made::Poured(segment, Vec::new())], account));
     }
     let mut piece = app.archives.write_piece(&key);
-    match poured(work, step, selection, &mut piece).await {
+    match poured(work, step, table, &mut piece).await {
         Ok((made, account)) => {
             piece.finish().await?;
             Ok(Report::new(key, made, account))
@@ -163,22 +156,56 @@ async fn made(
     }
 }
 
+async fn counted(work: &mut Work<'_>, step: &Step, table: usize) -> anyhow::Result<(u64, Account)> {
+    let (mut rows, mut account) = (0, Account::default());
+    let mut portions = Portions::of(step);
+    while let Some((objects, selection)) = portions.next(work, step, table).await? {
+        let workers = work.app.workers;
+        let counted =
+            look(work.app, &step.objects[objects], &mut work.watch, move |objects, opener| {
+                selection.count(objects, workers, |index| opener.open(index))
+            });
+        let (more, noticed) = counted.await?;
+        rows += more;
+        account.add(noticed);
+    }
+    Ok((rows, account))
+}
+
 async fn poured(
     work: &mut Work<'_>,
     step: &Step,
-    selection: Selection,
+    table: usize,
     piece: &mut PieceWriter,
 ) -> anyhow::Result<(Vec<Made>, Account)> {
     let alone = matches!(work.export.request.files, Files::Hourly(_));
-    let runs = if alone {
-        let poured = (0..).zip(&step.objects).filter(|(_, planned)| planned.way != Way::Copy);
-        poured.map(|(index, _)| index..index + 1).collect()
-    } else {
-        runs_of(&step.objects.iter().map(Planned::to_pour).collect::<Vec<_>>())
-    };
     let pack = pack(work.app, work.export);
-    let task = Task { selection, objects: step.objects.clone(), runs, pack };
-    let runs = Box::pin(pour(work.app, task, piece, &mut work.watch)).await?;
+    let mut runs: Vec<Run> = Vec::new();
+    let (mut portions, mut before) = (Portions::of(step), None);
+    while let Some((portion, selection)) = portions.next(work, step, table).await? {
+        let objects = step.objects[portion.clone()].to_vec();
+        let here = if alone {
+            let poured = (0..).zip(&objects).filter(|(_, planned)| planned.way != Way::Copy);
+            poured.map(|(index, _)| index..index + 1).collect()
+        } else {
+            runs_of(&objects.iter().map(Planned::to_pour).collect::<Vec<_>>())
+        };
+        let task = Task { selection, objects, runs: here, pack };
+        for mut run in Box::pin(pour(work.app, task, piece, &mut work.watch)).await? {
+            for content in &mut run.1 {
+                content.shift(portion.start);
+            }
+            match runs.last_mut() {
+                // More lines of the same object.
+                Some((whole, contents)) if before.as_ref() == Some(&portion) => {
+                    whole.add(run.0);
+                    contents.extend(run.1);
+                }
+                _ => runs.push(run),
+            }
+        }
+        before = Some(portion);
+    }
     let (mut account, mut poured, mut stretches) = (Account::default(), Vec::new(), Vec::new());
     for (run, contents) in runs {
         account.add(run.account);
@@ -232,24 +259,41 @@ async fn found(
     let table = &lookups.get(index).context("find what is looked up")?.table;
     let gather = Gather::new(&app.catalog, &export.request, table)
         .context("find the table and its columns in the catalog")?;
-    let workers = app.workers;
-    let gathered = look(app, &step.objects, &mut work.watch, move |objects, opener| {
-        gather.run(objects, workers, |index| opener.open(index))
-    });
-    let Gathered { ids, mut account } = gathered.await?;
+    let key = WorkKey::piece(&export.workspace, export.id, number);
+    let mut piece = app.archives.write_piece(&key);
+    let (ids, mut account) = match gathered(work, step, &Arc::new(gather), &mut piece).await {
+        Ok(found) => found,
+        Err(error) => {
+            piece.abort().await;
+            return Err(error);
+        }
+    };
+    piece.finish().await?;
     // Rows that are exported themselves are read again, and counted then.
     let dataset = |name: &str| app.catalog.table(name).map(|table| &table.dataset);
     if export.request.tables.iter().any(|other| dataset(&other.table) == dataset(table)) {
         account = Account::default();
     }
-    let key = WorkKey::piece(&export.workspace, export.id, number);
-    let mut piece = app.archives.write_piece(&key);
-    for set in &ids {
-        piece.push(&set.to_bytes()).await?;
-    }
-    piece.finish().await?;
-    let ids = ids.iter().map(|set| set.len() as u64).collect();
     Ok(Report::new(key, Vec::new(), account).with_ids(ids))
+}
+
+/// Writes the ids, and returns how many they are, for each portion and lookup.
+async fn gathered(
+    work: &mut Work<'_>,
+    step: &Step,
+    gather: &Arc<Gather>,
+    piece: &mut PieceWriter,
+) -> anyhow::Result<(Vec<u64>, Account)> {
+    let (mut ids, mut account) = (Vec::new(), Account::default());
+    let mut portions = Portions::of(step);
+    while let Some((_, _, gathered)) = portions.gather(work, step, gather).await? {
+        for set in gathered.ids {
+            piece.push(&set.to_bytes()).await?;
+            ids.push(set.len() as u64);
+        }
+        account.add(gathered.account);
+    }
+    Ok((ids, account))
 }
 
 /// What an export takes of one of its tables.

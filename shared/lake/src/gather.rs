@@ -5,6 +5,7 @@
 use std::{
     io::{self, Read},
     mem,
+    ops::ControlFlow,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
@@ -46,6 +47,9 @@ pub struct Gathered {
     pub ids: Vec<Ids>,
     /// What was noticed on the way.
     pub account: Account,
+    /// Where there was no room for more: the last line of an object that was looked at. Of several
+    /// objects, what was found then is of no use.
+    pub full: Option<u64>,
 }
 
 impl Gather {
@@ -86,14 +90,22 @@ impl Gather {
         })
     }
 
-    /// Looks at all records of these objects. `open` gives an object's stored bytes.
+    /// Looks at the records of these objects, of each from line `first_line` on, until some `most` ids
+    /// are held. `open` gives an object's stored bytes.
     pub fn run<R: Read>(
         &self,
         objects: &[Object],
+        first_line: u64,
+        most: usize,
         workers: usize,
         open: impl Fn(usize) -> io::Result<R> + Sync,
     ) -> Result<Gathered, ObjectError> {
-        let empty = || (vec![Heap::default(); self.rules.len()], Account::default());
+        let heaps = self.rules.len() * workers.clamp(1, objects.len().max(1));
+        let empty = || Gathering {
+            heaps: vec![Heap::new(most / heaps); self.rules.len()],
+            account: Account::default(),
+            full: None,
+        };
         let found = walk(
             self.compression,
             objects,
@@ -101,23 +113,32 @@ impl Gather {
             open,
             empty,
             |found, object, number, line| {
-                let (heaps, account) = found;
+                if number < first_line {
+                    return ControlFlow::Continue(());
+                }
+                let Gathering { heaps, account, full } = found;
                 match self.record(line, heaps) {
                     Ok(Some(time)) => account.span(time),
                     Ok(None) => account.outside += 1,
                     Err(reason) => account.bad(&self.table, &object.key, number, reason),
                 }
+                if heaps.iter().any(Heap::is_full) {
+                    *full = Some(number);
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
             },
         )?;
         let mut ids: Vec<Vec<u128>> = vec![Vec::new(); self.rules.len()];
-        let mut account = Account::default();
-        for (heaps, one) in found {
-            account.add(one);
-            for (all, heap) in ids.iter_mut().zip(heaps) {
+        let (mut account, mut full) = (Account::default(), None);
+        for one in found {
+            account.add(one.account);
+            full = full.max(one.full);
+            for (all, heap) in ids.iter_mut().zip(one.heaps) {
                 all.extend(heap.ids);
             }
         }
-        Ok(Gathered { ids: ids.into_iter().map(Ids::new).collect(), account })
+        Ok(Gathered { ids: ids.into_iter().map(Ids::new).collect(), account, full })
     }
 
     /// Takes what a record belongs to, if it passes. Returns its time; none if it is outside.
@@ -141,20 +162,37 @@ impl Gather {
     }
 }
 
+/// What a worker found so far.
+struct Gathering {
+    heaps: Vec<Heap>,
+    account: Account,
+    full: Option<u64>,
+}
+
 /// Ids as they come, not many more than there are different ones.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Heap {
     ids: Vec<u128>,
     different: usize,
+    most: usize,
 }
 
 impl Heap {
+    fn new(most: usize) -> Self {
+        Self { ids: Vec::new(), different: 0, most: most.max(2) }
+    }
+
     fn push(&mut self, id: u128) {
-        if self.ids.len() >= LEAST_IDS.max(2 * self.different) {
+        self.ids.push(id);
+        if self.ids.len() >= LEAST_IDS.max(2 * self.different).min(self.most) {
             self.ids = Ids::new(mem::take(&mut self.ids)).into();
             self.different = self.ids.len();
         }
-        self.ids.push(id);
+    }
+
+    /// Tells whether so many are different that putting them in order hardly makes room any more.
+    fn is_full(&self) -> bool {
+        self.different > self.most / 2
     }
 }
 
@@ -169,6 +207,9 @@ impl Selection {
         let empty = || (0, Account::default());
         let counted =
             walk(self.compression, objects, workers, open, empty, |sum, object, number, line| {
+                if !self.takes(number) {
+                    return ControlFlow::Continue(());
+                }
                 let (rows, account) = sum;
                 let counted = match line {
                     Line::Whole(record) => self.count_rows(record, object.arrived),
@@ -182,6 +223,7 @@ impl Selection {
                     Ok(None) => account.outside += 1,
                     Err(reason) => account.bad(&self.table, &object.key, number, reason),
                 }
+                ControlFlow::Continue(())
             })?;
         let add = |(rows, mut account): (u64, Account), (more, other)| {
             account.add(other);
@@ -191,14 +233,15 @@ impl Selection {
     }
 }
 
-/// Hands every line of every object that is not blank to `each`, with what its worker has so far.
+/// Hands every line of every object that is not blank to `each`, with what its worker has so far, until it
+/// has enough.
 fn walk<A: Send, R: Read>(
     compression: Compression,
     objects: &[Object],
     workers: usize,
     open: impl Fn(usize) -> io::Result<R> + Sync,
     begin: impl Fn() -> A + Sync,
-    each: impl Fn(&mut A, &Object, u64, Line<'_>) + Sync,
+    each: impl Fn(&mut A, &Object, u64, Line<'_>) -> ControlFlow<()> + Sync,
 ) -> Result<Vec<A>, ObjectError> {
     let next = AtomicUsize::new(0);
     let work = || {
@@ -210,10 +253,13 @@ fn walk<A: Send, R: Read>(
             let unreadable = |source| ObjectError::Unreadable { key: key.clone(), source };
             let input = open(index).map_err(unreadable)?;
             let result = lines_of(key, compression, input, |number, line| {
-                each(&mut sum, object, number, line);
+                each(&mut sum, object, number, line)
             });
-            // The others need not begin another one.
-            result.inspect_err(|_| next.store(objects.len(), Ordering::Relaxed))?;
+            if !matches!(result, Ok(ControlFlow::Continue(()))) {
+                // The others need not begin another one.
+                next.store(objects.len(), Ordering::Relaxed);
+            }
+            _ = result?;
         }
     };
     thread::scope(|scope| {
@@ -232,26 +278,26 @@ fn lines_of(
     key: &str,
     compression: Compression,
     input: impl Read,
-    mut each: impl FnMut(u64, Line<'_>),
-) -> Result<(), ObjectError> {
-    let mut take = |number: u64, line: Line<'_>| {
-        if !matches!(line, Line::Whole(record) if record.iter().all(u8::is_ascii_whitespace)) {
-            each(number, line);
-        }
-        Ok::<(), std::convert::Infallible>(())
+    mut each: impl FnMut(u64, Line<'_>) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, ObjectError> {
+    let mut take = |number: u64, line: Line<'_>| match line {
+        Line::Whole(record) if record.iter().all(u8::is_ascii_whitespace) => Ok(()),
+        line => each(number, line).is_continue().then_some(()).ok_or(Enough),
     };
     let mut lines = Lines::default();
     let decoded = decode(key, compression, input, |bytes| {
         lines.push(bytes, |place, line| take(place.number, line))
     });
+    let decoded = decoded
+        .and_then(|()| lines.finish(|place, line| take(place.number, line)).map_err(Stop::By));
     let key = key.to_owned();
     match decoded {
-        Ok(()) => {
-            let Ok(()) = lines.finish(|place, line| take(place.number, line));
-            Ok(())
-        }
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(Stop::By(Enough)) => Ok(ControlFlow::Break(())),
         Err(Stop::Corrupt(source)) => Err(ObjectError::Corrupt { key, source }),
         Err(Stop::Unreadable(source)) => Err(ObjectError::Unreadable { key, source }),
-        Err(Stop::By(never)) => match never {},
     }
 }
+
+/// No more lines are wanted.
+struct Enough;

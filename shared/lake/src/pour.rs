@@ -72,6 +72,15 @@ pub struct Poured {
     pub account: Account,
 }
 
+impl Poured {
+    /// The same, followed by the other.
+    pub fn add(&mut self, other: Self) {
+        self.segment = self.segment.join(other.segment);
+        self.stretches.extend(other.stretches);
+        self.account.add(other.account);
+    }
+}
+
 /// Joins neighbours until they are worth a segment: one run for each object, or for many small ones.
 pub fn runs_of(objects: &[Object]) -> Vec<Range<usize>> {
     let (mut runs, mut begin, mut bytes) = (Vec::new(), 0, 0);

@@ -162,6 +162,9 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
     }
 
     fn line(&mut self, key: &str, number: u64, line: Line<'_>) -> Result<(), Ended> {
+        if !self.selection.takes(number) {
+            return Ok(());
+        }
         let result = match line {
             Line::Whole(record) if record.iter().all(u8::is_ascii_whitespace) => return Ok(()),
             Line::Whole(record) => self.selection.push_rows(record, self.arrived, &mut self.raw),

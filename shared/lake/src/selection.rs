@@ -1,6 +1,6 @@
 //! Which rows of a record an export takes, and how they are written.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, ops::RangeInclusive, sync::Arc};
 
 use export::{
     Catalog, Column, Comparison, Compression, CsvStyle, ExportRequest, FieldPath, Filter, Format,
@@ -58,6 +58,8 @@ pub struct Selection {
     /// As they are written, which is the same for the same rules.
     filters: Vec<String>,
     sets: Arc<[Ids]>,
+    /// The lines of an object that are looked at.
+    lines: RangeInclusive<u64>,
     /// Whether characters are escaped at which some readers end a line.
     escapes: bool,
     /// What is written of a row; none passes records through as they are.
@@ -134,6 +136,7 @@ impl Selection {
             rules,
             filters: filters.into_iter().map(|f| written(catalog, table, f)).collect(),
             sets: Arc::new([]),
+            lines: 1..=u64::MAX,
             escapes: false,
             cells: columns
                 .map(|columns| columns.into_iter().map(|c| cell(&mut names, c)).collect()),
@@ -145,6 +148,17 @@ impl Selection {
     #[must_use]
     pub fn with_sets(self, sets: Arc<[Ids]>) -> Self {
         Self { sets, ..self }
+    }
+
+    /// The same, of these lines of an object, counted from 1.
+    #[must_use]
+    pub fn with_lines(self, lines: RangeInclusive<u64>) -> Self {
+        Self { lines, ..self }
+    }
+
+    /// Whether a line is looked at.
+    pub(crate) fn takes(&self, line: u64) -> bool {
+        self.lines.contains(&line)
     }
 
     /// Whether something has to be looked up before rows can be chosen.
@@ -184,7 +198,7 @@ impl Selection {
     /// Tells whether records that are taken go in as they are.
     pub(crate) fn passes_through(&self) -> bool {
         let whole = self.cells.is_none() && self.explode.is_none() && self.release.is_none();
-        whole && self.format == Format::Jsonl
+        whole && self.format == Format::Jsonl && self.lines == (1..=u64::MAX)
     }
 
     /// Whether rows are chosen by their columns.

@@ -115,8 +115,7 @@ fn try_pour(
     )?;
     let begun = Poured { segment: head, ..Poured::default() };
     let whole = poured.into_iter().fold(begun, |mut whole, next| {
-        whole.segment = whole.segment.join(next.segment);
-        whole.account.add(next.account);
+        whole.add(next);
         whole
     });
     assert_eq!(whole.segment.stored_bytes, stored.len() as u64);
