@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use export::{Export, ExportId, LEASE, Limits, Order, SourceObject, WorkKey};
+use export::{Export, ExportId, LEASE, Limits, Order, SourceObject, Window, WorkKey};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::{Reply, Stack, User, sample::gzip};
@@ -217,6 +217,26 @@ async fn with_a_batch_that_breaks(user: &User) -> Export {
     let plan_key = WorkKey::plan(&user.workspace, running.id);
     user.stack.archives().write_work(&plan_key, b"{\"steps\":[]}".into()).await.unwrap();
     running
+}
+
+#[tokio::test]
+async fn more_objects_than_are_held_are_not_listed() {
+    let user = user().await;
+    for name in ["a", "b", "c"] {
+        user.stack.put_source(&key(&user, name), gzip(GOOD)).await.unwrap();
+    }
+    let catalog = &user.stack.catalog;
+    let dataset = catalog.dataset_of(catalog.table("liferay_page").unwrap());
+    let window = Window::new(FROM.parse().unwrap(), TO.parse().unwrap()).unwrap();
+    let listed = async |most| {
+        let lake = user.stack.lake().with_most_objects(most);
+        lake.filed(dataset, &user.workspace, window).await
+    };
+
+    let objects: usize = listed(3).await.unwrap().iter().map(|(_, objects)| objects.len()).sum();
+    assert_eq!(objects, 3);
+    let refused = listed(2).await;
+    assert!(matches!(refused, Err(cloud::Error::TooManyObjects(2))), "{refused:?}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, env, fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, bail};
 use aws_config::SdkConfig;
-use cloud::{ArchiveBucket, ExportQueue, ExportTable, Seal, TokenTable};
+use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, Seal, TokenTable};
 use export::{Catalog, ExportId, Privilege, Token, TokenRecord, Workspace};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -249,6 +249,11 @@ impl Stack {
     /// Returns the key that seals users' secrets.
     pub fn seal(&self) -> Seal {
         Seal::new(aws_sdk_kms::Client::new(&self.aws), self.outputs.seal_key.clone())
+    }
+
+    /// Returns the lake.
+    pub fn lake(&self) -> LakeBucket {
+        LakeBucket::new(self.s3(), self.outputs.lake_bucket.clone())
     }
 
     /// Returns the export bucket.

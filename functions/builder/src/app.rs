@@ -11,6 +11,10 @@ use outbox::Outbox;
 /// order and found by each other.
 const LOOKUP_PART: u64 = 8;
 
+/// How much of a builder's memory a source object may take, in bytes: half of it is for the plan and for
+/// the list of what is in the archive, which hold some 1,200 an object.
+const OBJECT_BYTES: u64 = 2400;
+
 /// The settings `template.yaml` gives this function.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -22,6 +26,7 @@ pub(crate) struct Settings {
     compression_level: u32,
     step_bytes: u64,
     lookup_bytes: u64,
+    most_objects: usize,
     keep_days: i32,
 }
 
@@ -39,6 +44,7 @@ impl Settings {
             compression_level: env::required("COMPRESSION_LEVEL")?,
             step_bytes: env::required("STEP_BYTES")?,
             lookup_bytes: env::required::<u64>("LOOKUP_BYTES")?.min(memory_bytes / LOOKUP_PART),
+            most_objects: usize::try_from(memory_bytes / OBJECT_BYTES).unwrap_or(usize::MAX),
             keep_days: env::required("SEGMENT_DAYS")?,
         };
         let level = settings.compression_level;
@@ -67,6 +73,8 @@ pub(crate) struct App {
     pub(crate) step_bytes: u64,
     /// How much of what was looked up in other tables is held at a time, in bytes.
     pub(crate) lookup_bytes: u64,
+    /// How many source objects an export may read.
+    pub(crate) most_objects: usize,
     /// For how many days segments are kept for other exports; 0 if they are not.
     pub(crate) keep_days: i32,
 }
@@ -74,7 +82,8 @@ pub(crate) struct App {
 impl App {
     pub(crate) async fn new(aws: &SdkConfig, settings: Settings) -> anyhow::Result<Self> {
         let s3 = aws_sdk_s3::Client::new(aws);
-        let lake = LakeBucket::new(s3.clone(), settings.lake_bucket);
+        let lake = LakeBucket::new(s3.clone(), settings.lake_bucket)
+            .with_most_objects(settings.most_objects);
         let catalog =
             lake.catalog(settings.catalog_key.as_deref()).await.context("load the catalog")?;
         let sqs = aws_sdk_sqs::Client::new(aws);
@@ -91,6 +100,7 @@ impl App {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             step_bytes: settings.step_bytes,
             lookup_bytes: settings.lookup_bytes,
+            most_objects: settings.most_objects,
             keep_days: settings.keep_days,
         })
     }

@@ -239,6 +239,14 @@ pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
         );
         return Some(Failure { code: FailureCode::SourceChanged, detail });
     }
+    if let Some(cloud::Error::TooManyObjects(most)) = error.downcast_ref() {
+        let detail = format!(
+            "The export reads more than {most} source objects, the most that a builder can keep track of. \
+             Choose a shorter window or fewer tables and create it again, or ask your operator for builders \
+             with more memory."
+        );
+        return Some(Failure { code: FailureCode::TooManyObjects, detail });
+    }
     if let Some(ObjectError::Corrupt { key, source }) = error.downcast_ref() {
         let detail = format!(
             "The source object {key} is damaged: {source}. Repair or remove it, or choose a window \
@@ -266,4 +274,17 @@ pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
 pub(crate) fn seconds_until(now: Timestamp, then: Timestamp) -> i32 {
     let seconds = then.duration_since(now).as_secs().clamp(0, LONGEST_HIDDEN_SECONDS - 1) + 1;
     i32::try_from(seconds).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_of_too_many_objects_fails_with_what_to_do() {
+        let error = anyhow::Error::from(cloud::Error::TooManyObjects(7)).context("plan the export");
+        let failure = failure_of(&error).unwrap();
+        assert_eq!(failure.code, FailureCode::TooManyObjects);
+        assert!(failure.detail.contains("more than 7 source objects"), "{}", failure.detail);
+    }
 }

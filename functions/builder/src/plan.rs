@@ -28,6 +28,10 @@ pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<Plan> {
         plan.add_table(&app.catalog, request, index, filed, app.step_bytes)
             .context("find table in the catalog")?;
     }
+    let objects: usize = plan.steps.iter().map(|step| step.objects.len()).sum();
+    if objects > app.most_objects {
+        return Err(cloud::Error::TooManyObjects(app.most_objects).into());
+    }
     plan.mark_referred();
     if app.archives.write_new_work(&key, serde_json::to_vec(&plan)?).await? {
         return Ok(plan);

@@ -21,6 +21,10 @@ pub enum Error {
     #[error("read source object {0}: it was changed or removed")]
     SourceChanged(String),
 
+    /// There are more source objects than can be held.
+    #[error("list source objects: there are more than {0}")]
+    TooManyObjects(usize),
+
     /// Something is there already, and it is not to be written again.
     #[error("write object {0}: it is there already")]
     Exists(String),

@@ -1,6 +1,9 @@
 //! Source objects in the lake. Read only.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use aws_sdk_s3::{
     Client,
@@ -26,12 +29,19 @@ const LISTS_AT_ONCE: usize = 16;
 pub struct LakeBucket {
     client: Client,
     name: String,
+    most_objects: usize,
 }
 
 impl LakeBucket {
     /// Returns the bucket called `name`.
     pub fn new(client: Client, name: String) -> Self {
-        Self { client, name }
+        Self { client, name, most_objects: usize::MAX }
+    }
+
+    /// The same, of which no more objects are listed at a time.
+    #[must_use]
+    pub fn with_most_objects(self, most_objects: usize) -> Self {
+        Self { most_objects, ..self }
     }
 
     /// Lists what is filed in each partition that may hold rows of `window`, in order of time and
@@ -64,20 +74,26 @@ impl LakeBucket {
 
     /// Lists what lies under each of `prefixes`, in their order and then by key.
     async fn list(&self, prefixes: Vec<String>) -> Result<Vec<Vec<SourceObject>>> {
+        let count = AtomicUsize::new(0);
         stream::iter(prefixes)
-            .map(|prefix| self.list_one(prefix))
+            .map(|prefix| self.list_one(prefix, &count))
             .buffered(LISTS_AT_ONCE)
             .try_collect()
             .await
     }
 
-    async fn list_one(&self, prefix: String) -> Result<Vec<SourceObject>> {
+    async fn list_one(&self, prefix: String, count: &AtomicUsize) -> Result<Vec<SourceObject>> {
         let mut found = Vec::new();
         let mut pages =
             self.client.list_objects_v2().bucket(&self.name).prefix(prefix).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(Error::aws("list source objects"))?;
-            for object in page.contents.unwrap_or_default() {
+            let objects = page.contents.unwrap_or_default();
+            if count.fetch_add(objects.len(), Ordering::Relaxed) + objects.len() > self.most_objects
+            {
+                return Err(Error::TooManyObjects(self.most_objects));
+            }
+            for object in objects {
                 let key = object.key.unwrap_or_default();
                 // Consoles make empty objects that stand for folders.
                 if !key.ends_with('/') {

@@ -246,6 +246,8 @@ pub enum FailureCode {
     TooManyRows,
     /// It would have more files than it may.
     TooManyFiles,
+    /// It reads more source objects than a builder can hold a plan of.
+    TooManyObjects,
     /// It was not done by its deadline.
     DeadlineExceeded,
     /// Ours to fix.
