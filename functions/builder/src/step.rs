@@ -180,32 +180,7 @@ async fn poured(
 ) -> anyhow::Result<(Vec<Made>, Account)> {
     let alone = matches!(work.export.request.files, Files::Hourly(_));
     let pack = pack(work.app, work.export);
-    let mut runs: Vec<Run> = Vec::new();
-    let (mut portions, mut before) = (Portions::of(step), None);
-    while let Some((portion, selection)) = portions.next(work, step, table).await? {
-        let objects = step.objects[portion.clone()].to_vec();
-        let here = if alone {
-            let poured = (0..).zip(&objects).filter(|(_, planned)| planned.way != Way::Copy);
-            poured.map(|(index, _)| index..index + 1).collect()
-        } else {
-            runs_of(&objects.iter().map(Planned::to_pour).collect::<Vec<_>>())
-        };
-        let task = Task { selection, objects, runs: here, pack };
-        for mut run in Box::pin(pour(work.app, task, piece, &mut work.watch)).await? {
-            for content in &mut run.1 {
-                content.shift(portion.start);
-            }
-            match runs.last_mut() {
-                // More lines of the same object.
-                Some((whole, contents)) if before.as_ref() == Some(&portion) => {
-                    whole.add(run.0);
-                    contents.extend(run.1);
-                }
-                _ => runs.push(run),
-            }
-        }
-        before = Some(portion);
-    }
+    let runs = runs(work, step, table, (alone, pack), piece).await?;
     let (mut account, mut poured, mut stretches) = (Account::default(), Vec::new(), Vec::new());
     for (run, contents) in runs {
         account.add(run.account);
@@ -235,6 +210,43 @@ async fn poured(
         });
     }
     Ok((made, account))
+}
+
+/// Pours a step portion by portion; `alone` if every object becomes a file of its own.
+async fn runs(
+    work: &mut Work<'_>,
+    step: &Step,
+    table: usize,
+    (alone, pack): (bool, Pack),
+    piece: &mut PieceWriter,
+) -> anyhow::Result<Vec<Run>> {
+    let mut runs: Vec<Run> = Vec::new();
+    let (mut portions, mut before) = (Portions::of(step), None);
+    while let Some((portion, selection)) = portions.next(work, step, table).await? {
+        let objects = step.objects[portion.clone()].to_vec();
+        let here = if alone {
+            let poured = (0..).zip(&objects).filter(|(_, planned)| planned.way != Way::Copy);
+            poured.map(|(index, _)| index..index + 1).collect()
+        } else {
+            runs_of(&objects.iter().map(Planned::to_pour).collect::<Vec<_>>())
+        };
+        let task = Task { selection, objects, runs: here, pack };
+        for mut run in Box::pin(pour(work.app, task, piece, &mut work.watch)).await? {
+            for content in &mut run.1 {
+                content.shift(portion.start);
+            }
+            match runs.last_mut() {
+                // More lines of the same object.
+                Some((whole, contents)) if before.as_ref() == Some(&portion) => {
+                    whole.add(run.0);
+                    contents.extend(run.1);
+                }
+                _ => runs.push(run),
+            }
+        }
+        before = Some(portion);
+    }
+    Ok(runs)
 }
 
 /// Returns how the rows of an export are packed.
