@@ -7,12 +7,36 @@ use serde_json::value::RawValue;
 
 use crate::{names::Names, scan::scan};
 
+/// So many values need no memory of their own.
+const NEAR: usize = 16;
+
+/// Room for what is found in a row.
+#[derive(Debug, Default)]
+pub(crate) struct Room<'a> {
+    near: [Option<&'a str>; NEAR],
+    far: Vec<Option<&'a str>>,
+}
+
+impl<'a> Room<'a> {
+    fn of(&mut self, len: usize) -> &mut [Option<&'a str>] {
+        if len <= NEAR {
+            return &mut self.near[..len];
+        }
+        self.far.resize(len, None);
+        &mut self.far
+    }
+}
+
 /// Returns the values of `names` in the object `json`, none where it is missing. Of two fields with
-/// one name the last counts. The whole of `json` is checked to be one JSON object.
-pub(crate) fn fields<'a>(json: &'a str, names: &Names) -> serde_json::Result<Vec<Option<&'a str>>> {
-    let mut found = vec![None; names.len()];
-    if !scan(json, names, &mut found) {
-        parse(json, names, &mut found)?;
+/// one name the last counts. The whole of `json` is checked to be one JSON object. `room` is unused.
+pub(crate) fn fields<'a, 'r>(
+    json: &'a str,
+    names: &Names,
+    room: &'r mut Room<'a>,
+) -> serde_json::Result<&'r [Option<&'a str>]> {
+    let found = room.of(names.len());
+    if !scan(json, names, found) {
+        parse(json, names, found)?;
     }
     Ok(found)
 }
@@ -24,7 +48,7 @@ pub(crate) fn descend<'a>(value: &'a str, path: &[Names]) -> Option<&'a str> {
         if !value.starts_with('{') {
             return None;
         }
-        value = fields(value, name).ok()?.into_iter().next()??;
+        value = (*fields(value, name, &mut Room::default()).ok()?.first()?)?;
     }
     Some(value)
 }
@@ -104,18 +128,20 @@ mod tests {
     fn escapes_duplicates_and_nesting_do_not_confuse_it() {
         let row =
             r#"{"x":{"a":1},"a":1,"\u00e4\"":[1, 2 ],"s":"\"b\":2","a":12345678901234567890}"#;
-        let found = fields(row, &names()).unwrap();
+        let mut room = Room::default();
+        let found = fields(row, &names(), &mut room).unwrap();
         assert_eq!(found, [Some("12345678901234567890"), None, Some("[1, 2 ]")]);
 
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(110), "]".repeat(110));
-        assert_eq!(fields(&deep, &names()).unwrap()[0].map(str::len), Some(221));
+        let found = fields(&deep, &names(), &mut Room::default()).unwrap()[0];
+        assert_eq!(found.map(str::len), Some(221));
     }
 
     #[test]
     fn what_is_no_object_is_refused() {
         for row in ["", "[]", "1", "{", "{}{}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{\"x\":\"\n\"}"]
         {
-            assert!(fields(row, &names()).is_err(), "{row}");
+            assert!(fields(row, &names(), &mut Room::default()).is_err(), "{row}");
         }
     }
 
@@ -124,7 +150,7 @@ mod tests {
         fn it_agrees_with_a_tree(row in prop::collection::hash_map("[abä\"]{0,2}", "[a-z\\\\\"\n]{0,5}", 0..6)) {
             let text = serde_json::to_string(&row).unwrap();
             let tree: Value = serde_json::from_str(&text).unwrap();
-            for (name, value) in NAMES.iter().zip(fields(&text, &names()).unwrap()) {
+            for (name, value) in NAMES.iter().zip(fields(&text, &names(), &mut Room::default()).unwrap()) {
                 let value: Option<Value> = value.map(|text| serde_json::from_str(text).unwrap());
                 prop_assert_eq!(value.as_ref(), tree.get(name));
             }

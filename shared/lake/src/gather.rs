@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use crate::{
     Account, Object, ObjectError, Selection,
     decode::{Stop, decode},
+    fields::Room,
     ids::{Ids, id_of},
     lines::{Line, Lines, TOO_LONG},
     names::Names,
@@ -144,15 +145,16 @@ impl Gather {
     /// Takes what a record belongs to, if it passes. Returns its time; none if it is outside.
     fn record(&self, line: Line<'_>, heaps: &mut [Heap]) -> Result<Option<Timestamp>, String> {
         let Line::Whole(record) = line else { return Err(TOO_LONG.to_owned()) };
-        let (_, found) = found(record, &self.names)?;
-        let time = self.time.read(&found)?;
+        let mut room = Room::default();
+        let (_, found) = found(record, &self.names, &mut room)?;
+        let time = self.time.read(found)?;
         if !self.window.contains(time) {
             return Ok(None);
         }
-        let omitted = self.omit.as_ref().and_then(|place| place.find(&found)) == Some("true");
-        let id = self.relation.find(&found).and_then(id_of).filter(|_| !omitted);
+        let omitted = self.omit.as_ref().and_then(|place| place.find(found)) == Some("true");
+        let id = self.relation.find(found).and_then(id_of).filter(|_| !omitted);
         let Some(id) = id else { return Ok(Some(time)) };
-        let row = Row { found: &found, elements: &[], id: None };
+        let row = Row { found, elements: &[], id: None };
         for (rule, heap) in self.rules.iter().zip(heaps) {
             if rule.passes(row, &[]) {
                 heap.push(id);

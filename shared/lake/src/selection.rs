@@ -11,7 +11,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::{
     csv,
     explode::{Element, Explode, Source},
-    fields::fields,
+    fields::{Room, fields},
     ids::Ids,
     names::Names,
     place::{Place, place},
@@ -208,14 +208,15 @@ impl Selection {
 
     /// Judges a record where those that are taken go in as they are.
     pub(crate) fn judge(&self, record: &[u8]) -> Verdict {
-        let (text, found) = match found(record, &self.names) {
+        let mut room = Room::default();
+        let (text, found) = match found(record, &self.names, &mut room) {
             Ok(found) => found,
             Err(reason) => return Verdict::Bad(reason),
         };
-        match self.time.read(&found) {
+        match self.time.read(found) {
             Err(reason) => Verdict::Bad(reason),
             Ok(time) if !self.window.contains(time) => Verdict::Outside,
-            Ok(time) if self.omits(&found) || !self.passes(&found, &[]) => Verdict::Omitted(time),
+            Ok(time) if self.omits(found) || !self.passes(found, &[]) => Verdict::Omitted(time),
             Ok(_) if self.escapes && has_separators(text) => Verdict::Altered,
             Ok(time) => Verdict::Taken(time),
         }
@@ -265,26 +266,27 @@ impl Selection {
         arrived: Option<Timestamp>,
         mut each: impl FnMut(&str, &[Option<&str>], &[Element<'_>]) -> Result<(), String>,
     ) -> Result<Option<(Timestamp, u64)>, String> {
-        let (text, found) = found(record, &self.names)?;
-        let time = self.time.read(&found)?;
+        let mut room = Room::default();
+        let (text, found) = found(record, &self.names, &mut room)?;
+        let time = self.time.read(found)?;
         if !self.window.contains(time) {
             return Ok(None);
         }
-        let released = |release: &Release| release.has(time, arrived, &found);
-        if self.omits(&found) || !self.release.as_ref().is_none_or(released) {
+        let released = |release: &Release| release.has(time, arrived, found);
+        if self.omits(found) || !self.release.as_ref().is_none_or(released) {
             return Ok(Some((time, 0)));
         }
         let Some(explode) = &self.explode else {
-            if !self.passes(&found, &[]) {
+            if !self.passes(found, &[]) {
                 return Ok(Some((time, 0)));
             }
-            each(text, &found, &[])?;
+            each(text, found, &[])?;
             return Ok(Some((time, 1)));
         };
         let mut rows = 0;
-        explode.each(&found, &mut |elements| {
-            if self.passes(&found, elements) {
-                each(text, &found, elements)?;
+        explode.each(found, &mut |elements| {
+            if self.passes(found, elements) {
+                each(text, found, elements)?;
                 rows += 1;
             }
             Ok(())
@@ -390,11 +392,12 @@ impl Time {
 }
 
 /// Returns a record as text, and the fields that are needed of it.
-pub(crate) fn found<'a>(
+pub(crate) fn found<'a, 'r>(
     record: &'a [u8],
     names: &Names,
-) -> Result<(&'a str, Vec<Option<&'a str>>), String> {
+    room: &'r mut Room<'a>,
+) -> Result<(&'a str, &'r [Option<&'a str>]), String> {
     let text = simdutf8::basic::from_utf8(record).map_err(|_| "it is not UTF-8".to_owned())?;
-    let found = fields(text, names).map_err(|e| format!("it is not one JSON object: {e}"))?;
+    let found = fields(text, names, room).map_err(|e| format!("it is not one JSON object: {e}"))?;
     Ok((text, found))
 }
