@@ -73,7 +73,7 @@ def contenders_of(work, form, data, window, binaries, python, node):
     """Commands by name; each writes the file given last."""
     window = DAY if work == "W3" else window
     country = [COUNTRY] if work == "W2" else []
-    ours = ["5", "2", f"country == '{COUNTRY}'"] if work == "W2" else []
+    ours = ["6", "2", f"country == '{COUNTRY}'"] if work == "W2" else []
     arguments = lambda out: [data, out, form, *window, *country]
     peer = lambda name: lambda out: [python, HERE / f"peers/{name}.py", *arguments(out)]
     contenders = {

@@ -76,7 +76,7 @@ fn main() -> anyhow::Result<()> {
         copied(&objects)?
     } else {
         let selection = Selection::new(&catalog, &request, 0).context("select")?;
-        poured(&selection, &objects, &work, number(0, 5)?, number(1, 2)?)?
+        poured(&selection, &objects, &work, number(0, 6)?, number(1, 2)?)?
     };
     write(&layout, &work, out)?;
     if Path::new(&work).exists() {
