@@ -6,6 +6,7 @@ mod batch;
 mod build;
 mod parts;
 mod plan;
+mod portions;
 mod pouring;
 mod related;
 mod report;

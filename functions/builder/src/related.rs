@@ -1,24 +1,20 @@
 //! What was looked up in other tables, where the rows of a step need it.
 //!
 //! If all of it is small, it is held by a builder for all of its steps. Else the ids of the rows of a
-//! step are found first, and only what belongs to these is held; and if these are too many, a step is
-//! done in portions. So memory is bounded by a setting, whatever the export, and every answer is exact.
+//! step are found first, portion by portion, and only what belongs to these is held. So memory is bounded
+//! by a setting, whatever the export, and every answer is exact.
 
-use std::{
-    ops::{Range, RangeInclusive},
-    sync::Arc,
-};
+use std::{ops::Range, sync::Arc};
 
 use anyhow::Context as _;
 use archive::Extent;
 use cloud::Stored;
 use export::WorkKey;
-use lake::{Gather, Gathered, ID_BYTES, Ids, Makes, Selection, Step, lookups};
+use lake::{ID_BYTES, Ids, Makes, lookups};
 
 use crate::{
-    pouring::look,
     report::Report,
-    step::{Work, read, selection},
+    step::{Work, read},
 };
 
 /// How much of what was looked up is read at a time, in bytes.
@@ -32,87 +28,8 @@ pub(crate) struct Found {
     bytes: Range<u64>,
 }
 
-/// What is still to be done of a step: objects in a row, or a single one from some line on.
-#[derive(Debug)]
-pub(crate) struct Portions(Vec<Portion>);
-
-#[derive(Clone, Debug)]
-struct Portion {
-    objects: Range<usize>,
-    first_line: u64,
-}
-
-impl Portions {
-    /// All of a step.
-    pub(crate) fn of(step: &Step) -> Self {
-        Self(vec![Portion { objects: 0..step.objects.len(), first_line: 1 }])
-    }
-
-    /// Finds ids in as much as there is room for. Returns what was found, and where.
-    pub(crate) async fn gather(
-        &mut self,
-        work: &mut Work<'_>,
-        step: &Step,
-        gather: &Arc<Gather>,
-    ) -> anyhow::Result<Option<(Range<usize>, RangeInclusive<u64>, Gathered)>> {
-        let (most, workers) = (work.app.most_ids(), work.app.workers);
-        while let Some(Portion { objects, first_line }) = self.0.pop() {
-            let gather = Arc::clone(gather);
-            let here = &step.objects[objects.clone()];
-            let gathered = look(work.app, here, &mut work.watch, move |objects, opener| {
-                gather.run(objects, first_line, most, workers, |index| opener.open(index))
-            });
-            let gathered = gathered.await?;
-            let last_line = match gathered.full {
-                None => u64::MAX,
-                Some(_) if objects.len() > 1 => {
-                    let middle = objects.start + objects.len() / 2;
-                    self.push(middle..objects.end, 1);
-                    self.push(objects.start..middle, 1);
-                    continue;
-                }
-                Some(line) => {
-                    self.push(objects.clone(), line + 1);
-                    line
-                }
-            };
-            return Ok(Some((objects, first_line..=last_line, gathered)));
-        }
-        Ok(None)
-    }
-
-    /// Returns the next objects, and what is taken of them of the table at this place of the request.
-    pub(crate) async fn next(
-        &mut self,
-        work: &mut Work<'_>,
-        step: &Step,
-        table: usize,
-    ) -> anyhow::Result<Option<(Range<usize>, Selection)>> {
-        let (app, request) = (work.app, &work.export.request);
-        let selection = selection(app, work.export, table)?;
-        if !selection.is_related() {
-            return Ok(self.0.pop().map(|portion| (portion.objects, selection)));
-        }
-        if let Some(held) = held(work).await? {
-            return Ok(self.0.pop().map(|portion| (portion.objects, selection.with_sets(held))));
-        }
-        let gather = Gather::every(&app.catalog, request, &request.tables[table].table)
-            .context("find the table in the catalog")?;
-        let gathered = self.gather(work, step, &Arc::new(gather)).await?;
-        let Some((objects, lines, mut gathered)) = gathered else { return Ok(None) };
-        let keys = gathered.ids.pop().unwrap_or_default();
-        let found = found_before(work).await?;
-        let sets = read_sets(work, &found, Some(&keys)).await?;
-        Ok(Some((objects, selection.with_sets(sets).with_lines(lines))))
-    }
-
-    fn push(&mut self, objects: Range<usize>, first_line: u64) {
-        self.0.push(Portion { objects, first_line });
-    }
-}
-
 /// Returns all that was looked up, in the order of [`lookups`], if it is little.
-async fn held(work: &mut Work<'_>) -> anyhow::Result<Option<Arc<[Ids]>>> {
+pub(crate) async fn held(work: &mut Work<'_>) -> anyhow::Result<Option<Arc<[Ids]>>> {
     if work.held.is_none() {
         let found = found_before(work).await?;
         let total: u64 = found.iter().map(|one| one.bytes.end - one.bytes.start).sum();
@@ -121,6 +38,12 @@ async fn held(work: &mut Work<'_>) -> anyhow::Result<Option<Arc<[Ids]>>> {
         }
     }
     Ok(work.held.clone())
+}
+
+/// Returns what was looked up of these ids, in the same order.
+pub(crate) async fn within(work: &mut Work<'_>, keys: &Ids) -> anyhow::Result<Arc<[Ids]>> {
+    let found = found_before(work).await?;
+    read_sets(work, &found, Some(keys)).await
 }
 
 /// Finds what the steps of the first pass made.

@@ -15,8 +15,9 @@ use lake::{
 use crate::{
     app::App,
     parts,
+    portions::Portions,
     pouring::{Run, Task, look, pour},
-    related::{Found, Portions},
+    related::Found,
     report::{Content, Made, Report},
     watch::Watch,
 };

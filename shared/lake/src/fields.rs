@@ -28,7 +28,8 @@ impl<'a> Room<'a> {
 }
 
 /// Returns the values of `names` in the object `json`, none where it is missing. Of two fields with
-/// one name the last counts. The whole of `json` is checked to be one JSON object. `room` is unused.
+/// one name the last counts. The whole of `json` is checked to be one JSON object. Nothing was
+/// put into `room` before.
 pub(crate) fn fields<'a, 'r>(
     json: &'a str,
     names: &Names,

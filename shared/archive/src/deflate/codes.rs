@@ -11,7 +11,8 @@ pub(super) struct Entry(u32);
 
 /// It stands for a literal.
 const LITERAL: u32 = 1 << 31;
-/// It stands for neither a literal nor a length or distance: for nothing, but for these.
+/// It stands for neither a literal nor a length or distance: for nothing, unless one of the next two is
+/// set as well.
 const SPECIAL: u32 = 1 << 15;
 /// The code is longer: it leads to a place in the second table.
 const LONGER: u32 = 1 << 14;
