@@ -17,8 +17,12 @@ async fn user() -> User {
 
 /// Files rows of a dataset in the hour of 10 on the first of March.
 async fn put(user: &User, dataset: &str, rows: &[Value]) {
+    put_as(user, dataset, "rows", rows).await;
+}
+
+async fn put_as(user: &User, dataset: &str, name: &str, rows: &[Value]) {
     let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
-    let key = format!("coveo/{dataset}/{}/2026/03/01/10/rows.json.gz", user.workspace);
+    let key = format!("coveo/{dataset}/{}/2026/03/01/10/{name}.json.gz", user.workspace);
     user.stack.put_source(&key, gzip(&lines)).await.unwrap();
 }
 
@@ -330,7 +334,10 @@ async fn related_rows_may_be_more_than_a_builder_holds() {
         |n| json!({ "customEventId": n.to_string(), "lastSearchId": id(n), "datetime": at, "eventType": if n % 6 == 0 { "b" } else { "a" } }),
     );
     let events: Vec<Value> = events.collect();
-    put(&user, "searches", &searches).await;
+    // Too many in several objects of one step, and in a single one.
+    put_as(&user, "searches", "a", &searches[..40_000]).await;
+    put_as(&user, "searches", "b", &searches[40_000..80_000]).await;
+    put_as(&user, "searches", "c", &searches[80_000..]).await;
     put(&user, "custom_events", &events).await;
     let count = async |filter: &str| {
         let query = format!("{DAY}&tables=searches&fs={}", encode(filter));
