@@ -78,15 +78,21 @@ impl<R: Read> BitReader<R> {
         Ok(value)
     }
 
-    /// Takes the bit that tells whether a block is the last, and clears it in what is handed on.
-    pub(super) fn take_final<T: Receiver>(&mut self, to: &mut T) -> Result<bool, DeflateError> {
-        let last = self.take(1, to)? == 1;
+    /// Takes a block's header: the place of its first bit, whether it is the last, and its kind (section
+    /// 3.2.3). The bit that calls it the last is cleared in what is handed on.
+    // At once, as its bytes are handed on by the next reading.
+    pub(super) fn take_header<T: Receiver>(
+        &mut self,
+        to: &mut T,
+    ) -> Result<(u64, bool, u32), DeflateError> {
+        let header = self.take(3, to)?;
+        let bit = self.at * 8 - self.filled as usize - 3;
+        let last = header & 1 == 1;
         if last {
-            let bit = self.at * 8 - self.filled as usize - 1;
             self.held[bit / 8] &= !(1 << (bit % 8));
             self.changed = Some(bit / 8);
         }
-        Ok(last)
+        Ok((self.base * 8 + bit as u64, last, header >> 1))
     }
 
     /// Fills the buffer with 56 bits or more, if there are as many.
@@ -184,11 +190,6 @@ impl<R: Read> BitReader<R> {
 }
 
 impl<R> BitReader<R> {
-    /// The next bit, counted in all that is read.
-    pub(super) fn position(&self) -> u64 {
-        (self.base + self.at as u64) * 8 - u64::from(self.filled)
-    }
-
     /// Drops the bits up to the next byte boundary.
     pub(super) fn align(&mut self) {
         self.drop_bits(self.filled % 8);

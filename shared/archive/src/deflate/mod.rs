@@ -46,7 +46,7 @@ pub trait Receiver {
     /// Whether [`Receiver::block`] is called.
     const BLOCKS: bool = false;
 
-    /// A block begins. All content before it was handed on.
+    /// A block begins. All content before it was handed on, and none of its own bytes.
     fn block(&mut self, _: Block) {}
 }
 
@@ -70,9 +70,7 @@ pub fn inflate<R: Read, T: Receiver>(
     let (mut window, mut tables) = (Window::new(), Tables::default());
     let mut first = true;
     loop {
-        let last = bits.take_final(to)?;
-        let bit = bits.position() - 1;
-        let kind = bits.take(2, to)?;
+        let (bit, last, kind) = bits.take_header(to)?;
         if T::BLOCKS {
             window.hand_on(to)?;
             to.block(Block { bit, first, stored: kind == 0 });

@@ -75,6 +75,13 @@ impl Receiver for Read {
         self.stored.extend_from_slice(bytes);
         self.taken.extend(at.map(|at| (at, bytes.to_vec())));
     }
+
+    const BLOCKS: bool = true;
+
+    fn block(&mut self, block: Block) {
+        let taken = self.taken.last().map_or(0, |(at, bytes)| at + bytes.len() as u64);
+        assert!(taken <= block.bit / 8, "{block:?} was handed on up to byte {taken}");
+    }
 }
 
 /// Gives its bytes in pieces of one size.
@@ -89,6 +96,11 @@ impl io::Read for Drip<'_> {
     }
 }
 
+/// Small pieces end anywhere in a block's header.
+fn piece() -> impl Strategy<Value = usize> {
+    prop_oneof![1_usize..8, 1_usize..100_000]
+}
+
 fn read(data: impl io::Read) -> Result<Read, DeflateError> {
     let mut read = Read::default();
     inflate(&mut BitReader::new(data), &mut read).map(|()| read)
@@ -98,7 +110,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn it_reads_what_another_program_wrote(
-        (content, stored) in streams(), after in any::<[u8; 9]>(), piece in 1_usize..100_000
+        (content, stored) in streams(), after in any::<[u8; 9]>(), piece in piece()
     ) {
         let data = [&stored[..], &after].concat();
         let (mut bits, mut found) = (BitReader::new(Drip(&data, piece)), Read::default());
@@ -145,5 +157,16 @@ proptest! {
     #[test]
     fn anything_else_ends_without_a_panic(data in prop::collection::vec(any::<u8>(), 0..400)) {
         let _ = read(&data[..]);
+    }
+}
+
+#[test]
+fn a_block_is_told_before_its_bytes_are_handed_on_even_where_the_data_end() {
+    // Blocks of one literal each: 3 bits of header, the code of 255, the end. The sixth begins with the
+    // last bit of a byte.
+    let block = 0b010 | 0x1ff << 3;
+    let stream = (0..6).fold(0_u128, |stream, at| stream | block << (19 * at));
+    for cut in 0..16 {
+        assert!(matches!(read(&stream.to_le_bytes()[..cut]), Err(DeflateError::Truncated)));
     }
 }

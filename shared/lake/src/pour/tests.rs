@@ -295,7 +295,7 @@ fn a_damaged_object_is_told_from_one_that_did_not_come() {
         ("cut.zst", &zstd[..zstd.len() - 3]),
         ("plain.zst", ROWS.as_bytes()),
     ] {
-        for claimed in [Claimed::Small, Claimed::Large, Claimed::Referred] {
+        for claimed in [Claimed::Small, Claimed::Large, Claimed::Referred, Claimed::Edge] {
             let result = try_pour(&jsonl(), &[(key, object.to_vec())], 2, claimed);
             assert!(matches!(result, Err(ObjectError::Corrupt { .. })), "{key}: {result:?}");
         }
