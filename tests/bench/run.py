@@ -18,6 +18,8 @@ DAY = "2026-03-01 00:00:00", "2026-03-02 00:00:00"
 # A fifth of the rows.
 COUNTRY = "Brazil"
 ARCHIVER = "archiver@8.0.0"
+# As builders have it in the template.
+ENVIRONMENT = ["env", "MALLOC_MMAP_THRESHOLD_=4194304"]
 
 
 def main():
@@ -77,7 +79,7 @@ def contenders_of(work, form, data, window, binaries, python, node):
     arguments = lambda out: [data, out, form, *window, *country]
     peer = lambda name: lambda out: [python, HERE / f"peers/{name}.py", *arguments(out)]
     contenders = {
-        "decant": lambda out: [binaries / "decant", data, out, form, *window, *ours],
+        "decant": lambda out: [*ENVIRONMENT, binaries / "decant", data, out, form, *window, *ours],
         "plain Rust": lambda out: [binaries / "plain", *arguments(out)],
         "Python": peer("python_std"),
         "Python, orjson, isal": peer("python_fast"),

@@ -19,6 +19,9 @@ pub const END_OF_MEMBER: [u8; 2] = [0x03, 0x00];
 /// loses it.
 pub const SEGMENT_BYTES: usize = 1 << 20;
 
+/// The most that is compressed in one piece, in bytes; only rows of that size make for more.
+const PIECE_BYTES: usize = 2 * SEGMENT_BYTES;
+
 /// What is known of a segment, or of several in a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
@@ -75,10 +78,15 @@ impl SegmentEncoder {
     }
 
     /// Appends the segment of `raw` to `out` and returns what is known of it.
-    ///
+    pub fn encode(&mut self, raw: &[u8], rows: u64, out: &mut Vec<u8>) -> Segment {
+        let pieces = raw.chunks(PIECE_BYTES).map(|piece| self.encode_piece(piece, out));
+        let whole = pieces.fold(Segment::default(), Segment::join);
+        Segment { rows, ..whole }
+    }
+
     /// What was compressed is read back: libdeflate writes whole streams, in which the last block is
     /// to be found, and whoever reads it sees whether it is right.
-    pub fn encode(&mut self, raw: &[u8], rows: u64, out: &mut Vec<u8>) -> Segment {
+    fn encode_piece(&mut self, raw: &[u8], out: &mut Vec<u8>) -> Segment {
         let begin = out.len();
         let crc32 = crc32fast::hash(raw);
         let bound = self.compressor.deflate_compress_bound(raw.len());
@@ -95,7 +103,7 @@ impl SegmentEncoder {
             raw_bytes: raw.len() as u64,
             stored_crc32: crc32fast::hash(&out[begin..]),
             stored_bytes: (out.len() - begin) as u64,
-            rows,
+            rows: 0,
         }
     }
 }

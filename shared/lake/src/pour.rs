@@ -19,7 +19,7 @@ use crate::{
     rows::{Ended, Made, Rows, Stopped},
 };
 
-/// How much may wait for what comes before it, in bytes.
+/// How much may wait to be handed on, in bytes: of all runs together, and of the one whose turn it is.
 const MAX_WAITING_BYTES: usize = 16 << 20;
 
 /// What is to be poured, and how.
@@ -107,15 +107,14 @@ impl Pour<'_> {
     ) -> Result<Vec<Poured>, ObjectError> {
         let shared = Shared::default();
         thread::scope(|scope| {
+            let _guard = Guard(&shared);
             for _ in 0..self.workers.max(1) {
                 scope.spawn(|| {
                     let _guard = Guard(&shared);
                     Worker::new(self, &shared).work(&open);
                 });
             }
-            let poured = self.collect(&shared, &mut sink);
-            shared.stop();
-            poured
+            self.collect(&shared, &mut sink)
         })
     }
 
@@ -175,6 +174,13 @@ struct State {
     /// How many workers have nothing to do.
     idle: usize,
     stopped: bool,
+}
+
+impl State {
+    /// How much of a run is ready, in bytes.
+    fn ready_bytes(&self, run: usize) -> usize {
+        self.ready.range((run, 0)..(run + 1, 0)).map(|(_, ready)| ready.bytes()).sum()
+    }
 }
 
 #[derive(Debug)]
@@ -341,7 +347,10 @@ impl<'a> Worker<'a> {
             if state.stopped {
                 return Err(Stopped);
             }
-            let too_much = state.waiting_bytes > MAX_WAITING_BYTES && place.0 != state.first_run;
+            // The run whose turn it is only waits for itself, as all others wait for it.
+            let is_first = place.0 == state.first_run;
+            let waiting = if is_first { state.ready_bytes(place.0) } else { state.waiting_bytes };
+            let too_much = waiting > MAX_WAITING_BYTES;
             // Those who have nothing to do take some.
             if too_much || state.jobs.len() > state.idle {
                 match state.jobs.pop_front() {

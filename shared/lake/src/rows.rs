@@ -11,7 +11,7 @@ use crate::{
     Account, ObjectError, Pack, Selection,
     decode::{Stop, decode, is_gzip},
     lines::{Line, Lines, TOO_LONG},
-    splice::{Referred, splice},
+    splice::{put_together, splice},
 };
 
 /// A source object.
@@ -115,23 +115,22 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
             let mut data =
                 Vec::with_capacity(usize::try_from(object.size_bytes).unwrap_or_default());
             open().and_then(|mut input| input.read_to_end(&mut data)).map_err(unreadable)?;
-            let kept = Vec::with_capacity(data.len() + 64);
-            return match splice(self.selection, &data[..], kept) {
-                Some((segment, account, kept)) => {
-                    self.take_over(segment, account, vec![Stretch::Bytes(kept)])
+            return match splice(self.selection, index, &data[..]) {
+                Some((segment, account, stretches)) => {
+                    let kept = Stretch::Bytes(put_together(data, stretches));
+                    self.take_over(segment, account, vec![kept])
                 }
                 None => self.cut(key, &data[..]),
             };
         }
         let input = open().map_err(unreadable)?;
-        let kept = Referred { object: index, stretches: Vec::new() };
-        match splice(self.selection, input, kept) {
-            Some((segment, account, kept)) if object.refer => {
-                self.take_over(segment, account, kept.stretches)
+        match splice(self.selection, index, input) {
+            Some((segment, account, stretches)) if object.refer => {
+                self.take_over(segment, account, stretches)
             }
-            Some((segment, account, kept)) => {
+            Some((segment, account, stretches)) => {
                 self.take_over(segment, account, Vec::new())?;
-                self.again(key, open().map_err(unreadable)?, kept.stretches)
+                self.again(key, open().map_err(unreadable)?, stretches)
             }
             None => self.cut(key, open().map_err(unreadable)?),
         }

@@ -288,7 +288,7 @@ fn escape(bytes: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::Value;
+    use serde_json::{Value, value::RawValue};
 
     use super::*;
 
@@ -336,10 +336,10 @@ mod tests {
             let mut found = vec![None; names.len()];
             let tree = serde_json::from_str::<serde_json::Map<String, Value>>(&row);
             if scan(&row, &names, &mut found) {
-                // A tree has no place for numbers as large as JSON may have them.
-                let tree = match tree {
-                    Err(e) if e.to_string().starts_with("number out of range") => return Ok(()),
-                    tree => tree.unwrap(),
+                // A tree has no place for all that JSON may have: larger numbers, half a surrogate pair.
+                let Ok(tree) = tree else {
+                    prop_assert!(serde_json::from_str::<&RawValue>(&row).is_ok());
+                    return Ok(());
                 };
                 for (index, value) in found.into_iter().enumerate() {
                     let value: Option<Value> = value.map(|text| serde_json::from_str(text).unwrap());

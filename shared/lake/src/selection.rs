@@ -35,6 +35,12 @@ pub(crate) enum Verdict {
     Bad(String),
 }
 
+/// The most that the rows of one record may have, in bytes: a column of the record stands in each.
+pub(crate) const MAX_RECORD_BYTES: usize = 64 << 20;
+
+/// What is wrong with one that has more.
+const RECORD_TOO_LONG: &str = "its rows are longer than those of a record may be";
+
 /// Raised whenever the same records give other bytes than before.
 const ROWS: u32 = 1;
 
@@ -245,7 +251,9 @@ impl Selection {
     ) -> Result<Option<(Timestamp, u64)>, String> {
         let begin = out.len();
         let pushed = self.each_row(record, arrived, |text, found, elements| {
-            self.push_row(text, found, elements, out)
+            self.push_row(text, found, elements, out)?;
+            let too_long = out.len() - begin > MAX_RECORD_BYTES;
+            if too_long { Err(RECORD_TOO_LONG.to_owned()) } else { Ok(()) }
         });
         pushed.inspect_err(|_| out.truncate(begin))
     }

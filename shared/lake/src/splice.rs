@@ -17,21 +17,23 @@ use crate::{
     selection::Verdict,
 };
 
-/// Reads a gzip object's compressed stream into `keep`; none if not every row goes in as it is.
-pub(crate) fn splice<K: Keep>(
+/// Returns where the compressed stream of the gzip object number `index` is in `input`; none if not every
+/// row goes in as it is.
+pub(crate) fn splice(
     selection: &Selection,
+    index: usize,
     input: impl Read,
-    keep: K,
-) -> Option<(Segment, Account, K)> {
+) -> Option<(Segment, Account, Vec<Stretch>)> {
     let mut splice = Splice {
         selection,
+        index,
         lines: Lines::default(),
         account: Account::default(),
         rows: 0,
         row_bytes: 0,
         stored: crc32fast::Hasher::new(),
         stored_bytes: 0,
-        keep,
+        stretches: Vec::new(),
     };
     let content = gzip::read(input, &mut splice).ok()?;
     let segment = Segment {
@@ -42,54 +44,42 @@ pub(crate) fn splice<K: Keep>(
         rows: splice.rows,
     };
     // Blank lines, CRLF, a byte order mark, a last line without an end: all change the length.
-    (splice.row_bytes == content.len).then_some((segment, splice.account, splice.keep))
+    (splice.row_bytes == content.len).then_some((segment, splice.account, splice.stretches))
 }
 
-/// Keeps the stretches of a stream.
-pub(crate) trait Keep {
-    fn keep(&mut self, bytes: &[u8], at: Option<u64>);
-}
-
-/// In memory.
-impl Keep for Vec<u8> {
-    fn keep(&mut self, bytes: &[u8], _: Option<u64>) {
-        self.extend_from_slice(bytes);
-    }
-}
-
-/// By referring to the object where it can be.
-pub(crate) struct Referred {
-    pub(crate) object: usize,
-    pub(crate) stretches: Vec<Stretch>,
-}
-
-impl Keep for Referred {
-    fn keep(&mut self, bytes: &[u8], at: Option<u64>) {
-        let more = bytes.len() as u64;
-        match (at, self.stretches.last_mut()) {
-            _ if bytes.is_empty() => {}
-            (Some(at), Some(Stretch::Object { offset, len, .. })) if *offset + *len == at => {
-                *len += more;
+/// Puts the stretches of an object together where the object is held. There is room: a stream has less
+/// added to it than the header before it and the checksum after it take (RFC 1952, section 2.3).
+pub(crate) fn put_together(mut object: Vec<u8>, stretches: Vec<Stretch>) -> Vec<u8> {
+    let at = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+    let mut end = 0;
+    for stretch in stretches {
+        let begin = end;
+        match stretch {
+            Stretch::Bytes(bytes) => {
+                end += bytes.len();
+                object[begin..end].copy_from_slice(&bytes);
             }
-            (None, Some(Stretch::Bytes(last))) => last.extend_from_slice(bytes),
-            (None, _) => self.stretches.push(Stretch::Bytes(bytes.to_vec())),
-            (Some(offset), _) => {
-                self.stretches.push(Stretch::Object { object: self.object, offset, len: more });
+            Stretch::Object { offset, len, .. } => {
+                end += at(len);
+                object.copy_within(at(offset)..at(offset + len), begin);
             }
         }
     }
+    object.truncate(end);
+    object
 }
 
 /// Looks at every row of a stream that is taken over.
-struct Splice<'a, K> {
+struct Splice<'a> {
     selection: &'a Selection,
+    index: usize,
     lines: Lines,
     account: Account,
     rows: u64,
     row_bytes: u64,
     stored: crc32fast::Hasher,
     stored_bytes: u64,
-    keep: K,
+    stretches: Vec<Stretch>,
 }
 
 /// An object's compressed rows cannot be taken over.
@@ -107,7 +97,7 @@ impl From<GzipError> for Refused {
     }
 }
 
-impl<K: Keep> Receiver for Splice<'_, K> {
+impl Receiver for Splice<'_> {
     type Error = Refused;
 
     fn content(&mut self, bytes: &[u8]) -> Result<(), Refused> {
@@ -125,6 +115,17 @@ impl<K: Keep> Receiver for Splice<'_, K> {
     fn stored(&mut self, bytes: &[u8], at: Option<u64>) {
         self.stored.update(bytes);
         self.stored_bytes += bytes.len() as u64;
-        self.keep.keep(bytes, at);
+        let more = bytes.len() as u64;
+        match (at, self.stretches.last_mut()) {
+            _ if bytes.is_empty() => {}
+            (Some(at), Some(Stretch::Object { offset, len, .. })) if *offset + *len == at => {
+                *len += more;
+            }
+            (None, Some(Stretch::Bytes(last))) => last.extend_from_slice(bytes),
+            (None, _) => self.stretches.push(Stretch::Bytes(bytes.to_vec())),
+            (Some(offset), _) => {
+                self.stretches.push(Stretch::Object { object: self.index, offset, len: more });
+            }
+        }
     }
 }

@@ -1,6 +1,10 @@
 //! Objects of every kind, poured and read back as a user would.
 
-use std::io::Write as _;
+use std::{
+    io::Write as _,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use archive::END_OF_MEMBER;
 use export::{Catalog, ExportRequest, Format, TableSelection, Window};
@@ -183,6 +187,18 @@ fn a_list_is_exploded_into_rows() {
 }
 
 #[test]
+fn a_record_whose_rows_would_be_too_long_together_is_bad() {
+    let (page, tags) = ("x".repeat(1 << 20), vec![r#"{"name":"x"}"#; 70].join(","));
+    let at = "2026-03-01T00:30:00Z";
+    let record = format!("{{\"page\":\"{page}\",\"meta\":{{\"at\":\"{at}\"}},\"tags\":[{tags}]}}");
+    let tags = selection("tags", None, Format::Csv);
+    let (text, poured) = poured(&tags, "a.json", format!("{record}\n{ROWS}").as_bytes());
+
+    assert_eq!(text, "page,tag\n/a,x\n/a,y\n");
+    assert_eq!((poured.segment.rows, poured.account.bad_rows), (2, 1));
+}
+
+#[test]
 fn characters_that_end_lines_for_some_are_escaped_if_asked_for() {
     let row =
         "{\"page\":\"/\u{2028}ä\u{85}\",\"meta\":{\"at\":\"2026-03-01T00:30:00Z\"}}\n".to_owned();
@@ -334,6 +350,50 @@ fn whoever_takes_the_output_can_stop_it() {
         Pour { selection, objects, runs: runs_of(objects), pack: Pack::Deflate(1), workers: 2 };
     let full = |_, _| Err(io::Error::other("no room"));
     let result = pour.run(|_| Ok(object.as_bytes()), full);
+    assert!(matches!(result, Err(ObjectError::Sink(_))), "{result:?}");
+}
+
+/// A row over and over, as fast as it is read; counts the bytes.
+struct Endless<'a> {
+    row: &'a [u8],
+    read: &'a AtomicUsize,
+}
+
+impl Read for Endless<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let begin = self.read.load(Ordering::Relaxed) % self.row.len();
+        let len = (&self.row[begin..]).read(buf)?;
+        self.read.fetch_add(len, Ordering::Relaxed);
+        Ok(len)
+    }
+}
+
+#[test]
+fn what_is_made_waits_for_whoever_takes_it() {
+    let (row, bytes) = (row((900, true)), AtomicUsize::new(0));
+    let object = Object {
+        key: "a.json".to_owned(),
+        size_bytes: 1 << 30,
+        likely_whole: true,
+        refer: false,
+        arrived: None,
+    };
+    let (selection, objects) = (&jsonl(), &[object][..]);
+    let pack = Pack::Plain { bytes: 1 << 20, rows: u64::MAX };
+    let pour = Pour { selection, objects, runs: runs_of(objects), pack, workers: 2 };
+    let result = pour.run(
+        |_| Ok(Endless { row: row.as_bytes(), read: &bytes }),
+        |_, _| {
+            // Until nothing moves any more.
+            let mut before = None;
+            while before != Some(bytes.load(Ordering::Relaxed)) {
+                before = Some(bytes.load(Ordering::Relaxed));
+                assert!(before < Some(4 * MAX_WAITING_BYTES), "it is read on and on");
+                thread::sleep(Duration::from_millis(200));
+            }
+            Err(io::Error::other("that was all"))
+        },
+    );
     assert!(matches!(result, Err(ObjectError::Sink(_))), "{result:?}");
 }
 

@@ -22,7 +22,7 @@ use super::{Ended, Made, Rows, Stopped, Stretch};
 use crate::{
     decode::Stop,
     gzip,
-    lines::{self, Line, Lines, MAX_ROW_BYTES},
+    lines::{self, Line, Lines},
     selection::Verdict,
 };
 
@@ -34,6 +34,8 @@ const LEAST: u64 = 128 * 1024;
 const MOST: u64 = SEGMENT_BYTES as u64;
 /// How much content may wait for the end of a block, in bytes. Few programs write such blocks.
 const MAX_WAITING: u64 = 8 << 20;
+/// The longest row that may be taken over, in bytes: its end decides that, and until then it is held.
+const MAX_ROW: u64 = 1 << 20;
 
 /// Pours the rows of a gzip object that go in as they are.
 pub(super) fn pour<F: FnMut(Made) -> Result<(), Stopped>>(
@@ -149,8 +151,9 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
             Line::Whole(record) => (self.rows.selection.judge(record), record.len() as u64),
             Line::TooLong => (Verdict::Altered, 0),
         };
-        // A carriage return, a byte order mark and a missing end are not as they should be.
-        let as_it_is = len + 1 == place.end - begin;
+        // A carriage return, a byte order mark and a missing end are not as they should be; of a long
+        // row, the beginning is gone.
+        let as_it_is = len + 1 == place.end - begin && begin >= self.content.at;
         if let Verdict::Taken(time) = verdict
             && as_it_is
         {
@@ -178,9 +181,8 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
 
     /// Hands on what can be decided, and forgets what is not needed any more.
     fn settle(&mut self) -> Result<(), Ended> {
-        // A row that is too long will not be wanted.
-        let endless = self.content.end() - self.judged > MAX_ROW_BYTES as u64;
-        if endless {
+        let is_long = self.content.end() - self.judged > MAX_ROW;
+        if is_long {
             self.close()?;
         }
         if let Some(mut open) = self.open.take() {
@@ -191,7 +193,7 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
         }
         let needed = match &self.open {
             Some(open) => open.done,
-            None if endless => self.content.end(),
+            None if is_long => self.content.end(),
             None => self.judged,
         };
         self.content.drop_before(needed);
