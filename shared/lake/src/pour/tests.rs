@@ -54,7 +54,7 @@ fn selection(table: &str, columns: Option<&[&str]>, format: Format) -> Selection
     Selection::new(&catalog, &request, 0).unwrap()
 }
 
-fn jsonl() -> Selection {
+pub(crate) fn jsonl() -> Selection {
     selection("visits", None, Format::Jsonl)
 }
 
@@ -429,7 +429,7 @@ proptest! {
 }
 
 /// A gzip object of members, levels and flushes as others may write it.
-fn written(texts: &[String], level: u32, flush_every: usize) -> Vec<u8> {
+pub(crate) fn written(texts: &[String], level: u32, flush_every: usize) -> Vec<u8> {
     let mut object = Vec::new();
     for text in texts {
         let mut encoder = GzEncoder::new(&mut object, Compression::new(level));
@@ -446,7 +446,7 @@ fn written(texts: &[String], level: u32, flush_every: usize) -> Vec<u8> {
 
 /// How rows of a stretch are filed.
 #[derive(Clone, Copy, Debug)]
-enum Filed {
+pub(crate) enum Filed {
     Wanted,
     Late,
     /// Wanted, with a carriage return.
@@ -456,7 +456,16 @@ enum Filed {
 }
 
 impl Filed {
-    fn row(self, size: usize) -> String {
+    pub(crate) fn any() -> impl Strategy<Value = Self> {
+        prop_oneof![
+            6 => Just(Self::Wanted),
+            3 => Just(Self::Late),
+            1 => Just(Self::Returned),
+            1 => Just(Self::Spaced)
+        ]
+    }
+
+    pub(crate) fn row(self, size: usize) -> String {
         let row = row((size, !matches!(self, Self::Late)));
         match self {
             Self::Wanted | Self::Late => row,
@@ -466,17 +475,11 @@ impl Filed {
     }
 }
 
-fn filed() -> impl Strategy<Value = Filed> {
-    prop_oneof![
-        6 => Just(Filed::Wanted), 3 => Just(Filed::Late), 1 => Just(Filed::Returned), 1 => Just(Filed::Spaced)
-    ]
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn the_inside_of_an_object_that_a_window_cuts_is_taken_over(
-        members in prop::collection::vec(prop::collection::vec((0..400_usize, filed()), 1..5), 1..4),
+        members in prop::collection::vec(prop::collection::vec((0..400_usize, Filed::any()), 1..5), 1..4),
         level in 0_u32..10, flush_every in prop_oneof![Just(usize::MAX), 20_000..200_000_usize],
         claimed in prop::sample::select(vec![Claimed::Small, Claimed::Large, Claimed::Edge])
     ) {

@@ -6,6 +6,8 @@
 //! compressed again. (RFC 1951, section 2: blocks are independent but for these references.)
 //!
 //! The object is read once. Of its content and of its stream no more is held than is still to be decided.
+//! What is decided depends on rows and blocks alone, not on how their bytes arrive, so that a builder that
+//! does the work again writes the same.
 
 use std::{
     cell::RefCell,
@@ -44,29 +46,39 @@ pub(super) fn pour<F: FnMut(Made) -> Result<(), Stopped>>(
     input: impl Read,
 ) -> Result<(), Stop<Ended>> {
     let stream = RefCell::default();
-    let (content, blocks) = (Kept::default(), Vec::new());
-    let cut = Cut {
-        rows,
-        key,
-        stream: &stream,
-        used: 0,
-        content,
-        blocks,
-        stream_at: 0,
-        judged: 0,
-        open: None,
-    };
-    let mut edge = Edge { lines: Lines::default(), cut };
+    let mut edge = Edge::new(rows, key, &stream);
     gzip::read(Tee { input, kept: &stream }, &mut edge)?;
-    let Edge { lines, mut cut } = edge;
-    lines.finish(|place, line| cut.line(place, line)).map_err(Stop::By)?;
-    cut.close().map_err(Stop::By)
+    edge.finish().map_err(Stop::By)
 }
 
 /// Looks at every row as it comes.
 struct Edge<'e, 'a, F> {
     lines: Lines,
     cut: Cut<'e, 'a, F>,
+}
+
+impl<'e, 'a, F: FnMut(Made) -> Result<(), Stopped>> Edge<'e, 'a, F> {
+    fn new(rows: &'e mut Rows<'a, F>, key: &'e str, stream: &'e RefCell<Kept>) -> Self {
+        let (content, blocks) = (Kept::default(), Vec::new());
+        let cut = Cut {
+            rows,
+            key,
+            stream,
+            used: 0,
+            content,
+            blocks,
+            stream_at: 0,
+            judged: 0,
+            open: None,
+        };
+        Self { lines: Lines::default(), cut }
+    }
+
+    fn finish(self) -> Result<(), Ended> {
+        let Self { lines, mut cut } = self;
+        lines.finish(|place, line| cut.line(place, line))?;
+        cut.close()
+    }
 }
 
 impl<F: FnMut(Made) -> Result<(), Stopped>> Receiver for Edge<'_, '_, F> {
@@ -76,7 +88,7 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Receiver for Edge<'_, '_, F> {
         let Self { lines, cut } = self;
         cut.content.push(bytes);
         lines.push(bytes, |place, line| cut.line(place, line)).map_err(Stop::By)?;
-        cut.settle().map_err(Stop::By)
+        cut.forget().map_err(Stop::By)
     }
 
     fn stored(&mut self, bytes: &[u8], at: Option<u64>) {
@@ -151,16 +163,19 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
             Line::Whole(record) => (self.rows.selection.judge(record), record.len() as u64),
             Line::TooLong => (Verdict::Altered, 0),
         };
-        // A carriage return, a byte order mark and a missing end are not as they should be; of a long
-        // row, the beginning is gone.
-        let as_it_is = len + 1 == place.end - begin && begin >= self.content.at;
+        // A carriage return, a byte order mark and a missing end are not as they should be.
+        let as_it_is = len + 1 == place.end - begin && len <= MAX_ROW;
         if let Verdict::Taken(time) = verdict
             && as_it_is
         {
             self.rows.account.span(time);
             self.rows.row_count += 1;
-            let open = self.open.get_or_insert(Open { begin, done: begin, end: begin });
+            let mut open = self.open.take().unwrap_or(Open { begin, done: begin, end: begin });
             open.end = place.end;
+            if open.end - open.done >= MOST {
+                self.hand_on(&mut open, false)?;
+            }
+            self.open = Some(open);
             return Ok(());
         }
         self.close()?;
@@ -179,17 +194,11 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
         self.open.take().map_or(Ok(()), |mut open| self.hand_on(&mut open, true))
     }
 
-    /// Hands on what can be decided, and forgets what is not needed any more.
-    fn settle(&mut self) -> Result<(), Ended> {
-        let is_long = self.content.end() - self.judged > MAX_ROW;
+    /// Forgets what is not needed any more.
+    fn forget(&mut self) -> Result<(), Ended> {
+        let is_long = self.content.end() - self.judged > MAX_ROW + 1;
         if is_long {
             self.close()?;
-        }
-        if let Some(mut open) = self.open.take() {
-            if open.end - open.done >= MOST {
-                self.hand_on(&mut open, false)?;
-            }
-            self.open = Some(open);
         }
         let needed = match &self.open {
             Some(open) => open.done,
@@ -330,3 +339,6 @@ impl<R: Read> Read for Tee<'_, R> {
         Ok(len)
     }
 }
+
+#[cfg(test)]
+mod tests;
