@@ -19,6 +19,7 @@ fuzz_target!(|data: &[u8]| {
         Ok(out) => {
             theirs.unwrap();
             assert!(!out.spliced || out.content == content);
+            assert!(out.content == fuzz::wanted(&content).0);
         }
         Err(_) => assert!(theirs.is_err()),
     }
