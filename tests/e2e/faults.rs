@@ -228,15 +228,12 @@ async fn more_objects_than_are_held_are_not_listed() {
     let catalog = &user.stack.catalog;
     let dataset = catalog.dataset_of(catalog.table("liferay_page").unwrap());
     let window = Window::new(FROM.parse().unwrap(), TO.parse().unwrap()).unwrap();
-    let listed = async |most| {
-        let lake = user.stack.lake().with_most_objects(most);
-        lake.filed(dataset, &user.workspace, window).await
-    };
+    let listed = async |most| user.stack.lake().filed(dataset, &user.workspace, window, most).await;
 
     let objects: usize = listed(3).await.unwrap().iter().map(|(_, objects)| objects.len()).sum();
     assert_eq!(objects, 3);
     let refused = listed(2).await;
-    assert!(matches!(refused, Err(cloud::Error::TooManyObjects(2))), "{refused:?}");
+    assert!(matches!(refused, Err(cloud::Error::TooManyObjects)), "{refused:?}");
 }
 
 #[tokio::test]

@@ -104,7 +104,8 @@ async fn check_size(
     base: &BaseUrl,
 ) -> Result<(), Refused> {
     let Some(dataset) = dataset(services) else { return Err(Refused::NoData) };
-    let sizes = size::by_partition(services, dataset, &new.workspace, window).await?;
+    let mut sizes = services.lake.filed_bytes(dataset, &new.workspace, window).await?;
+    sizes.retain(|(_, bytes)| *bytes > 0);
     if sizes.is_empty() {
         return Err(Refused::NoData);
     }

@@ -1,24 +1,7 @@
 //! How much a range holds, and how it can be cut into ranges that are not too large.
 
-use export::{Dataset, Window, Workspace};
+use export::Window;
 use jiff::Timestamp;
-use web::Services;
-
-/// Bytes of source objects, as stored, by the partition that they are filed in. Partitions without
-/// any are left out.
-pub(crate) async fn by_partition(
-    services: &Services,
-    dataset: &Dataset,
-    workspace: &Workspace,
-    window: Window,
-) -> Result<Vec<(Timestamp, u64)>, cloud::Error> {
-    let filed = services.lake.filed(dataset, workspace, window).await?;
-    let sized = filed.into_iter().map(|(at, objects)| {
-        let bytes: u64 = objects.iter().map(|object| object.size_bytes).sum();
-        (at, bytes)
-    });
-    Ok(sized.filter(|(_, bytes)| *bytes > 0).collect())
-}
 
 /// Cuts a range into as few as possible that each hold at most `most` bytes, or a single partition.
 pub(crate) fn fitting(window: Window, sizes: &[(Timestamp, u64)], most: u64) -> Vec<Window> {

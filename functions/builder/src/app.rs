@@ -82,8 +82,7 @@ pub(crate) struct App {
 impl App {
     pub(crate) async fn new(aws: &SdkConfig, settings: Settings) -> anyhow::Result<Self> {
         let s3 = aws_sdk_s3::Client::new(aws);
-        let lake = LakeBucket::new(s3.clone(), settings.lake_bucket)
-            .with_most_objects(settings.most_objects);
+        let lake = LakeBucket::new(s3.clone(), settings.lake_bucket);
         let catalog =
             lake.catalog(settings.catalog_key.as_deref()).await.context("load the catalog")?;
         let sqs = aws_sdk_sqs::Client::new(aws);

@@ -15,7 +15,7 @@ use crate::{
     archive,
     batch::{self, After},
     parts::TooManyFiles,
-    plan,
+    plan::{self, TooManyObjects},
     report::Report,
     step::{self, Work},
     watch::{Lost, Watch, is_ours},
@@ -239,7 +239,7 @@ pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
         );
         return Some(Failure { code: FailureCode::SourceChanged, detail });
     }
-    if let Some(cloud::Error::TooManyObjects(most)) = error.downcast_ref() {
+    if let Some(TooManyObjects(most)) = error.downcast_ref() {
         let detail = format!(
             "The export reads more than {most} source objects, the most that a builder can keep track of. \
              Choose a shorter window or fewer tables and create it again, or ask your operator for builders \
@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn an_export_of_too_many_objects_fails_with_what_to_do() {
-        let error = anyhow::Error::from(cloud::Error::TooManyObjects(7)).context("plan the export");
+        let error = anyhow::Error::from(TooManyObjects(7)).context("plan the export");
         let failure = failure_of(&error).unwrap();
         assert_eq!(failure.code, FailureCode::TooManyObjects);
         assert!(failure.detail.contains("more than 7 source objects"), "{}", failure.detail);

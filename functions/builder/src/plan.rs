@@ -1,10 +1,16 @@
 //! The plan of an export: made once, then read by all who build it.
 
 use anyhow::Context as _;
-use export::{Export, WorkKey};
+use export::{Export, SourceObject, WorkKey};
+use jiff::Timestamp;
 use lake::{Plan, lookup_tables};
 
 use crate::app::App;
+
+/// An export reads more source objects than a builder can keep track of.
+#[derive(Debug, thiserror::Error)]
+#[error("the export reads more than {0} source objects")]
+pub(crate) struct TooManyObjects(pub(crate) usize);
 
 /// Reads the plan of an export, or makes it.
 pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<Plan> {
@@ -14,23 +20,15 @@ pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<Plan> {
     }
     let request = &export.request;
     let mut plan = Plan::default();
-    for (index, name) in lookup_tables(&app.catalog, request) {
-        let table = app.catalog.table(&name).context("find table in the catalog")?;
-        let dataset = app.catalog.dataset_of(table);
-        let filed = app.lake.filed(dataset, &export.workspace, request.window).await?;
+    for (index, table) in lookup_tables(&app.catalog, request) {
+        let filed = filed(app, export, &plan, &table).await?;
         plan.add_lookup(&app.catalog, request, index, filed, app.step_bytes)
             .context("find table in the catalog")?;
     }
     for (index, selection) in request.tables.iter().enumerate() {
-        let table = app.catalog.table(&selection.table).context("find table in the catalog")?;
-        let dataset = app.catalog.dataset_of(table);
-        let filed = app.lake.filed(dataset, &export.workspace, request.window).await?;
+        let filed = filed(app, export, &plan, &selection.table).await?;
         plan.add_table(&app.catalog, request, index, filed, app.step_bytes)
             .context("find table in the catalog")?;
-    }
-    let objects: usize = plan.steps.iter().map(|step| step.objects.len()).sum();
-    if objects > app.most_objects {
-        return Err(cloud::Error::TooManyObjects(app.most_objects).into());
     }
     plan.mark_referred();
     if app.archives.write_new_work(&key, serde_json::to_vec(&plan)?).await? {
@@ -39,4 +37,20 @@ pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<Plan> {
     // Another builder was faster; the lake may have changed between the two.
     let bytes = app.archives.read_work(&key).await?.context("find the plan")?;
     serde_json::from_slice(&bytes).context("decode plan")
+}
+
+/// Lists what a table's rows may be in, if it fits beside what is planned already.
+async fn filed(
+    app: &App,
+    export: &Export,
+    plan: &Plan,
+    table: &str,
+) -> anyhow::Result<Vec<(Timestamp, Vec<SourceObject>)>> {
+    let table = app.catalog.table(table).context("find table in the catalog")?;
+    let (dataset, window) = (app.catalog.dataset_of(table), export.request.window);
+    let most = app.most_objects.saturating_sub(plan.object_count());
+    match app.lake.filed(dataset, &export.workspace, window, most).await {
+        Err(cloud::Error::TooManyObjects) => Err(TooManyObjects(app.most_objects).into()),
+        filed => Ok(filed?),
+    }
 }

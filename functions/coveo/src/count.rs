@@ -41,11 +41,10 @@ pub(crate) async fn check_limit(
     let mut datasets: Vec<_> = tables.iter().map(|table| catalog.dataset_of(table)).collect();
     datasets.sort_by_key(|dataset| &dataset.name);
     datasets.dedup_by_key(|dataset| &dataset.name);
-    let listed =
-        datasets.iter().map(|dataset| app.services.lake.filed(dataset, workspace, request.window));
-    let filed = try_join_all(listed).await?;
-    let objects = filed.iter().flatten().flat_map(|(_, objects)| objects);
-    let bytes: u64 = objects.map(|object| object.size_bytes).sum();
+    let lake = &app.services.lake;
+    let filed = datasets.iter().map(|dataset| lake.filed_bytes(dataset, workspace, request.window));
+    let filed = try_join_all(filed).await?;
+    let bytes: u64 = filed.iter().flatten().map(|(_, bytes)| bytes).sum();
     if bytes / LEAST_ROW_BYTES <= app.row_limit {
         return Ok(());
     }

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use axum::{Json, body::Bytes, extract::State, http::HeaderMap};
-use export::Privilege;
+use export::{Dataset, Fault, Privilege, SourceObject, Window, Workspace};
 use jiff::Timestamp;
 use lake::{Plan, Reason, Way, Ways, lookup_tables};
 use serde::Serialize;
 use web::{Caller, Problem};
 
 use crate::{app::App, write};
+
+/// The most source objects of an export that is explained, which has to fit the function's memory.
+const MOST_OBJECTS: usize = 100_000;
 
 /// What would be done for a request.
 #[derive(Debug, Serialize)]
@@ -56,7 +59,7 @@ pub(crate) async fn explain(
     for (index, table) in lookup_tables(catalog, &request) {
         let Some(known) = catalog.table(&table) else { continue };
         let dataset = catalog.dataset_of(known);
-        let filed = app.services.lake.filed(dataset, &workspace, request.window).await?;
+        let filed = filed(&app, &plan, dataset, &workspace, request.window).await?;
         plan.add_lookup(catalog, &request, index, filed, app.step_bytes);
         looked_up.push(table);
     }
@@ -64,7 +67,7 @@ pub(crate) async fn explain(
         let ways = Ways::new(catalog, &request, index);
         let (Some(ways), Some(table)) = (ways, catalog.table(&selection.table)) else { continue };
         let dataset = catalog.dataset_of(table);
-        let filed = app.services.lake.filed(dataset, &workspace, request.window).await?;
+        let filed = filed(&app, &plan, dataset, &workspace, request.window).await?;
         let mut sums: BTreeMap<(Way, Reason), (u64, u64)> = BTreeMap::new();
         for (hour, object) in
             filed.iter().flat_map(|(hour, all)| all.iter().map(move |o| (*hour, o)))
@@ -85,6 +88,27 @@ pub(crate) async fn explain(
     }
     let builders = plan.batches(app.step_bytes).len();
     Ok(Json(Explained { tables, looked_up, steps: plan.steps.len(), builders }))
+}
+
+/// Lists what is filed, if it fits beside what is planned already.
+async fn filed(
+    app: &App,
+    plan: &Plan,
+    dataset: &Dataset,
+    workspace: &Workspace,
+    window: Window,
+) -> Result<Vec<(Timestamp, Vec<SourceObject>)>, Problem> {
+    let most = MOST_OBJECTS.saturating_sub(plan.object_count());
+    match app.services.lake.filed(dataset, workspace, window, most).await {
+        Err(cloud::Error::TooManyObjects) => {
+            let detail = format!(
+                "The export reads more than {MOST_OBJECTS} source objects, the most that are explained. It \
+                 can be made; to see how, ask for a shorter window or fewer tables."
+            );
+            Err(Problem::invalid(vec![Fault::new("too_many_objects", "", detail)]))
+        }
+        filed => Ok(filed?),
+    }
 }
 
 fn detail(way: Way, reason: Reason) -> &'static str {

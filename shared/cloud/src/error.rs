@@ -21,9 +21,9 @@ pub enum Error {
     #[error("read source object {0}: it was changed or removed")]
     SourceChanged(String),
 
-    /// There are more source objects than can be held.
-    #[error("list source objects: there are more than {0}")]
-    TooManyObjects(usize),
+    /// There are more source objects than may be held.
+    #[error("list source objects: there are too many")]
+    TooManyObjects,
 
     /// Something is there already, and it is not to be written again.
     #[error("write object {0}: it is there already")]

@@ -1,8 +1,8 @@
 //! Source objects in the lake. Read only.
 
 use std::{
-    collections::HashMap,
-    sync::atomic::{AtomicUsize, Ordering},
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, PoisonError},
 };
 
 use aws_sdk_s3::{
@@ -29,83 +29,103 @@ const LISTS_AT_ONCE: usize = 16;
 pub struct LakeBucket {
     client: Client,
     name: String,
-    most_objects: usize,
 }
 
 impl LakeBucket {
     /// Returns the bucket called `name`.
     pub fn new(client: Client, name: String) -> Self {
-        Self { client, name, most_objects: usize::MAX }
-    }
-
-    /// The same, of which no more objects are listed at a time.
-    #[must_use]
-    pub fn with_most_objects(self, most_objects: usize) -> Self {
-        Self { most_objects, ..self }
+        Self { client, name }
     }
 
     /// Lists what is filed in each partition that may hold rows of `window`, in order of time and
-    /// then by key. Partitions without any are left out.
+    /// then by key. Partitions without any are left out. Fails if they are more than `most` objects.
     pub async fn filed(
         &self,
         dataset: &Dataset,
         workspace: &Workspace,
         window: Window,
+        most: usize,
     ) -> Result<Vec<(Timestamp, Vec<SourceObject>)>> {
+        let mut count = 0;
+        self.fold(dataset, workspace, window, move |objects: &mut Vec<SourceObject>, object| {
+            count += 1;
+            if count > most {
+                return Err(Error::TooManyObjects);
+            }
+            objects.push(object);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Tells how many bytes are filed in each partition, likewise, as stored. However many objects they
+    /// are, they are not held.
+    pub async fn filed_bytes(
+        &self,
+        dataset: &Dataset,
+        workspace: &Workspace,
+        window: Window,
+    ) -> Result<Vec<(Timestamp, u64)>> {
+        let sum = |bytes: &mut u64, object: SourceObject| {
+            *bytes += object.size_bytes;
+            Ok(())
+        };
+        self.fold(dataset, workspace, window, sum).await
+    }
+
+    /// Folds what is filed in each partition, in order of its keys.
+    async fn fold<T: Default + Send>(
+        &self,
+        dataset: &Dataset,
+        workspace: &Workspace,
+        window: Window,
+        add: impl FnMut(&mut T, SourceObject) -> Result<()> + Send,
+    ) -> Result<Vec<(Timestamp, T)>> {
         let partitions = dataset.path.partitions(workspace, window, dataset.late);
-        let place: HashMap<&str, usize> =
-            (0..).zip(&partitions).map(|(place, (_, prefix))| (prefix.as_str(), place)).collect();
-        let mut filed: Vec<Vec<SourceObject>> = vec![Vec::new(); partitions.len()];
+        let times: HashMap<&str, Timestamp> =
+            partitions.iter().map(|(at, prefix)| (prefix.as_str(), *at)).collect();
         let prefixes = if partitions.len() > HOURS_OF_A_DAY {
             dataset.path.day_prefixes(workspace, window, dataset.late)
         } else {
             partitions.iter().map(|(_, prefix)| prefix.clone()).collect()
         };
-        for object in self.list(prefixes).await?.into_iter().flatten() {
+        let folded = Mutex::new((BTreeMap::<Timestamp, T>::new(), add));
+        let (times, lock) = (&times, &folded);
+        let each = |object: SourceObject| {
             // Folders below a partition belong to it.
             let mut folders = object.key.rmatch_indices('/').map(|(end, _)| &object.key[..=end]);
-            if let Some(place) = folders.find_map(|folder| place.get(folder)) {
-                filed[*place].push(object);
-            }
-        }
-        let times = partitions.iter().map(|(at, _)| *at);
-        Ok(times.zip(filed).filter(|(_, objects)| !objects.is_empty()).collect())
-    }
-
-    /// Lists what lies under each of `prefixes`, in their order and then by key.
-    async fn list(&self, prefixes: Vec<String>) -> Result<Vec<Vec<SourceObject>>> {
-        let count = AtomicUsize::new(0);
+            let Some(at) = folders.find_map(|folder| times.get(folder)) else { return Ok(()) };
+            let mut folded = lock.lock().unwrap_or_else(PoisonError::into_inner);
+            let (filed, add) = &mut *folded;
+            add(filed.entry(*at).or_default(), object)
+        };
         stream::iter(prefixes)
-            .map(|prefix| self.list_one(prefix, &count))
-            .buffered(LISTS_AT_ONCE)
-            .try_collect()
-            .await
+            .map(Ok)
+            .try_for_each_concurrent(LISTS_AT_ONCE, |prefix| self.list(prefix, each))
+            .await?;
+        let (filed, _) = folded.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(filed.into_iter().collect())
     }
 
-    async fn list_one(&self, prefix: String, count: &AtomicUsize) -> Result<Vec<SourceObject>> {
-        let mut found = Vec::new();
+    /// Hands on what lies under `prefix`, by key.
+    async fn list(&self, prefix: String, each: impl Fn(SourceObject) -> Result<()>) -> Result<()> {
         let mut pages =
             self.client.list_objects_v2().bucket(&self.name).prefix(prefix).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(Error::aws("list source objects"))?;
-            let objects = page.contents.unwrap_or_default();
-            if count.fetch_add(objects.len(), Ordering::Relaxed) + objects.len() > self.most_objects
-            {
-                return Err(Error::TooManyObjects(self.most_objects));
-            }
-            for object in objects {
+            for object in page.contents.unwrap_or_default() {
                 let key = object.key.unwrap_or_default();
                 // Consoles make empty objects that stand for folders.
                 if !key.ends_with('/') {
-                    found.push(SourceObject {
+                    each(SourceObject {
                         key,
                         etag: object.e_tag.unwrap_or_default(),
                         size_bytes: object.size.unwrap_or_default().try_into().unwrap_or_default(),
-                    });
+                    })?;
                 }
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Opens an object, provided it is still what it was when it was listed.

@@ -206,6 +206,11 @@ impl Plan {
         }
     }
 
+    /// Counts the source objects of all steps.
+    pub fn object_count(&self) -> usize {
+        self.steps.iter().map(|step| step.objects.len()).sum()
+    }
+
     /// Cuts the steps into what one builder does: about `step_bytes` at most, or one step. What is done
     /// before all others is not mixed with them.
     pub fn batches(&self, step_bytes: u64) -> Vec<Range<usize>> {

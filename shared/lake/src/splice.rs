@@ -17,6 +17,9 @@ use crate::{
     selection::Verdict,
 };
 
+/// The most stretches that are kept of an object. Each of its members makes two.
+const MAX_STRETCHES: usize = 1 << 16;
+
 /// Returns where the compressed stream of the gzip object number `index` is in `input`; none if not every
 /// row goes in as it is.
 pub(crate) fn splice(
@@ -101,7 +104,10 @@ impl Receiver for Splice<'_> {
     type Error = Refused;
 
     fn content(&mut self, bytes: &[u8]) -> Result<(), Refused> {
-        let Self { selection, lines, account, rows, row_bytes, .. } = self;
+        let Self { selection, lines, account, rows, row_bytes, stretches, .. } = self;
+        if stretches.len() > MAX_STRETCHES {
+            return Err(Refused);
+        }
         lines.push(bytes, |_, line| {
             let Line::Whole(record) = line else { return Err(Refused) };
             let Verdict::Taken(time) = selection.judge(record) else { return Err(Refused) };

@@ -444,6 +444,18 @@ pub(crate) fn written(texts: &[String], level: u32, flush_every: usize) -> Vec<u
     object
 }
 
+#[test]
+fn an_object_of_very_many_members_is_poured_without_keeping_each() {
+    let row = row((100, true));
+    let member = written(std::slice::from_ref(&row), 6, usize::MAX);
+    for (members, spliced) in [(1000, 1), (40_000, 0)] {
+        let object = ("a.gz", member.repeat(members));
+        let (text, poured) = try_pour(&jsonl(), &[object], 2, Claimed::Small).unwrap();
+        assert!(text == row.repeat(members), "{members} members");
+        assert_eq!(poured.account.spliced, spliced);
+    }
+}
+
 /// How rows of a stretch are filed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Filed {
