@@ -28,6 +28,7 @@ mod rule;
 mod scan;
 mod selection;
 mod separators;
+mod shape;
 mod splice;
 mod stops;
 

@@ -1,6 +1,8 @@
 //! The names of the fields that are looked for.
 
-use std::fmt;
+use std::{fmt, sync::OnceLock};
+
+use crate::shape::Shape;
 
 /// Names, by what tells them apart soonest: most names of a row are none of them.
 #[derive(Default)]
@@ -10,6 +12,8 @@ pub(crate) struct Names {
     lengths: u64,
     /// Each in the slot that its word falls into.
     slots: [Vec<Name>; SLOTS],
+    /// What the first row was like in which they were looked for.
+    pub(crate) shape: OnceLock<Shape>,
 }
 
 /// How many slots there are, a power of two.
@@ -29,7 +33,7 @@ impl Names {
             let word = word(name.as_bytes());
             slots[slot(word)].push(Name { word, text: name.as_bytes().into(), index });
         }
-        Self { all: names, lengths, slots }
+        Self { all: names, lengths, slots, shape: OnceLock::new() }
     }
 
     pub(crate) fn len(&self) -> usize {

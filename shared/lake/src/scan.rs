@@ -7,6 +7,7 @@
 
 use crate::{
     names::Names,
+    shape::Shape,
     stops::{BLOCK, stops},
 };
 
@@ -18,11 +19,25 @@ const DEEPEST: u32 = 100;
 pub(crate) fn scan<'a>(json: &'a str, names: &Names, found: &mut [Option<&'a str>]) -> bool {
     let mut seen = Seen { block: NO_BLOCK, stops: 0 };
     let mut scan = Scan { bytes: json.as_bytes(), at: 0, seen: &mut seen };
-    let whole = scan.members(DEEPEST, |key, begin, end| {
-        if let Some(index) = names.index_of(key) {
+    let mut each = |index: Option<usize>, begin, end| {
+        if let Some(index) = index {
             found[index] = Some(&json[begin..end]);
         }
-    });
+    };
+    let whole = if let Some(shape) = names.shape.get() {
+        scan.expected(names, shape, each)
+    } else {
+        let mut shape = Shape::default();
+        let whole = scan.members(DEEPEST, |key, begin, end| {
+            let index = names.index_of(key);
+            shape.push(key, index);
+            each(index, begin, end);
+        });
+        if whole.is_some() {
+            _ = names.shape.set(shape);
+        }
+        whole
+    };
     scan.space();
     whole.is_some() && scan.at == json.len()
 }
@@ -50,11 +65,7 @@ impl<'a> Scan<'a, '_> {
     /// Passes over an object, and tells of each member where its value begins and ends.
     #[inline(always)]
     fn members(&mut self, depth: u32, mut each: impl FnMut(&'a [u8], usize, usize)) -> Option<()> {
-        self.space();
-        self.expect(b'{')?;
-        self.space();
-        if self.peek()? == b'}' {
-            self.at += 1;
+        if !self.begins()? {
             return Some(());
         }
         loop {
@@ -77,12 +88,75 @@ impl<'a> Scan<'a, '_> {
                 self.value(depth)?;
             }
             each(key, begin, self.at);
-            if self.are_next(*b",\"") {
-                self.at += 1;
-            } else if self.ends_with(b'}')? {
+            if !self.goes_on()? {
                 return Some(());
             }
         }
+    }
+
+    /// Passes over an object that is likely to have this shape, and tells of each member which of the
+    /// names it has, and where its value begins and ends.
+    #[inline(always)]
+    fn expected(
+        &mut self,
+        names: &Names,
+        shape: &Shape,
+        mut each: impl FnMut(Option<usize>, usize, usize),
+    ) -> Option<()> {
+        let mut next = 0;
+        if !self.begins()? {
+            return Some(());
+        }
+        loop {
+            if self.peek()? != b'"' {
+                return None;
+            }
+            let index = if let Some(member) = shape.member(&mut next, &self.bytes[self.at + 1..]) {
+                self.at += 1 + member.len;
+                member.index
+            } else {
+                let key = self.at + 1;
+                if self.string()? {
+                    return None;
+                }
+                let index = names.index_of(&self.bytes[key..self.at - 1]);
+                self.space();
+                self.expect(b':')?;
+                index
+            };
+            self.space();
+            let begin = self.at;
+            if self.peek()? == b'"' {
+                self.string()?;
+            } else {
+                self.value(DEEPEST)?;
+            }
+            each(index, begin, self.at);
+            if !self.goes_on()? {
+                return Some(());
+            }
+        }
+    }
+
+    /// Passes over the beginning of an object, and tells whether there is anything in it.
+    #[inline(always)]
+    fn begins(&mut self) -> Option<bool> {
+        self.space();
+        self.expect(b'{')?;
+        self.space();
+        let is_empty = self.peek()? == b'}';
+        self.at += usize::from(is_empty);
+        Some(!is_empty)
+    }
+
+    /// Passes over what follows a member, and tells whether it is another.
+    #[inline(always)]
+    fn goes_on(&mut self) -> Option<bool> {
+        if self.are_next(*b",\"") {
+            self.at += 1;
+            return Some(true);
+        }
+        self.ends_with(b'}').map(|ends| !ends)
     }
 
     #[inline(always)]
@@ -294,8 +368,21 @@ mod tests {
 
     const NAMES: [&str; 4] = ["a", "b", "", "longer than eight"];
 
-    /// Rows, as several programs may write them, and some with a byte changed.
-    fn rows() -> impl Strategy<Value = String> {
+    /// Names that begin alike, up to the longest that are expected and beyond.
+    const LIKE: [&str; 8] = [
+        "",
+        "a",
+        "ab",
+        "abcdefgh",
+        "abcdefghijklmnopqrstu",
+        "abcdefghijklmnopqrstuv",
+        "abcdefghijklmnopqrstuvw",
+        "abcdefghijklmnopqrstuvwxyz",
+    ];
+
+    /// Rows, as several programs may write them, and some with a byte changed; each with one that may
+    /// stand before it.
+    fn rows() -> impl Strategy<Value = (String, String)> {
         let text = prop_oneof!["[a-z\\\\\"\n\u{0}ä日]{0,20}", "[ -~]{0,40}"];
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -315,24 +402,29 @@ mod tests {
         let spaced = (value, any::<bool>()).prop_map(|(value, spaced)| {
             if spaced { format!(" {value:#}\t") } else { value.to_string() }
         });
-        let twice = spaced.clone().prop_map(|text| format!("{{\"a\":{text},\"a\":{text}}}"));
+        let twice = spaced
+            .clone()
+            .prop_map(|text| (text.clone(), format!("{{\"a\":{text},\"a\":{text}}}")));
         let changed =
             (spaced.clone(), any::<prop::sample::Index>(), "[\\[\\]{},:\"0-9a-z\\\\\u{0}+-]{0,2}")
-                .prop_map(|(mut text, at, other)| {
+                .prop_map(|(before, at, other)| {
+                    let mut text = before.clone();
                     let at = at.index(text.len());
                     let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
                     let end = text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
                     text.replace_range(at..end, &other);
-                    text
+                    (before, text)
                 });
-        prop_oneof![spaced, twice, changed]
+        let same = spaced.clone().prop_map(|text| (text.clone(), text));
+        prop_oneof![same, (spaced.clone(), spaced), twice, changed]
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
-        fn what_it_finds_is_what_a_tree_has(row in rows()) {
+        fn what_it_finds_is_what_a_tree_has((before, row) in rows()) {
             let names = Names::new(NAMES.map(str::to_owned).into());
+            scan(&before, &names, &mut vec![None; names.len()]);
             let mut found = vec![None; names.len()];
             let tree = serde_json::from_str::<serde_json::Map<String, Value>>(&row);
             if scan(&row, &names, &mut found) {
@@ -344,6 +436,25 @@ mod tests {
                 for (index, value) in found.into_iter().enumerate() {
                     let value: Option<Value> = value.map(|text| serde_json::from_str(text).unwrap());
                     prop_assert_eq!(value.as_ref(), tree.get(NAMES[index]));
+                }
+            }
+        }
+
+        #[test]
+        fn names_are_found_wherever_they_stand_in_a_row(
+            rows in prop::collection::vec(prop::collection::vec((0..LIKE.len(), "[ -~ä]{0,30}"), 0..12), 2..6)
+        ) {
+            let wanted: Vec<&str> = LIKE.into_iter().step_by(2).collect();
+            let names = Names::new(wanted.iter().map(|&name| name.to_owned()).collect());
+            for row in rows {
+                let member = |(key, value): &(usize, String)| format!("{:?}:{}", LIKE[*key], Value::from(value.as_str()));
+                let row = format!("{{{}}}", row.iter().map(member).collect::<Vec<_>>().join(","));
+                let tree: Value = serde_json::from_str(&row).unwrap();
+                let mut found = vec![None; names.len()];
+                prop_assert!(scan(&row, &names, &mut found));
+                for (name, value) in wanted.iter().zip(found) {
+                    let value: Option<Value> = value.map(|text| serde_json::from_str(text).unwrap());
+                    prop_assert_eq!(value.as_ref(), tree.get(name));
                 }
             }
         }
