@@ -19,8 +19,8 @@ pub const END_OF_MEMBER: [u8; 2] = [0x03, 0x00];
 /// loses it.
 pub const SEGMENT_BYTES: usize = 1 << 20;
 
-/// The most that is compressed in one piece, in bytes; only rows of that size make for more.
-const PIECE_BYTES: usize = 2 * SEGMENT_BYTES;
+/// The most that is compressed to one stream, in bytes; only a row of that size makes for several.
+const STREAM_BYTES: usize = 2 * SEGMENT_BYTES;
 
 /// What is known of a segment, or of several in a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,14 +79,14 @@ impl SegmentEncoder {
 
     /// Appends the segment of `raw` to `out` and returns what is known of it.
     pub fn encode(&mut self, raw: &[u8], rows: u64, out: &mut Vec<u8>) -> Segment {
-        let pieces = raw.chunks(PIECE_BYTES).map(|piece| self.encode_piece(piece, out));
-        let whole = pieces.fold(Segment::default(), Segment::join);
+        let streams = raw.chunks(STREAM_BYTES).map(|part| self.encode_stream(part, out));
+        let whole = streams.fold(Segment::default(), Segment::join);
         Segment { rows, ..whole }
     }
 
     /// What was compressed is read back: libdeflate writes whole streams, in which the last block is
     /// to be found, and whoever reads it sees whether it is right.
-    fn encode_piece(&mut self, raw: &[u8], out: &mut Vec<u8>) -> Segment {
+    fn encode_stream(&mut self, raw: &[u8], out: &mut Vec<u8>) -> Segment {
         let begin = out.len();
         let crc32 = crc32fast::hash(raw);
         let bound = self.compressor.deflate_compress_bound(raw.len());
@@ -153,6 +153,8 @@ mod tests {
             prop::collection::vec(any::<u8>(), 0..5000),
             prop::collection::vec(0_u8..4, 0..200_000),
             (any::<u8>(), 0_usize..300_000).prop_map(|(byte, len)| vec![byte; len]),
+            // Of several streams.
+            (any::<u8>(), 4_000_000_usize..5_000_000).prop_map(|(byte, len)| vec![byte; len]),
         ]
     }
 

@@ -38,7 +38,8 @@ impl LakeBucket {
     }
 
     /// Lists what is filed in each partition that may hold rows of `window`, in order of time and
-    /// then by key. Partitions without any are left out. Fails if they are more than `most` objects.
+    /// then by key. Partitions without any are left out. More than `most` objects are
+    /// [`Error::TooManyObjects`].
     pub async fn filed(
         &self,
         dataset: &Dataset,

@@ -4,7 +4,7 @@
 pub(crate) const MAX_ROW_BYTES: usize = 16 << 20;
 
 /// What is wrong with a longer one.
-pub(crate) const TOO_LONG: &str = "it is longer than a row may be";
+pub(crate) const TOO_LONG: &str = "it has more than 16 MiB, the most that a row may have";
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 

@@ -36,10 +36,11 @@ pub(crate) enum Verdict {
 }
 
 /// The most that the rows of one record may have, in bytes: a column of the record stands in each.
-pub(crate) const MAX_RECORD_BYTES: usize = 64 << 20;
+const MAX_RECORD_BYTES: usize = 64 << 20;
 
 /// What is wrong with one that has more.
-const RECORD_TOO_LONG: &str = "its rows are longer than those of a record may be";
+const RECORD_TOO_LONG: &str =
+    "its rows have more than 64 MiB together, the most that those of a record may have";
 
 /// Raised whenever the same records give other bytes than before.
 const ROWS: u32 = 1;

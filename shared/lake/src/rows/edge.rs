@@ -37,7 +37,7 @@ const MOST: u64 = SEGMENT_BYTES as u64;
 /// How much content may wait for the end of a block, in bytes. Few programs write such blocks.
 const MAX_WAITING: u64 = 8 << 20;
 /// The longest row that may be taken over, in bytes: its end decides that, and until then it is held.
-const MAX_ROW: u64 = 1 << 20;
+const MAX_KEPT_ROW: u64 = 1 << 20;
 
 /// Pours the rows of a gzip object that go in as they are.
 pub(super) fn pour<F: FnMut(Made) -> Result<(), Stopped>>(
@@ -164,7 +164,7 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
             Line::TooLong => (Verdict::Altered, 0),
         };
         // A carriage return, a byte order mark and a missing end are not as they should be.
-        let as_it_is = len + 1 == place.end - begin && len <= MAX_ROW;
+        let as_it_is = len + 1 == place.end - begin && len <= MAX_KEPT_ROW;
         if let Verdict::Taken(time) = verdict
             && as_it_is
         {
@@ -196,7 +196,7 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
 
     /// Forgets what is not needed any more.
     fn forget(&mut self) -> Result<(), Ended> {
-        let is_long = self.content.end() - self.judged > MAX_ROW + 1;
+        let is_long = self.content.end() - self.judged > MAX_KEPT_ROW + 1;
         if is_long {
             self.close()?;
         }
