@@ -5,6 +5,8 @@ ARCH    := $(if $(findstring x86_64,$(HOST)),x86_64,arm64)
 # cargo-lambda names the target, so everything else does: what one compiles, the other reuses.
 CARGO   := --locked --workspace --target $(HOST)
 STACK   := .tools/stack/bin/python tests/local/stack.py
+# Where the stack of the end-to-end tests listens; another one lets two checkouts be tested side by side.
+TEST_PORT := 4577
 SAM     := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 sam
 NEXTEST := $(shell command -v cargo-nextest)
 # Tests of the deployed stack mostly wait.
@@ -34,7 +36,7 @@ demo: build
 
 test: lint build .tools/check/done $(if $(shell command -v npm),.tools/clients/done)
 	@cargo build --quiet $(CARGO) --tests
-	@$(STACK) up test 4577 --auth
+	@$(STACK) up test $(TEST_PORT) --auth
 	@$(if $(LACKING),echo 'Left out for want of the program: $(LACKING)')
 	@$(RUN); status=$$?; $(STACK) down test; exit $$status
 
@@ -64,7 +66,7 @@ fuzz:
 	@cd .local/fuzz && grep -h DONE *.log
 
 stack: build .tools/check/done $(if $(shell command -v npm),.tools/clients/done)
-	@$(STACK) up test 4577 --auth
+	@$(STACK) up test $(TEST_PORT) --auth
 
 down: .tools/stack/done
 	@$(STACK) down demo; $(STACK) down test
