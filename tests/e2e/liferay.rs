@@ -229,7 +229,9 @@ async fn a_workspaces_requests_are_handled_one_at_a_time_in_the_order_asked() {
     user.export(&native).await.unwrap();
 
     let exports = loop {
-        let page = user.stack.exports().list(&user.workspace, None, 20).await.unwrap();
+        let wanted = cloud::Wanted::Shown(None);
+        let exports = user.stack.exports();
+        let page = exports.list(&user.workspace, wanted, None, 20, Timestamp::now()).await.unwrap();
         let mut exports: Vec<Export> =
             page.exports.into_iter().filter(|e| e.lane.is_some()).collect();
         let running = exports.iter().filter(|e| e.status(e.created_at) == Status::Running).count();

@@ -1,8 +1,9 @@
 //! What a URL of this dialect asks for.
+#![deny(clippy::arithmetic_side_effects)]
 
 use export::{
-    Catalog, ExportRequest, Files, Format, TableSelection, Window, Workspace, civil_utc, hour_of,
-    sha256_hex,
+    Catalog, ExportRequest, Files, Format, Limits, TableSelection, Window, Workspace, civil_utc,
+    hour_of, sha256_hex,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -25,24 +26,28 @@ pub(crate) struct Ask {
 
 impl Ask {
     /// Reads a query, or says what is wrong with it. Parameters that this API does not know are ignored.
-    pub(crate) fn read(query: &str) -> Result<Self, String> {
+    pub(crate) fn read(query: &str, limits: &Limits) -> Result<Self, String> {
         let start = hour(query, "start")?;
         let end = hour(query, "end")?;
         if start > end {
             return Err("start is later than end. Swap them.".to_owned());
         }
-        let hours = (end.duration_since(start) + HOUR).as_hours();
-        if hours > MOST_HOURS {
+        let end = end.checked_add(HOUR).map_err(|_| "end is too far away.".to_owned())?;
+        let hours = end.duration_since(start).as_hours();
+        let most = limits.longest_window().as_hours().min(MOST_HOURS);
+        if hours > most {
+            let days = most.checked_div(24).unwrap_or_default();
             return Err(format!(
-                "The range has {hours} hours; 365 days ({MOST_HOURS} hours) are allowed."
+                "The range has {hours} hours; {days} days ({most} hours) are allowed."
             ));
         }
-        Ok(Self { start, end: end + HOUR })
+        Ok(Self { start, end })
     }
 
     /// Returns what of it can be exported at `now`: an hour is complete two hours after its end.
     pub(crate) fn loaded(&self, now: Timestamp) -> Option<Window> {
-        Window::new(self.start, self.end.min(hour_of(now) - DELAY)).ok()
+        let complete = hour_of(now).checked_sub(DELAY).ok()?;
+        Window::new(self.start, self.end.min(complete)).ok()
     }
 }
 
@@ -99,7 +104,8 @@ fn hour(query: &str, name: &str) -> Result<Timestamp, String> {
 /// Writes a range of hours as a query.
 pub(crate) fn query(from: Timestamp, to: Timestamp) -> String {
     let written = |at: Timestamp| at.strftime("%Y%m%dT%H").to_string();
-    format!("start={}&end={}", written(from), written(to - HOUR))
+    let last = to.saturating_sub(HOUR).unwrap_or(from);
+    format!("start={}&end={}", written(from), written(last))
 }
 
 #[cfg(test)]
@@ -110,16 +116,20 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn read(query: &str) -> Result<Ask, String> {
+        Ask::read(query, &Limits::default())
+    }
+
     #[test]
     fn both_hours_are_inside() {
-        let ask = Ask::read("start=20260301T00&end=20260301T23&sort=asc").unwrap();
+        let ask = read("start=20260301T00&end=20260301T23&sort=asc").unwrap();
         assert_eq!(ask, Ask { start: at("2026-03-01T00:00:00Z"), end: at("2026-03-02T00:00:00Z") });
         assert_eq!(query(ask.start, ask.end), "start=20260301T00&end=20260301T23");
         assert_eq!(
-            Ask::read("start=20260301T5&end=20260301T5"),
-            Ask::read("start=20260301T05&end=20260301T05")
+            read("start=20260301T5&end=20260301T5"),
+            read("start=20260301T05&end=20260301T05")
         );
-        assert!(Ask::read("start=20250101T00&end=20251231T23").is_ok(), "8760 hours");
+        assert!(read("start=20250101T00&end=20251231T23").is_ok(), "8760 hours");
     }
 
     #[test]
@@ -135,15 +145,20 @@ mod tests {
             ("start=&end=20260301T01", "no hour"),
             ("start=20260301T02&end=20260301T01", "later than end"),
             ("start=20250101T00&end=20260101T00", "8761 hours"),
+            ("start=99991230T21&end=99991230T22", "end is too far away"),
         ] {
-            let told = Ask::read(query).unwrap_err();
+            let told = read(query).unwrap_err();
             assert!(told.contains(want), "{query}: {told}");
         }
+        let month = Limits { window_days: 31, ..Limits::default() };
+        assert!(Ask::read("start=20260301T00&end=20260331T23", &month).is_ok());
+        let told = Ask::read("start=20260301T00&end=20260401T00", &month).unwrap_err();
+        assert!(told.contains("31 days (744 hours) are allowed"), "{told}");
     }
 
     #[test]
     fn an_hour_can_be_exported_two_hours_after_its_end() {
-        let ask = Ask::read("start=20260301T20&end=20260301T21").unwrap();
+        let ask = read("start=20260301T20&end=20260301T21").unwrap();
         let loaded = |now| ask.loaded(at(now)).map(|window| window.to());
 
         assert_eq!(loaded("2026-03-01T22:59:59Z"), None);

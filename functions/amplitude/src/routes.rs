@@ -74,7 +74,8 @@ async fn export(
     if method != Method::GET {
         return Err(Refused::Method);
     }
-    let ask = Ask::read(query.as_deref().unwrap_or_default()).map_err(Refused::Query)?;
+    let query = query.as_deref().unwrap_or_default();
+    let ask = Ask::read(query, &services.limits).map_err(Refused::Query)?;
     let window = ask.loaded(now).ok_or(Refused::NoData)?;
     let request = ask::request(window, &workspace, &services.catalog).ok_or(Refused::NoData)?;
 

@@ -13,7 +13,7 @@ use axum::{
 };
 use cloud::env;
 use export::{ExportId, Privilege};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 use web::{BaseUrl, Caller, Services, with_context};
 
@@ -28,8 +28,6 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     pub(crate) services: Services,
-    /// The longest time between `from` and `to`.
-    pub(crate) longest: SignedDuration,
     /// The most rows of an export.
     pub(crate) row_limit: u64,
     /// How long a request waits for rows to be counted.
@@ -39,10 +37,8 @@ pub(crate) struct App {
 impl App {
     /// Reads every setting, or says which one is missing.
     pub(crate) async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
-        let days: u32 = env::required("MAX_WINDOW_DAYS")?;
         Ok(Self {
             services: Services::from_env(aws).await?,
-            longest: SignedDuration::from_hours(24 * i64::from(days)),
             row_limit: env::required("ROW_LIMIT")?,
             wait: Duration::from_secs(env::required("WAIT_SECONDS")?),
         })

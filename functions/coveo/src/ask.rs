@@ -1,12 +1,13 @@
 //! What a request for an export asks for.
+#![deny(clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;
 
 use export::{
-    Catalog, CsvStyle, ExcelBackslash, ExportRequest, Filter, Format, MAX_FILTER_BYTES,
-    NoNewlineRows, Scope, TableFilter, TableSelection, Window,
+    Catalog, CsvStyle, ExcelBackslash, ExportRequest, Filter, Format, Limits, MAX_EXPANDED_BYTES,
+    MAX_FILTER_BYTES, NoNewlineRows, Scope, TableFilter, TableSelection, Window,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::{
     params::{Params, shown},
@@ -72,9 +73,14 @@ impl Ask {
         params: &Params,
         catalog: &Catalog,
         named: &[(String, String)],
-        longest: SignedDuration,
+        limits: &Limits,
+        now: Timestamp,
     ) -> Result<Self, Refused> {
-        let window = window(params, longest)?;
+        let asked_window = window(params)?;
+        let window = limits.planned_window(asked_window, now).map_err(|error| {
+            let message = format!("Between from and to, {error}. Ask for parts of that time.");
+            Refused::parameter(message)
+        })?;
         let asked = asked_tables(params)?;
         let selections = selections(params, catalog, &asked)?;
         let filters = table_filters(params, catalog, named, &selections)?;
@@ -92,11 +98,15 @@ impl Ask {
             .collect();
         words.insert("tables".to_owned(), asked.into_iter().map(str::to_owned).collect());
         words.insert("dimensions".to_owned(), params.all("dimensions").to_vec());
+        if window != asked_window {
+            // The end as it was asked for, where it lies in the future.
+            words.insert("to".to_owned(), vec![asked_window.to().to_string()]);
+        }
         Ok(Self { request, words })
     }
 }
 
-fn window(params: &Params, longest: SignedDuration) -> Result<Window, Refused> {
+fn window(params: &Params) -> Result<Window, Refused> {
     const FORM: &str = "an instant such as 2019-02-05T15:20:20.266Z";
     let instant = |name: &'static str| {
         let text = params.one(name).ok_or_else(|| Refused::missing(name, FORM))?;
@@ -111,15 +121,8 @@ fn window(params: &Params, longest: SignedDuration) -> Result<Window, Refused> {
     if from > to {
         return Err(Refused::parameter("from is later than to. Swap them."));
     }
-    let window = Window::inclusive(from, to)
-        .map_err(|_| Refused::parameter("to is too far away. Choose an earlier one."))?;
-    if window.length() > longest + SignedDuration::from_secs(1) {
-        let days = longest.as_hours() / 24;
-        let message =
-            format!("from and to are more than {days} days apart. Ask for parts of that time.");
-        return Err(Refused::parameter(message));
-    }
-    Ok(window)
+    Window::inclusive(from, to)
+        .map_err(|_| Refused::parameter("to is too far away. Choose an earlier one."))
 }
 
 /// Reads `2019-02-05T15:20:20.266Z`, also without milliseconds, and with an offset in any form.
@@ -211,24 +214,21 @@ fn table_filters(
         };
         let known = tables::all(catalog).into_iter().map(|(_, table)| table.name.as_str());
         let scope = Scope::new(catalog, known.filter(|name| is_for(name)), PREFIX, named);
-        let read = |text: &String| {
-            Filter::read(text, &scope).map_err(|error| {
-                let parameter = kind.parameter;
-                Refused::filter(format!("The filter {parameter} cannot be used: {error}."))
-            })
-        };
-        let filters = params.all(kind.parameter).iter().map(read);
-        let filters: Vec<Option<Filter>> = filters.collect::<Result<_, _>>()?;
+        let texts: Vec<&str> = params.all(kind.parameter).iter().map(String::as_str).collect();
+        let filter = Filter::read_all(&texts, &scope).map_err(|error| {
+            let parameter = kind.parameter;
+            Refused::filter(format!("The filter {parameter} cannot be used: {error}."))
+        })?;
         let tables = selections.iter().map(|selection| selection.table.clone());
         let tables: Vec<String> = tables.filter(|table| is_for(table)).collect();
-        if let Some(filter) = Filter::all(filters.into_iter().flatten())
+        if let Some(filter) = filter
             && !tables.is_empty()
         {
             all.push(TableFilter { tables, filter });
         }
     }
     let bytes: usize = all.iter().map(|filter| filter.filter.to_string().len()).sum();
-    if bytes > 2 * MAX_FILTER_BYTES {
+    if bytes > MAX_EXPANDED_BYTES {
         return Err(Refused::filter(
             "The filters are too long with all named filters written out.",
         ));
@@ -280,6 +280,7 @@ fn description(params: &Params) -> Result<Option<String>, Refused> {
 #[cfg(test)]
 mod tests {
     use axum::response::IntoResponse as _;
+    use jiff::SignedDuration;
 
     use super::*;
 
@@ -288,8 +289,8 @@ mod tests {
     fn read(query: &str) -> Result<Ask, Refused> {
         let named = [("NO_BLANK".to_owned(), "queryExpression != ''".to_owned())];
         let params = Params::of_query(&format!("{TIME}&{query}"));
-        let longest = SignedDuration::from_hours(24 * 366);
-        Ask::read(&params, &Catalog::built_in().unwrap(), &named, longest)
+        let now = "2026-06-01T00:00:00Z".parse().unwrap();
+        Ask::read(&params, &Catalog::built_in().unwrap(), &named, &Limits::default(), now)
     }
 
     fn columns(query: &str) -> Vec<(String, Option<Vec<String>>)> {
@@ -322,6 +323,15 @@ mod tests {
         let window = read("").unwrap().request.window;
         assert!(window.contains("2019-03-01T00:00:00Z".parse().unwrap()));
         assert!(!window.contains("2019-03-01T00:00:00.000001Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn an_end_in_the_future_is_repeated_and_not_planned() {
+        let params = Params::of_query("from=2026-05-01T00:00:00Z&to=9999-12-30T00:00:00Z");
+        let (limits, now) = (Limits::default(), "2026-06-01T00:00:00Z".parse().unwrap());
+        let ask = Ask::read(&params, &Catalog::built_in().unwrap(), &[], &limits, now).unwrap();
+        assert_eq!(ask.request.window.to(), "2026-06-03T00:00:00Z".parse().unwrap());
+        assert_eq!(ask.words["to"], ["9999-12-30T00:00:00.000001Z"]);
     }
 
     #[test]
@@ -397,9 +407,10 @@ mod tests {
             "from=2019-01-01T00:00:00Z",
             "from=2019-01-02T00:00:00Z&to=2019-01-01T00:00:00Z",
             "from=2010-01-02T00:00:00Z&to=2019-01-01T00:00:00Z",
+            "from=0001-01-02T00:00:00Z&to=9999-01-01T00:00:00Z",
         ] {
-            let longest = SignedDuration::from_hours(24 * 366);
-            assert!(Ask::read(&params(query), &catalog, &[], longest).is_err(), "{query}");
+            let (limits, now) = (Limits::default(), "2026-06-01T00:00:00Z".parse().unwrap());
+            assert!(Ask::read(&params(query), &catalog, &[], &limits, now).is_err(), "{query}");
         }
     }
 }

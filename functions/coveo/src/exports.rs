@@ -5,12 +5,12 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use cloud::Created;
+use cloud::{Created, Wanted};
 use export::{
     ArchiveKey, Asked, Dialect, Export, ExportId, LINK_LIFETIME, Privilege, State, Workspace,
 };
 use serde::Serialize;
-use web::Caller;
+use web::{Caller, MAX_LIST_BYTES};
 
 use crate::{
     app::Request,
@@ -23,16 +23,16 @@ use crate::{
 
 /// The most exports of a list.
 const MAX_LISTED: usize = 1000;
-/// How much a list may have, in bytes: a function's answer has 6 MB at most.
-const MAX_LIST_BYTES: usize = 4 << 20;
+/// Exports that are read at a time.
+const PAGE: usize = 100;
 
 /// `GET /exports`: all exports, newest first.
 pub(crate) async fn list(request: &Request) -> Result<Response, Refused> {
     let Caller { workspace, .. } = request.caller(Privilege::View).await?;
     let (mut views, mut bytes, mut after) = (Vec::new(), 0, None);
     loop {
-        let page = request.app.services.exports.list(&workspace, after, 100).await?;
-        after = page.exports.last().map(|export| export.id);
+        let (exports, wanted) = (&request.app.services.exports, Wanted::Of(Dialect::Coveo));
+        let page = exports.list(&workspace, wanted, after, PAGE, request.now).await?;
         for export in &page.exports {
             let Some(view) = View::of(export, &request.base, request.now) else { continue };
             bytes += serde_json::to_vec(&view)?.len();
@@ -41,7 +41,8 @@ pub(crate) async fn list(request: &Request) -> Result<Response, Refused> {
             }
             views.push(view);
         }
-        if !page.more {
+        after = page.next;
+        if after.is_none() {
             return Ok(Json(views).into_response());
         }
     }
@@ -87,7 +88,7 @@ async fn create_of(
 async fn ask(request: &Request, workspace: &Workspace, params: &Params) -> Result<Ask, Refused> {
     let app = &request.app;
     let named = app.services.named_filters(workspace, Ask::filters(params)).await?;
-    Ask::read(params, &app.services.catalog, &named, app.longest)
+    Ask::read(params, &app.services.catalog, &named, &app.services.limits, request.now)
 }
 
 /// `GET /exports/{id}`: where an export is, or with `redirect=true` its ZIP.

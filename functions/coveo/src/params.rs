@@ -3,15 +3,11 @@
 use std::collections::BTreeMap;
 
 use axum::http::HeaderMap;
+use export::{MAX_BODY_BYTES, MAX_BODY_DEPTH};
 use serde_json::Value;
 use web::{is_json, nesting};
 
 use crate::refused::Refused;
-
-/// The largest body, in bytes.
-const MAX_BODY_BYTES: usize = 256 * 1024;
-/// How deep its lists and objects may nest.
-const MAX_BODY_DEPTH: usize = 8;
 
 /// Names and all their values, in order. Those that are blank are as good as not there.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use export::{Asked, Dialect, Export, Status, Window};
+use export::{Asked, Dialect, Export, Status};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use web::BaseUrl;
@@ -54,7 +54,11 @@ impl View {
         let words = |name: &str| asked.words.get(name).cloned().unwrap_or_default();
         let filters = ["commonFilters", "searchesFilters", "customEventsFilters"];
         let filters = filters.map(|name| (name.to_owned(), joined(&words(name))));
-        let (from, to) = ends(export.request.window);
+        let window = export.request.window;
+        // An end in the future is not planned, and is repeated all the same.
+        let asked_to = words("to").first().and_then(|text| text.parse().ok());
+        let (from, to) = (window.from(), asked_to.unwrap_or(window.to()));
+        let to = to.saturating_sub(SignedDuration::from_micros(1)).unwrap_or(to);
         let size = match &export.state {
             export::State::Succeeded { archive } | export::State::Expired { archive, .. } => {
                 archive.size_bytes
@@ -66,8 +70,8 @@ impl View {
             author: asked.author.clone(),
             download_link: base.join(&format!("/rest/ua/v15/exports/{}?redirect=true", export.id)),
             start_date: export.created_at.as_millisecond(),
-            from,
-            to,
+            from: from.as_millisecond(),
+            to: to.as_millisecond(),
             filters: filters.into_iter().filter(|(_, text)| !text.is_empty()).collect(),
             description: export.request.description.clone(),
             size,
@@ -80,12 +84,6 @@ impl View {
             schedule_id: None,
         })
     }
-}
-
-/// Both ends, inside, in milliseconds since 1970.
-fn ends(window: Window) -> (i64, i64) {
-    let last = window.to() - SignedDuration::from_micros(1);
-    (window.from().as_millisecond(), last.as_millisecond())
 }
 
 /// Joins filters that must all hold.

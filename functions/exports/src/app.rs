@@ -2,7 +2,6 @@
 
 use aws_config::SdkConfig;
 use cloud::{DeliveryTable, Seal, env};
-use export::Limits;
 use outbox::Outbox;
 use web::Services;
 
@@ -10,7 +9,6 @@ use web::Services;
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     pub(crate) services: Services,
-    pub(crate) limits: Limits,
     /// Stored bytes of source objects that one builder takes on, at most, but for a single one.
     pub(crate) step_bytes: u64,
     /// What follows the end of an export.
@@ -24,12 +22,10 @@ pub(crate) struct App {
 impl App {
     /// Reads every setting, or says which one is missing.
     pub(crate) async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
-        let limits = Limits { window_days: env::required("MAX_WINDOW_DAYS")?, ..Limits::default() };
         let step_bytes = env::required("STEP_BYTES")?;
         let services = Services::from_env(aws).await?;
         let deliveries = env::required("DELIVERY_TABLE")?;
         Ok(Self {
-            limits,
             step_bytes,
             outbox: Outbox::from_env(aws, services.exports.clone(), services.queue.clone())?,
             deliveries: DeliveryTable::new(aws_sdk_dynamodb::Client::new(aws), deliveries),

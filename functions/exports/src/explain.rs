@@ -51,7 +51,8 @@ pub(crate) async fn explain(
     let now = Timestamp::now();
     let Caller { workspace, .. } =
         app.services.authenticator.bearer(&headers, Privilege::View, now).await?;
-    let request = write::order(&app, &workspace, &headers, &body, now).await?.request;
+    let body = write::json(&headers, &body, &app.services.limits)?;
+    let request = write::order(&app, &workspace, &body, now).await?.request;
     let catalog = &app.services.catalog;
 
     let (mut plan, mut tables) = (Plan::default(), Vec::new());
@@ -105,7 +106,7 @@ async fn filed(
                 "The export reads more than {MOST_OBJECTS} source objects, the most that are explained. It \
                  can be made; to see how, ask for a shorter window or fewer tables."
             );
-            Err(Problem::invalid(vec![Fault::new("too_many_objects", "", detail)]))
+            Err(Problem::invalid(Fault::new("too_many_objects", "", detail)))
         }
         filed => Ok(filed?),
     }

@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderMap, StatusCode};
 use export::{Opener, Order, sha256_hex};
+use serde_json::Value;
 use web::Problem;
 
 const HEADER: &str = "idempotency-key";
@@ -24,21 +25,35 @@ pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Err(Problem::new(StatusCode::BAD_REQUEST, "idempotency_key_invalid", detail))
 }
 
-/// Returns what is stored of a key, and of the order that it stands for. A secret is not part of it: it
-/// may be changed and sent again.
-pub(crate) fn hashes(key: &str, order: &Order) -> anyhow::Result<(String, String)> {
-    let mut body = serde_json::to_vec(&order.request)?;
+/// Returns what is stored of a key. It has a namespace of its own, beside the natural keys of the dialects.
+pub(crate) fn key_hash(key: &str) -> String {
+    sha256_hex(format!("idempotency/{key}").as_bytes())
+}
+
+/// Returns what is stored of a body as it was sent, whatever the order of its fields. A secret is not part
+/// of it: it may be changed and sent again.
+pub(crate) fn body_hash(body: &Value) -> String {
+    let mut body = body.clone();
+    if let Some(copy) = body.get_mut("copy").and_then(Value::as_object_mut) {
+        copy.remove("secret_access_key");
+    }
+    sha256_hex(body.to_string().as_bytes())
+}
+
+/// Returns what is stored of the order that was read from a body. Without a secret, too.
+pub(crate) fn order_hash(order: &Order) -> anyhow::Result<String> {
+    let mut text = serde_json::to_vec(&order.request)?;
     if let Some(url) = &order.callback {
-        body.extend(serde_json::to_vec(url)?);
+        text.extend(serde_json::to_vec(url)?);
     }
     if let Some((target, opener)) = &order.copy {
         let opener = match opener {
             Opener::Key { id, .. } => id,
             Opener::Role { arn } => arn,
         };
-        body.extend(serde_json::to_vec(&(target, opener))?);
+        text.extend(serde_json::to_vec(&(target, opener))?);
     }
-    Ok((sha256_hex(key.as_bytes()), sha256_hex(&body)))
+    Ok(sha256_hex(&text))
 }
 
 #[cfg(test)]
@@ -48,6 +63,21 @@ mod tests {
     fn read(values: &[&str]) -> Result<Option<String>, Problem> {
         let headers = values.iter().map(|v| (HEADER.parse().unwrap(), v.parse().unwrap()));
         key(&headers.collect::<HeaderMap>())
+    }
+
+    #[test]
+    fn a_body_is_the_same_in_any_order_and_with_another_secret() {
+        let hash = |text: &str| body_hash(&serde_json::from_str(text).unwrap());
+        let first = hash(r#"{"a":1,"copy":{"bucket":"b","secret_access_key":"x"}}"#);
+        assert_eq!(first, hash(r#"{ "copy":{"secret_access_key":"y","bucket":"b"}, "a":1 }"#));
+        assert_ne!(first, hash(r#"{"a":1,"copy":{"bucket":"c","secret_access_key":"x"}}"#));
+        assert_eq!(hash("[1]"), hash("[ 1 ]"));
+    }
+
+    #[test]
+    fn a_key_is_never_the_natural_key_of_a_dialect() {
+        let natural = "amplitude/2026-03-01T00:00:00Z/2026-03-02T00:00:00Z";
+        assert_ne!(key_hash(natural), sha256_hex(natural.as_bytes()));
     }
 
     #[test]

@@ -6,18 +6,17 @@ use axum::{
     http::HeaderMap,
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use export::{ColumnType, Export, ExportId, Fault, Privilege, Status};
+use cloud::Wanted;
+use export::{ColumnType, ExportId, Fault, Faults, Privilege, Status};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
-use web::{BaseUrl, Caller, Problem};
+use web::{BaseUrl, Caller, MAX_LIST_BYTES, Problem};
 
 use crate::{app::App, view::View};
 
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;
-/// How many pages of the table one answer reads at most while it looks for a status.
-const MAX_PAGES: usize = 10;
 
 /// A page of exports.
 #[derive(Debug, Serialize)]
@@ -38,31 +37,22 @@ pub(crate) async fn exports(
     let now = Timestamp::now();
     let Caller { workspace, .. } =
         app.services.authenticator.bearer(&headers, Privilege::View, now).await?;
-    let Query { status, limit, mut after } =
+    let Query { status, limit, after } =
         Query::parse(query.as_deref().unwrap_or_default()).map_err(Problem::invalid)?;
+    let table = &app.services.exports;
+    let page = table.list(&workspace, Wanted::Shown(status), after, limit, now).await?;
 
-    let mut found: Vec<Export> = Vec::new();
-    let mut more = true;
-    for _ in 0..MAX_PAGES {
-        let page = app.services.exports.list(&workspace, after, 100).await?;
-        more = page.more;
-        for export in page.exports {
-            if found.len() == limit {
-                more = true;
-                break;
-            }
-            after = Some(export.id);
-            if export.is_shown() && status.is_none_or(|wanted| export.status(now) == wanted) {
-                found.push(export);
-            }
-        }
-        if !more || found.len() == limit {
+    let (mut exports, mut bytes, mut next) = (Vec::new(), 0, page.next);
+    for (i, export) in page.exports.iter().enumerate() {
+        let view = View::of(export, &base, now);
+        bytes += serde_json::to_vec(&view).map_err(anyhow::Error::from)?.len();
+        if bytes > MAX_LIST_BYTES && i > 0 {
+            next = Some(page.exports[i - 1].id);
             break;
         }
+        exports.push(view);
     }
-    let next_cursor = after.filter(|_| more).map(cursor);
-    let exports = found.iter().map(|export| View::of(export, &base, now)).collect();
-    Ok(Json(Exports { exports, next_cursor }))
+    Ok(Json(Exports { exports, next_cursor: next.map(cursor) }))
 }
 
 /// What a caller wants to see.
@@ -74,12 +64,21 @@ struct Query {
 }
 
 impl Query {
-    fn parse(query: &str) -> Result<Self, Vec<Fault>> {
+    fn parse(query: &str) -> Result<Self, Faults> {
         const KNOWN: [&str; 3] = ["status", "limit", "cursor"];
         let mut parsed = Self { status: None, limit: DEFAULT_LIMIT, after: None };
-        let mut faults = Vec::new();
+        let mut faults = Faults::default();
         let mut fault = |fault: Fault, value: &str| faults.push(fault.value(&Value::from(value)));
+        let mut seen = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if let Some(name) = KNOWN.into_iter().find(|known| *known == name) {
+                if seen.contains(&name) {
+                    let detail = "This parameter is there twice. Send it once.";
+                    fault(Fault::new("repeated_parameter", name, detail), &value);
+                    continue;
+                }
+                seen.push(name);
+            }
             match name.as_ref() {
                 "status" => {
                     if let Some((_, status)) = Status::ALL.iter().find(|(name, _)| *name == value) {
@@ -183,8 +182,10 @@ mod tests {
 
     #[test]
     fn every_fault_of_a_query_is_told() {
-        let faults = Query::parse("status=fialed&limit=0&cursor=%00&stauts=1").unwrap_err();
-        let told: Vec<_> = faults.iter().map(|f| (f.code, f.suggestion.as_deref())).collect();
+        let query = "status=fialed&limit=0&cursor=%00&stauts=1&limit=2";
+        let faults = Query::parse(query).unwrap_err();
+        let told: Vec<_> =
+            faults.told().iter().map(|f| (f.code, f.suggestion.as_deref())).collect();
         assert_eq!(
             told,
             [
@@ -192,6 +193,7 @@ mod tests {
                 ("wrong_limit", None),
                 ("wrong_cursor", None),
                 ("unknown_parameter", Some("status")),
+                ("repeated_parameter", None),
             ]
         );
     }

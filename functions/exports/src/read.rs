@@ -102,7 +102,7 @@ pub(crate) async fn limits(
 ) -> Result<Response, Problem> {
     app.services.authenticator.bearer(&headers, Privilege::View, Timestamp::now()).await?;
     let view = LimitsView {
-        limits: app.limits,
+        limits: app.services.limits,
         formats: Format::ALL.map(|(name, _)| name),
         archive_hours: ARCHIVE_LIFETIME.as_hours(),
         download_link_seconds: LINK_LIFETIME.as_secs(),

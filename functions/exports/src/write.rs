@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use cloud::Created;
+use cloud::{Created, IdempotencyKey};
 use export::{Export, ExportId, Fault, Limits, Order, Privilege, Status, Workspace};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -30,10 +30,20 @@ pub(crate) async fn create(
     let now = Timestamp::now();
     let Caller { workspace, .. } =
         app.services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
-    let key = idempotency::key(&headers)?;
-    let order = order(&app, &workspace, &headers, &body, now).await?;
+    let key = idempotency::key(&headers)?.map(|key| idempotency::key_hash(&key));
+    let body = json(&headers, &body, &app.services.limits)?;
+    let body_hash = idempotency::body_hash(&body);
+    // What was sent before is answered as before, even if it could not be asked for any more.
+    if let Some(key) = &key {
+        let sent = (key.as_str(), body_hash.as_str());
+        if let Some(export) = app.services.exports.replayed(&workspace, sent, now).await? {
+            return Ok(replayed(&export, &base, now));
+        }
+    }
+    let order = order(&app, &workspace, &body, now).await?;
+    let request_hash = idempotency::order_hash(&order)?;
+    let key = key.map(|key| IdempotencyKey { key, body: body_hash, request: request_hash });
 
-    let hashes = key.map(|key| idempotency::hashes(&key, &order)).transpose()?;
     let (id, patience) = (ExportId::generate(), app.services.patience);
     let mut export = Export::queued(id, workspace, order.request, now, patience);
     if let Some(url) = order.callback {
@@ -49,16 +59,12 @@ pub(crate) async fn create(
         let credential = app.seal.credential(&export, opener).await?;
         export = export.with_copy(target, credential);
     }
-    let key = hashes.as_ref().map(|(key, request)| (key.as_str(), request.as_str()));
-    match app.services.exports.create(&export, key).await? {
+    match app.services.exports.create(&export, key.as_ref()).await? {
         Created::New => {
             app.services.submit(&export).await;
             Ok(accepted(&export, &base, now))
         }
-        Created::Before(export) => {
-            let replayed = [("idempotent-replayed", "true")];
-            Ok((replayed, accepted(&export, &base, now)).into_response())
-        }
+        Created::Before(export) => Ok(replayed(&export, &base, now)),
         Created::OtherRequest => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_key_reused",
@@ -68,19 +74,21 @@ pub(crate) async fn create(
     }
 }
 
-/// Reads what is asked for in a body, limits first.
+/// Reads what is asked for in a body.
 pub(crate) async fn order(
     app: &App,
     workspace: &Workspace,
-    headers: &HeaderMap,
-    body: &[u8],
+    body: &Value,
     now: Timestamp,
 ) -> Result<Order, Problem> {
-    let body = json(headers, body, &app.limits)?;
     let filter = body.get("filter").and_then(Value::as_str);
     let named = app.services.named_filters(workspace, filter).await?;
-    let (catalog, limits) = (&app.services.catalog, &app.limits);
-    Order::from_json(&body, catalog, &named, limits, now).map_err(Problem::invalid)
+    let (catalog, limits) = (&app.services.catalog, &app.services.limits);
+    Order::from_json(body, catalog, &named, limits, now).map_err(Problem::invalid)
+}
+
+fn replayed(export: &Export, base: &BaseUrl, now: Timestamp) -> Response {
+    ([("idempotent-replayed", "true")], accepted(export, base, now)).into_response()
 }
 
 fn accepted(export: &Export, base: &BaseUrl, now: Timestamp) -> Response {
@@ -157,7 +165,7 @@ pub(crate) async fn delete(
 }
 
 /// Reads a body, limits first.
-fn json(headers: &HeaderMap, body: &[u8], limits: &Limits) -> Result<Value, Problem> {
+pub(crate) fn json(headers: &HeaderMap, body: &[u8], limits: &Limits) -> Result<Value, Problem> {
     if !is_json(headers) {
         let detail = "Send the request as JSON: Content-Type: application/json.";
         return Err(Problem::new(
@@ -175,9 +183,9 @@ fn json(headers: &HeaderMap, body: &[u8], limits: &Limits) -> Result<Value, Prob
     if depth > limits.body_depth {
         let detail =
             format!("The body nests {depth} levels deep; {} are allowed.", limits.body_depth);
-        return Err(Problem::invalid(vec![Fault::new("body_too_deep", "", detail)]));
+        return Err(Problem::invalid(Fault::new("body_too_deep", "", detail)));
     }
     serde_json::from_slice(body).map_err(|e| {
-        Problem::invalid(vec![Fault::new("not_json", "", format!("The body is not JSON: {e}."))])
+        Problem::invalid(Fault::new("not_json", "", format!("The body is not JSON: {e}.")))
     })
 }

@@ -7,15 +7,12 @@ use axum::{
     extract::{FromRequest as _, Multipart},
     http::{HeaderMap, Request, header},
 };
+use export::{MAX_BODY_BYTES, MAX_BODY_DEPTH};
 use serde_json::Value;
 use web::{is_json, nesting};
 
 use crate::envelope::Refused;
 
-/// The largest body, in bytes.
-const MAX_BODY_BYTES: usize = 256 * 1024;
-/// How deep JSON may nest.
-const MAX_BODY_DEPTH: usize = 8;
 /// The most calls in one.
 const MAX_CALLS: usize = 50;
 /// The argument that has the calls of several in one.

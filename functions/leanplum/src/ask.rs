@@ -1,9 +1,10 @@
 //! What `exportData` asks for.
+#![deny(clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;
 
 use export::{
-    CallbackUrl, CopyTarget, ExportRequest, Files, Format, Opener, Parts, Released, Secret,
+    CallbackUrl, CopyTarget, ExportRequest, Files, Format, Limits, Opener, Parts, Released, Secret,
     TableSelection, Window, Workspace, is_key_id, is_secret, sha256_hex,
 };
 use jiff::{SignedDuration, Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
@@ -84,8 +85,9 @@ impl Ask {
         let (first, last) = ends.map_err(|_| Refused::wrong("endDate", DAY))?;
         let window = Window::new(first, last)
             .map_err(|_| Refused::wrong("endDate", "It is before startDate."))?;
-        let step = now.as_second().div_euclid(RELEASE_SECONDS) * RELEASE_SECONDS;
-        let latest = Timestamp::from_second(step).unwrap_or(now);
+        let since_release = now.as_second().rem_euclid(RELEASE_SECONDS);
+        let latest = Timestamp::from_second(now.as_second().saturating_sub(since_release));
+        let latest = latest.unwrap_or(now);
         let released = Released { from, to: to.map_or(latest, |to| to.min(latest)) };
         Ok(Self { format, window, released, start, callback, copy })
     }
@@ -95,6 +97,13 @@ impl Ask {
         let today = now.to_zoned(zone()?).date();
         let oldest = today.checked_sub(OLDEST_DAYS.days());
         Ok(oldest.is_ok_and(|oldest| self.start < oldest))
+    }
+
+    /// Returns what of it is planned, or refuses days that are too many.
+    pub(crate) fn planned(self, limits: &Limits, now: Timestamp) -> Result<Self, Refused> {
+        let wrong = |error| Refused::wrong("endDate", &format!("From startDate on, {error}."));
+        let window = limits.planned_window(self.window, now).map_err(wrong)?;
+        Ok(Self { window, ..self })
     }
 
     /// Returns the request it stands for, whose files have names that nobody guesses.
@@ -221,6 +230,21 @@ mod tests {
                 (from.into(), to.into())
             );
         }
+    }
+
+    #[tokio::test]
+    async fn days_without_an_end_are_planned_until_tomorrow() {
+        let now = NOW.parse().unwrap();
+        let to = async |query: &str, limits: &Limits| {
+            read(query).await.unwrap().planned(limits, now).map(|ask| ask.window.to().to_string())
+        };
+        let limits = Limits::default();
+        let ever = "startDate=20260601&endDate=99991229";
+        assert_eq!(to(ever, &limits).await.unwrap(), "2026-06-03T00:00:00Z");
+        assert_eq!(to("startDate=20260601", &limits).await.unwrap(), "2026-06-02T07:00:00Z");
+        let month = Limits { window_days: 31, ..Limits::default() };
+        let refused = to("startDate=20260415&endDate=20260531", &month).await.unwrap_err();
+        assert_eq!(refused.into_response().status(), 400);
     }
 
     #[tokio::test]

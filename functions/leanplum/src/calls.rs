@@ -111,6 +111,7 @@ async fn export_data(
     if ask.is_too_old(now)? {
         return Err(Refused::told("You cannot export data older than 60 days"));
     }
+    let ask = ask.planned(&services.limits, now)?;
     // What is not counted in time may have rows; why it cannot be counted, the job will say.
     let counted = services.count_rows(workspace, &ask.sessions(), wait, now).await?;
     if matches!(counted, Counted::Rows(rows) if rows.iter().all(|rows| *rows == 0)) {

@@ -198,7 +198,7 @@ impl IntoResponse for Refused {
 
 #[cfg(test)]
 mod tests {
-    use export::Catalog;
+    use export::{Catalog, Limits};
 
     use super::*;
 
@@ -206,7 +206,8 @@ mod tests {
     fn a_new_export_is_told_as_the_documents_show() {
         let query = "fromDate=2023-01-01T00:00:01.000Z&toDate=2023-12-31T23:59:59.000Z";
         let now = "2024-01-02T03:04:05.678901Z".parse().unwrap();
-        let ask = Ask::read("page", query, &Catalog::built_in().unwrap(), now).ok().unwrap();
+        let (catalog, limits) = (Catalog::built_in().unwrap(), Limits::default());
+        let ask = Ask::read("page", query, &catalog, &limits, now).unwrap();
 
         let told = serde_json::to_string(&Told::new(&ask, now, None)).unwrap();
 

@@ -1,7 +1,8 @@
 //! What a URL of this dialect asks for.
+#![deny(clippy::arithmetic_side_effects)]
 
 use export::{
-    Catalog, ExportRequest, Files, Format, TableSelection, Window, civil_utc, sha256_hex,
+    Catalog, ExportRequest, Files, Format, Limits, TableSelection, Window, civil_utc, sha256_hex,
 };
 use jiff::Timestamp;
 
@@ -29,6 +30,8 @@ pub(crate) struct Ask {
     pub(crate) kind: &'static str,
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
+    /// What of it is planned.
+    window: Window,
     table: &'static str,
 }
 
@@ -38,6 +41,7 @@ impl Ask {
         kind: &str,
         query: &str,
         catalog: &Catalog,
+        limits: &Limits,
         now: Timestamp,
     ) -> Result<Self, Refusal> {
         let found =
@@ -63,10 +67,18 @@ impl Ask {
                 return refuse(message.to_owned());
             }
         };
-        let ask = Self { kind, from: date("fromDate", &from)?, to: date("toDate", &to)?, table };
-        if ask.from > ask.to {
+        let (from, to) = (date("fromDate", &from)?, date("toDate", &to)?);
+        if from > to {
             return refuse("fromDate is later than toDate. Swap them.".to_owned());
         }
+        let window = Window::inclusive(from, to);
+        let window = window.map_err(|error| Refusal::Request(format!("For toDate, {error}.")))?;
+        let window = limits.planned_window(window, now).map_err(|error| {
+            Refusal::Request(format!(
+                "From fromDate to toDate, {error}. Ask for parts of that time."
+            ))
+        })?;
+        let ask = Self { kind, from, to, window, table };
         ask.within_retention(catalog, now)?;
         Ok(ask)
     }
@@ -75,7 +87,10 @@ impl Ask {
         let retention =
             catalog.table(self.table).and_then(|table| catalog.dataset_of(table).retention);
         match retention {
-            Some(retention) if LIMITED.contains(&self.kind) && self.from < now - retention => {
+            Some(retention)
+                if LIMITED.contains(&self.kind)
+                    && now.checked_sub(retention).is_ok_and(|oldest| self.from < oldest) =>
+            {
                 let days = retention.as_hours() / 24;
                 Err(Refusal::Retention(format!(
                     "Data of this type is kept for {days} days. Choose a later fromDate."
@@ -91,11 +106,10 @@ impl Ask {
     }
 
     /// Returns the request it stands for.
-    pub(crate) fn request(&self) -> Option<ExportRequest> {
-        let window = Window::inclusive(self.from, self.to).ok()?;
+    pub(crate) fn request(&self) -> ExportRequest {
         let tables = vec![TableSelection::whole(self.table)];
-        let plain = ExportRequest::new(tables, window, Format::Jsonl);
-        Some(ExportRequest { files: Files::Single("data.json".to_owned()), ..plain })
+        let plain = ExportRequest::new(tables, self.window, Format::Jsonl);
+        ExportRequest { files: Files::Single("data.json".to_owned()), ..plain }
     }
 }
 
@@ -135,8 +149,11 @@ mod tests {
 
     fn read(kind: &str, query: &str) -> Result<Ask, String> {
         let catalog = Catalog::built_in().unwrap();
-        Ask::read(kind, query, &catalog, NOW.parse().unwrap()).map_err(|refusal| match refusal {
-            Refusal::Request(message) | Refusal::Retention(message) => message,
+        let limits = Limits::default();
+        Ask::read(kind, query, &catalog, &limits, NOW.parse().unwrap()).map_err(|refusal| {
+            match refusal {
+                Refusal::Request(message) | Refusal::Retention(message) => message,
+            }
         })
     }
 
@@ -174,6 +191,7 @@ mod tests {
             ("page", "fromDate=2023-01-01T00:00%2B01:00&toDate=2023-02-01T00:00", "fromDate is"),
             ("page", "fromDate=2023-01-01T00:00:00.00Z&toDate=2023-02-01T00:00", "fromDate is"),
             ("page", "fromDate=2023-02-01T00:00&toDate=2023-01-01T00:00", "later than toDate"),
+            ("segment", "fromDate=0001-01-01T00:00&toDate=2026-01-01T00:00", "366 are allowed"),
         ] {
             let told = read(kind, query).unwrap_err();
             assert!(told.contains(want), "{kind}?{query}: {told}");
@@ -185,13 +203,22 @@ mod tests {
     }
 
     #[test]
+    fn a_date_in_the_future_is_not_planned() {
+        let query = "fromDate=2026-05-01T00:00&toDate=9999-12-30T22:00";
+        let ask = read("segment", query).unwrap();
+        assert_eq!(ask.to, "9999-12-30T22:00:00Z".parse().unwrap(), "it is told as it was asked");
+        let window = ask.request().window;
+        assert_eq!(window.to(), "2026-06-03T00:00:00Z".parse().unwrap());
+    }
+
+    #[test]
     fn what_is_older_than_the_retention_is_refused_for_the_limited_types() {
         let text = include_str!("../../../shared/export/catalog.toml");
         let text = text.replace("late_hours = 1", "late_hours = 1\nretention_days = 30");
         let catalog = Catalog::parse("test", &text).unwrap();
         let read = |kind| {
             let query = "fromDate=2023-01-01T00:00&toDate=2023-01-31T23:59";
-            Ask::read(kind, query, &catalog, NOW.parse().unwrap())
+            Ask::read(kind, query, &catalog, &Limits::default(), NOW.parse().unwrap())
         };
         assert!(matches!(read("page"), Err(Refusal::Retention(_))));
         assert!(read("segment").is_ok());

@@ -40,7 +40,8 @@ async fn export(
     let now = Timestamp::now();
     let Caller { workspace, .. } =
         services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
-    let ask = Ask::read(&kind, query.as_deref().unwrap_or_default(), &services.catalog, now)?;
+    let query = query.as_deref().unwrap_or_default();
+    let ask = Ask::read(&kind, query, &services.catalog, &services.limits, now)?;
 
     let joined = if method == Method::HEAD {
         match services.exports.newest(&workspace, &ask.key()).await? {
@@ -48,10 +49,8 @@ async fn export(
             before => Joined::New { before: before.map(Box::new) },
         }
     } else {
-        let request = ask
-            .request()
-            .ok_or_else(|| Refused::Broken(anyhow::anyhow!("make a window of {ask:?}")))?;
-        let new = Export::queued(ExportId::generate(), workspace, request, now, services.patience);
+        let (id, patience) = (ExportId::generate(), services.patience);
+        let new = Export::queued(id, workspace, ask.request(), now, patience);
         let new = new.in_lane(Lane::Liferay);
         let joined = services.exports.join(&new, &ask.key(), |newest| newest.stands(now)).await?;
         if let Joined::New { .. } = joined {

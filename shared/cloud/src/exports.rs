@@ -36,20 +36,15 @@ const DUE_INDEX: &str = "due";
 /// How long a record stays after its last change, before DynamoDB removes it.
 pub(crate) const RECORD_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// The same for an export that only counts rows, after the 24 hours of the archive that it has not. Its
+/// answer is good for a minute.
+const COUNT_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
+
 /// The table of exports.
 #[derive(Clone, Debug)]
 pub struct ExportTable {
     pub(crate) client: Client,
     pub(crate) name: String,
-}
-
-/// Some of a workspace's exports, newest first.
-#[derive(Clone, Debug)]
-pub struct Page {
-    /// The exports.
-    pub exports: Vec<Export>,
-    /// Whether there are older ones.
-    pub more: bool,
 }
 
 impl ExportTable {
@@ -165,35 +160,6 @@ impl ExportTable {
         }
     }
 
-    /// Reads up to `limit` exports of a workspace, newest first, after `after`.
-    pub async fn list(
-        &self,
-        workspace: &Workspace,
-        after: Option<ExportId>,
-        limit: i32,
-    ) -> Result<Page> {
-        let start = after.map(|id| {
-            Item::from([("pk".to_owned(), text(pk(workspace))), ("sk".to_owned(), text(sk(id)))])
-        });
-        let output = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :exports)")
-            .expression_attribute_values(":pk", text(pk(workspace)))
-            .expression_attribute_values(":exports", text("E#"))
-            .set_exclusive_start_key(start)
-            .scan_index_forward(false)
-            .limit(limit)
-            .send()
-            .await
-            .map_err(Error::aws("list exports"))?;
-        let more = output.last_evaluated_key.is_some();
-        let exports =
-            output.items.unwrap_or_default().into_iter().map(export_of).collect::<Result<_>>()?;
-        Ok(Page { exports, more })
-    }
-
     /// Reads which exports the janitor has to look at by `now`, the longest due first in each shard.
     pub async fn due(
         &self,
@@ -262,7 +228,8 @@ pub(crate) fn item_of(export: &Export) -> Result<Item> {
             State::Expired { archive, .. } | State::Succeeded { archive } => archive.expires_at,
             State::Queued { .. } | State::Running { .. } => export.deadline,
         };
-        item.insert("ttl".to_owned(), number((end + RECORD_LIFETIME).as_second()));
+        let lifetime = if export.is_shown() { RECORD_LIFETIME } else { COUNT_LIFETIME };
+        item.insert("ttl".to_owned(), number((end + lifetime).as_second()));
     }
     Ok(item)
 }

@@ -83,10 +83,12 @@ impl LakeBucket {
         add: impl FnMut(&mut T, SourceObject) -> Result<()> + Send,
     ) -> Result<Vec<(Timestamp, T)>> {
         let partitions = dataset.path.partitions(workspace, window, dataset.late);
+        let partitions: Vec<_> = partitions.map_err(Error::aws("list partitions"))?.collect();
         let times: HashMap<&str, Timestamp> =
             partitions.iter().map(|(at, prefix)| (prefix.as_str(), *at)).collect();
         let prefixes = if partitions.len() > HOURS_OF_A_DAY {
-            dataset.path.day_prefixes(workspace, window, dataset.late)
+            let days = dataset.path.day_prefixes(workspace, window, dataset.late);
+            days.map_err(Error::aws("list partitions"))?
         } else {
             partitions.iter().map(|(_, prefix)| prefix.clone()).collect()
         };

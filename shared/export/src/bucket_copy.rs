@@ -173,7 +173,7 @@ impl FromStr for KeyPrefix {
     type Err = TargetError;
 
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        let fits = s.len() <= MOST_PREFIX && !s.contains(char::is_control);
+        let fits = s.len() <= MOST_PREFIX && !s.starts_with('/') && !s.contains(char::is_control);
         if fits { Ok(Self(s.to_owned())) } else { Err(TargetError::Prefix) }
     }
 }

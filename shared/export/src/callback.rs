@@ -19,7 +19,7 @@ pub struct Callback {
     pub sent: bool,
 }
 
-/// An absolute URL of HTTP or HTTPS, as it was sent.
+/// An absolute URL of HTTP or HTTPS, normalised as browsers do (WHATWG URL).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CallbackUrl(String);
@@ -63,7 +63,9 @@ impl FromStr for CallbackUrl {
         let url = Url::parse(s).map_err(|_| CallbackUrlError)?;
         let plain = url.username().is_empty() && url.password().is_none();
         let fits = matches!(url.scheme(), "http" | "https") && url.has_host() && plain;
-        if fits && s.len() <= MOST { Ok(Self(s.to_owned())) } else { Err(CallbackUrlError) }
+        // What is stored is what will be called: parsing drops line breaks and escapes what it has to.
+        let text = String::from(url);
+        if fits && s.len().max(text.len()) <= MOST { Ok(Self(text)) } else { Err(CallbackUrlError) }
     }
 }
 
@@ -109,9 +111,16 @@ mod tests {
 
     #[test]
     fn only_absolute_urls_of_http_are_called() {
-        for good in ["https://example.com/hook?a=b", "http://127.0.0.1:9/", "HTTPS://EXAMPLE.COM"] {
-            assert_eq!(good.parse::<CallbackUrl>().unwrap().to_string(), good);
+        for (good, stored) in [
+            ("https://example.com/hook?a=b", "https://example.com/hook?a=b"),
+            ("http://127.0.0.1:9/", "http://127.0.0.1:9/"),
+            ("HTTPS://EXAMPLE.COM", "https://example.com/"),
+            ("https://exa\nmple.com/\ta b", "https://example.com/a%20b"),
+        ] {
+            assert_eq!(good.parse::<CallbackUrl>().unwrap().to_string(), stored);
         }
+        let umlauts = format!("https://example.com/{}", "ü".repeat(400));
+        assert!(umlauts.parse::<CallbackUrl>().is_err(), "escaped, it is too long");
         let long = format!("https://example.com/{}", "a".repeat(MOST));
         for bad in [
             "",

@@ -1,7 +1,20 @@
-//! One thing that is wrong with a request.
+//! What is wrong with a request.
 
 use serde::Serialize;
 use serde_json::Value;
+
+/// The most faults that are told of one request.
+pub const MAX_FAULTS: usize = 50;
+
+/// The most characters of a value that is repeated.
+const MAX_VALUE_CHARS: usize = 200;
+
+/// All that is wrong with a request: the first [`MAX_FAULTS`] faults, and how many more there are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Faults {
+    told: Vec<Fault>,
+    more: usize,
+}
 
 /// One thing that is wrong with a request, told so that it can be mended without the manual.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,15 +49,21 @@ impl Fault {
         }
     }
 
-    /// Adds what was sent. A value of more than 200 bytes is shortened.
+    /// Adds what was sent, shortened where it is long. Lists and objects are not repeated: they may be
+    /// large, and a secret may be somewhere in them.
     pub fn value(mut self, value: &Value) -> Self {
-        const MOST: usize = 200;
-        let text = value.to_string();
-        self.value = Some(if text.len() <= MOST {
-            value.clone()
-        } else {
-            Value::String(text.chars().take(MOST).chain(['…']).collect())
-        });
+        self.value = match value {
+            Value::Array(_) | Value::Object(_) => None,
+            Value::String(text) => Some(Value::String(shortened(text))),
+            Value::Null | Value::Bool(_) | Value::Number(_) => Some(value.clone()),
+        };
+        self
+    }
+
+    /// Adds texts that were sent, by their names.
+    pub fn texts<const N: usize>(mut self, texts: [(&str, &str); N]) -> Self {
+        let pair = |(name, text): (&str, &str)| (name.to_owned(), Value::String(shortened(text)));
+        self.value = Some(Value::Object(texts.into_iter().map(pair).collect()));
         self
     }
 
@@ -58,6 +77,63 @@ impl Fault {
     pub fn suggest<'a>(mut self, sent: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.suggestion = closest(sent, names).map(str::to_owned);
         self
+    }
+}
+
+impl Faults {
+    /// Adds a fault.
+    pub fn push(&mut self, fault: Fault) {
+        self.push_with(|| fault);
+    }
+
+    /// Adds a fault, which is only made if it will be told.
+    pub fn push_with(&mut self, make: impl FnOnce() -> Fault) {
+        if self.told.len() < MAX_FAULTS {
+            self.told.push(make());
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+
+    /// Returns those that are told.
+    pub fn told(&self) -> &[Fault] {
+        &self.told
+    }
+
+    /// Returns how many there are, told or not.
+    pub fn count(&self) -> usize {
+        self.told.len().saturating_add(self.more)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.told.is_empty()
+    }
+
+    /// Says in a sentence what is wrong.
+    pub fn summary(&self) -> String {
+        match (&self.told[..], self.more) {
+            ([only], _) => only.detail.clone(),
+            (told, 0) => format!("The request has {} faults; see errors.", told.len()),
+            (told, more) => format!(
+                "The request has {} faults; see errors for the first {}, and {more} more.",
+                self.count(),
+                told.len()
+            ),
+        }
+    }
+}
+
+impl From<Fault> for Faults {
+    fn from(fault: Fault) -> Self {
+        Self { told: vec![fault], more: 0 }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_VALUE_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -83,5 +159,27 @@ mod tests {
         assert_eq!(closest("canonicalURl", names), Some("canonicalUrl"));
         assert_eq!(closest("chanelId", names), Some("channelId"));
         assert_eq!(closest("password", names), None);
+    }
+
+    #[test]
+    fn what_is_repeated_of_a_request_is_short() {
+        let value = |value: Value| Fault::new("c", "", "").value(&value).value;
+        assert_eq!(value(Value::from("ü".repeat(200))), Some(Value::from("ü".repeat(200))));
+        let long = value(Value::from("ü".repeat(201))).unwrap();
+        assert_eq!(long.as_str().unwrap().chars().count(), 201);
+        assert_eq!(value(serde_json::json!({ "secret_access_key": "s3cr3t" })), None);
+        assert_eq!(value(serde_json::json!(["s3cr3t"])), None);
+    }
+
+    #[test]
+    fn faults_beyond_the_limit_are_counted_and_not_made() {
+        let mut faults = Faults::default();
+        for _ in 0..MAX_FAULTS {
+            faults.push(Fault::new("c", "", "d"));
+        }
+        assert_eq!(faults.summary(), "The request has 50 faults; see errors.");
+        faults.push_with(|| unreachable!("nobody is told of it"));
+        assert_eq!((faults.told().len(), faults.count()), (50, 51));
+        assert!(faults.summary().ends_with("the first 50, and 1 more."), "{}", faults.summary());
     }
 }

@@ -41,17 +41,17 @@ pub use catalog::{
     FieldPath, Level, NoNewlineRows, Relation, Release, Table,
 };
 pub use digest::sha256_hex;
-pub use fault::Fault;
+pub use fault::{Fault, Faults, MAX_FAULTS};
 pub use files::{CsvStyle, Files, Format, Parts, PlainFile};
 pub use filter::{
-    Comparison, Dimension, Filter, FilterError, Literal, MAX_FILTER_BYTES, Operator, Reach, Scope,
-    Test,
+    Comparison, Dimension, Filter, FilterError, Literal, MAX_EXPANDED_BYTES, MAX_FILTER_BYTES,
+    Operator, Reach, Scope, Test,
 };
 pub use id::ExportId;
 pub use key::{ArchiveKey, BadRowsKey, FileKey, PlainKey, WorkKey};
-pub use limits::{LINK_LIFETIME, Limits};
+pub use limits::{LINK_LIFETIME, Limits, MAX_BODY_BYTES, MAX_BODY_DEPTH, WindowTooLong};
 pub use named_filter::NamedFilter;
-pub use partition::{PartitionPath, PartitionPathError};
+pub use partition::{MAX_PARTITIONS, PartitionPath, PartitionPathError, TooManyPartitions};
 pub use record::{
     ARCHIVE_LIFETIME, Archive, Asked, Dialect, Export, Failure, FailureCode, LEASE, Lane, Lease,
     MAX_FAILURES, RESEND_AFTER, Refusal, STEP_PATIENCE, State, Status,

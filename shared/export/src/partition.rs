@@ -22,6 +22,16 @@ enum Part {
     Hour,
 }
 
+/// The most partitions of one window: eleven years of hours, more than `MaxWindowDays` allows.
+///
+/// Requests are refused long before. This bound is for a window that nobody checked.
+pub const MAX_PARTITIONS: i64 = 100_000;
+
+/// A window that touches more than [`MAX_PARTITIONS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the window touches more than {MAX_PARTITIONS} partitions")]
+pub struct TooManyPartitions;
+
 /// Why a text is no template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PartitionPathError {
@@ -79,7 +89,7 @@ impl PartitionPath {
     }
 
     /// Returns the prefixes that may hold rows of `window`, in order of time, each with the beginning
-    /// of what is filed there.
+    /// of what is filed there. More than [`MAX_PARTITIONS`] are an error before the first is made.
     ///
     /// `late` is how long after its own time a row may have been filed.
     pub fn partitions(
@@ -87,19 +97,17 @@ impl PartitionPath {
         workspace: &Workspace,
         window: Window,
         late: SignedDuration,
-    ) -> Vec<(Timestamp, String)> {
+    ) -> Result<impl Iterator<Item = (Timestamp, String)>, TooManyPartitions> {
         let step = self.span();
-        let last = window.to().saturating_add(late).unwrap_or(window.to());
-        let mut at = floor(window.from(), step);
-        let mut prefixes = Vec::new();
-        while at < last {
-            prefixes.push((at, self.prefix(workspace, at)));
-            match at.checked_add(step) {
-                Ok(next) => at = next,
-                Err(_) => break,
-            }
+        let last = window.to().saturating_add(late).unwrap_or(Timestamp::MAX);
+        let first = floor(window.from(), step);
+        let spans = last.duration_since(first).as_secs().checked_div(step.as_secs());
+        if spans.is_none_or(|spans| spans > MAX_PARTITIONS) {
+            return Err(TooManyPartitions);
         }
-        prefixes
+        let begins = std::iter::successors(Some(first), move |at| at.checked_add(step).ok());
+        let begins = begins.take_while(move |at| *at < last);
+        Ok(begins.map(|at| (at, self.prefix(workspace, at))))
     }
 
     /// Returns how long the time is that one prefix stands for.
@@ -113,18 +121,17 @@ impl PartitionPath {
         workspace: &Workspace,
         window: Window,
         late: SignedDuration,
-    ) -> Vec<String> {
+    ) -> Result<Vec<String>, TooManyPartitions> {
         let day = self.0.iter().position(|part| *part == Part::Hour).unwrap_or(self.0.len());
         let below =
             |parts: &[Part]| [Part::Year, Part::Month, Part::Day].iter().all(|p| parts.contains(p));
         let parts = if below(&self.0[..day]) { &self.0[..day] } else { &self.0[..] };
         let mut prefixes: Vec<String> = self
-            .partitions(workspace, window, late)
-            .into_iter()
+            .partitions(workspace, window, late)?
             .map(|(at, _)| written(parts, workspace, at))
             .collect();
         prefixes.dedup();
-        prefixes
+        Ok(prefixes)
     }
 
     /// Returns the prefix that holds what was filed at `at`.
@@ -157,8 +164,9 @@ mod tests {
     }
 
     fn prefixes(path: &PartitionPath, asked: Window, late: SignedDuration) -> Vec<String> {
-        let partitions = path.partitions(&"acme".parse().unwrap(), asked, late);
-        partitions.into_iter().map(|(_, prefix)| prefix).collect()
+        let acme = "acme".parse().unwrap();
+        let partitions = path.partitions(&acme, asked, late).unwrap();
+        partitions.map(|(_, prefix)| prefix).collect()
     }
 
     #[test]
@@ -204,8 +212,24 @@ mod tests {
             ),
         ] {
             let path = PartitionPath::parse(template).unwrap();
-            assert_eq!(path.day_prefixes(&acme, asked, SignedDuration::ZERO), want);
+            assert_eq!(path.day_prefixes(&acme, asked, SignedDuration::ZERO).unwrap(), want);
         }
+    }
+
+    #[test]
+    fn a_window_that_nobody_checked_is_not_listed() {
+        let path = PartitionPath::parse("{workspace}/{yyyy}{MM}{dd}{HH}/").unwrap();
+        let acme = "acme".parse().unwrap();
+        let hours = |hours: i64| {
+            let from = Timestamp::UNIX_EPOCH;
+            let to = from + SignedDuration::from_hours(hours);
+            let asked = Window::new(from, to).unwrap();
+            path.partitions(&acme, asked, SignedDuration::ZERO).map(Iterator::count)
+        };
+        assert_eq!(hours(MAX_PARTITIONS), Ok(100_000));
+        assert_eq!(hours(MAX_PARTITIONS + 1), Err(TooManyPartitions));
+        let ever = Window::new(Timestamp::MIN, Timestamp::MAX).unwrap();
+        assert_eq!(path.day_prefixes(&acme, ever, SignedDuration::MAX), Err(TooManyPartitions));
     }
 
     #[test]

@@ -521,10 +521,25 @@ impl Lane {
     }
 }
 
+impl Dialect {
+    /// Returns its name, as it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Coveo => "coveo",
+            Self::Leanplum => "leanplum",
+        }
+    }
+}
+
 impl Status {
     /// Tells whether it is going to change by itself until there is an archive or a reason why not.
     pub fn is_unfinished(self) -> bool {
         matches!(self, Self::Queued | Self::Running)
+    }
+
+    /// Returns its name, as users see it and as it is stored.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, status)| *status == self).map_or("", |(name, _)| name)
     }
 
     /// Every status, by the name users see.

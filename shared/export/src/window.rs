@@ -1,4 +1,5 @@
 //! Spans of time.
+#![deny(clippy::arithmetic_side_effects)]
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,12 @@ impl Window {
     /// Returns the window from `from` up to and including the microsecond of `last`.
     pub fn inclusive(from: Timestamp, last: Timestamp) -> Result<Self, WindowError> {
         Self::new(from, last.saturating_add(SignedDuration::from_micros(1)).unwrap_or(last))
+    }
+
+    /// Returns the part of it before `end`, at least its first microsecond.
+    pub fn ending_by(self, end: Timestamp) -> Self {
+        let first = self.from.saturating_add(SignedDuration::from_micros(1)).unwrap_or(self.to);
+        Self { from: self.from, to: self.to.min(to_microsecond(end).max(first)) }
     }
 
     /// Returns the first instant inside.
@@ -97,5 +104,8 @@ mod tests {
         assert_eq!(Window::inclusive(at(5), at(5)), Window::new(at(5), at(6)));
         assert_eq!(Window::new(at(5), at(5)), Err(WindowError::Empty));
         assert_eq!(Window::new(at(6), at(5)), Err(WindowError::Reversed));
+        for (end, to) in [(30, 20), (20, 20), (15, 15), (11, 11), (10, 11), (-5, 11)] {
+            assert_eq!(window.ending_by(at(end)), Window::new(at(10), at(to)).unwrap());
+        }
     }
 }

@@ -8,6 +8,9 @@ mod problem;
 mod redirect;
 mod services;
 
+/// The most bytes of a list in an answer: API Gateway and Lambda take 6 MB, headers and escapes included.
+pub const MAX_LIST_BYTES: usize = 4 << 20;
+
 pub use authentication::{Authenticator, Caller, Denial};
 pub use body::{is_json, nesting};
 pub use context::{BaseUrl, with_context};

@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use export::Fault;
+use export::{Fault, Faults};
 use serde::Serialize;
 use tracing::error;
 
@@ -15,7 +15,7 @@ pub struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
-    faults: Vec<Fault>,
+    faults: Faults,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -33,15 +33,13 @@ struct Body<'a> {
 impl Problem {
     /// Returns a problem with a stable code and a sentence that says what to do.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), faults: Vec::new(), headers: Vec::new() }
+        Self { status, code, detail: detail.into(), faults: Faults::default(), headers: Vec::new() }
     }
 
     /// Returns the problem of a request with these faults.
-    pub fn invalid(faults: Vec<Fault>) -> Self {
-        let detail = match &faults[..] {
-            [only] => only.detail.clone(),
-            more => format!("The request has {} faults; see errors.", more.len()),
-        };
+    pub fn invalid(faults: impl Into<Faults>) -> Self {
+        let faults = faults.into();
+        let detail = faults.summary();
         Self { faults, ..Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail) }
     }
 
@@ -83,7 +81,7 @@ impl IntoResponse for Problem {
             status: self.status.as_u16(),
             code: self.code,
             detail: &self.detail,
-            errors: &self.faults,
+            errors: self.faults.told(),
         };
         let mut response = (self.status, Json(&body)).into_response();
         response.headers_mut().extend(self.headers);

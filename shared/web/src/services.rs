@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use aws_config::SdkConfig;
 use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, TokenTable, env};
-use export::{Catalog, Export, Workspace};
+use export::{Catalog, Export, Limits, Workspace};
 use jiff::SignedDuration;
 use tracing::{error, info};
 
@@ -26,6 +26,8 @@ pub struct Services {
     pub authenticator: Authenticator,
     /// What can be asked for.
     pub catalog: Arc<Catalog>,
+    /// What a request may ask for at most, in every API.
+    pub limits: Limits,
     /// How long an export may take before it is given up.
     pub patience: SignedDuration,
     /// The URL under which users reach the API, if it is not API Gateway's own.
@@ -49,6 +51,7 @@ impl Services {
             lake,
             authenticator: Authenticator::new(tokens),
             catalog: Arc::new(catalog),
+            limits: Limits { window_days: env::required("MAX_WINDOW_DAYS")?, ..Limits::default() },
             patience: SignedDuration::from_hours(i64::from(env::required::<u16>(
                 "DEADLINE_HOURS",
             )?)),

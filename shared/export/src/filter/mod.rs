@@ -25,6 +25,8 @@ pub use scope::{Reach, Scope};
 
 /// The longest filter, in bytes of its text.
 pub const MAX_FILTER_BYTES: usize = 64 * 1024;
+/// The longest filter with named filters written out, in bytes: as it is read, and as it is stored.
+pub const MAX_EXPANDED_BYTES: usize = 2 * MAX_FILTER_BYTES;
 /// How deep brackets may nest, those of named filters included.
 pub(crate) const MAX_DEPTH: usize = 100;
 /// How deep named filters may name others.
@@ -127,7 +129,12 @@ impl Filter {
     /// Reads a filter and holds every comparison to `scope`; none if the text is blank. Names are
     /// replaced by those of the catalog where they differ, named filters by what they stand for.
     pub fn read(text: &str, scope: &Scope<'_>) -> Result<Option<Self>, FilterError> {
-        parse::parse(text, Some(scope))
+        parse::parse(&[text], Some(scope))
+    }
+
+    /// Reads several filters, all of which must hold, likewise. They share the limits of one.
+    pub fn read_all(texts: &[&str], scope: &Scope<'_>) -> Result<Option<Self>, FilterError> {
+        parse::parse(texts, Some(scope))
     }
 
     /// Joins filters all of which must hold; none if there are none.
@@ -162,7 +169,7 @@ impl FromStr for Filter {
 
     fn from_str(text: &str) -> Result<Self, FilterError> {
         let blank = || FilterError { at: 1, reason: "the filter is blank".to_owned() };
-        parse::parse(text, None)?.ok_or_else(blank)
+        parse::parse(&[text], None)?.ok_or_else(blank)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Comparison, Dimension, Filter, FilterError, Literal, MAX_COMPARISONS, MAX_DEPTH,
-    MAX_FILTER_BYTES, MAX_LISTED, MAX_NAMED_DEPTH, Operator, Scope, Test,
+    MAX_EXPANDED_BYTES, MAX_FILTER_BYTES, MAX_LISTED, MAX_NAMED_DEPTH, Operator, Scope, Test,
 };
 
 /// How much deeper a filter may be once it was joined with others.
@@ -10,19 +10,43 @@ const JOINED: usize = 8;
 /// The most characters of what is said of an error.
 const LONGEST_REASON: usize = 400;
 
-/// Reads a filter; none if the text is blank. Without a scope it is one that was read before, perhaps
-/// joined with others: there are no named filters, any column will do, and it may be a bit deeper.
-pub(super) fn parse(text: &str, scope: Option<&Scope<'_>>) -> Result<Option<Filter>, FilterError> {
+/// Reads filters all of which must hold; None if their texts are blank. Without a scope they were read
+/// before, perhaps joined with others: there are no named filters, any column will do, and they may be a
+/// bit deeper.
+pub(super) fn parse(
+    texts: &[&str],
+    scope: Option<&Scope<'_>>,
+) -> Result<Option<Filter>, FilterError> {
     let deepest = if scope.is_some() { MAX_DEPTH } else { MAX_DEPTH + JOINED };
     let mut budget =
-        Budget { scope, deepest, depth: 0, comparisons: 0, listed: 0, named: Vec::new() };
-    whole(text, &mut budget)
+        Budget { scope, deepest, bytes: 0, depth: 0, comparisons: 0, listed: 0, named: Vec::new() };
+    let mut filters = Vec::new();
+    for text in texts {
+        filters.extend(whole(text, &mut budget)?);
+    }
+    let filter = Filter::all(filters);
+    // Written out, names are those of the catalog, and quotes have a backslash before them.
+    if let (Some(_), Some(filter)) = (scope, &filter) {
+        within_bytes(filter.to_string().len())?;
+    }
+    Ok(filter)
+}
+
+fn within_bytes(bytes: usize) -> Result<(), FilterError> {
+    if bytes <= MAX_EXPANDED_BYTES {
+        return Ok(());
+    }
+    let reason =
+        format!("with named filters written out, a filter has at most {MAX_EXPANDED_BYTES} bytes");
+    Err(FilterError { at: 1, reason })
 }
 
 /// What all parts of a filter share, those of named filters included.
 struct Budget<'a> {
     scope: Option<&'a Scope<'a>>,
     deepest: usize,
+    /// Of all texts that were read, a named filter as often as it is named.
+    bytes: usize,
     depth: usize,
     comparisons: usize,
     listed: usize,
@@ -35,6 +59,10 @@ fn whole(text: &str, budget: &mut Budget<'_>) -> Result<Option<Filter>, FilterEr
         let reason =
             format!("a filter has at most {MAX_FILTER_BYTES} bytes, this one {}", text.len());
         return Err(FilterError { at: 1, reason });
+    }
+    budget.bytes = budget.bytes.saturating_add(text.len());
+    if budget.scope.is_some() {
+        within_bytes(budget.bytes)?;
     }
     let mut parser = Parser { text, at: 0, budget };
     parser.space();

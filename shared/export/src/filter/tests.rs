@@ -161,6 +161,26 @@ fn columns_are_found_as_near_as_possible() {
     assert_eq!(reach("liferay_page", "documenttitle"), "nowhere");
 }
 
+#[test]
+fn a_named_filter_counts_as_often_as_it_is_named() {
+    let long = format!("city == '{}'", "x".repeat(60_000));
+    let quotes = format!("city == \"{}\"", "'".repeat(60_000));
+    let named = [("LONG".to_owned(), long), ("QUOTES".to_owned(), quotes)];
+    let catalog = Catalog::built_in().unwrap();
+    let scope = Scope::new(&catalog, ["liferay_page"], "", &named);
+    let read = |text: &str| Filter::read(text, &scope).map(|_| ()).map_err(|error| error.reason);
+
+    assert_eq!(read("$LONG AND $LONG"), Ok(()));
+    let reason = read(&["$LONG"; 900].join(" AND ")).unwrap_err();
+    assert!(reason.contains("at most 131072 bytes"), "{reason}");
+    // Each of these quotes is stored with a backslash before it.
+    assert!(read("$QUOTES AND $LONG").is_err());
+
+    let several = ["$LONG"; 900];
+    assert!(Filter::read_all(&several[..2], &scope).unwrap().is_some());
+    assert!(Filter::read_all(&several, &scope).is_err(), "several share the limits of one");
+}
+
 fn literal() -> impl Strategy<Value = Literal> {
     prop_oneof![
         r#"[a-zé'"\\ \[\]$]{0,8}"#.prop_map(Literal::Text),

@@ -6,12 +6,12 @@ mod follow_up;
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Catalog, CsvStyle, ExportRequest, Fault, Files, Filter, Format, Limits, Order, Parts, Scope,
-    Table, TableFilter, TableSelection, Window, WindowError,
+    Catalog, CsvStyle, ExportRequest, Fault, Faults, Files, Filter, Format, Limits, Order, Parts,
+    Scope, Table, TableFilter, TableSelection, Window, WindowError,
 };
 
 const FIELDS: [&str; 14] = [
@@ -47,13 +47,11 @@ impl Order {
         named: &[(String, String)],
         limits: &Limits,
         now: Timestamp,
-    ) -> Result<Self, Vec<Fault>> {
+    ) -> Result<Self, Faults> {
         let Value::Object(body) = body else {
-            let fault =
-                Fault::new("not_an_object", "", "The body must be a JSON object.").value(body);
-            return Err(vec![fault]);
+            return Err(Fault::new("not_an_object", "", "The body must be a JSON object.").into());
         };
-        let mut check = Check { catalog, limits, now, faults: Vec::new() };
+        let mut check = Check { catalog, limits, now, faults: Faults::default() };
         check.known_fields(body, "", &FIELDS);
         let tables = check.tables(body.get("tables"));
         let columns = check.columns(body.get("columns"), &tables);
@@ -62,9 +60,10 @@ impl Order {
         let format = check.format(body.get("format"));
         let (csv, display_names) = check.csv(body.get("csv"), format);
         let files = check.layout(body);
-        let name = check.text(body.get("name"), "/name", limits.name_chars);
+        let name = check.text(body.get("name"), "/name", limits.name_chars, is_plain);
+        let (most, at) = (limits.description_chars, "/description");
         let description =
-            check.text(body.get("description"), "/description", limits.description_chars);
+            check.text(body.get("description"), at, most, |c| c == '\n' || is_plain(c));
         let labels = check.labels(body.get("labels"));
         let callback = check.callback(body.get("callback"));
         let copy = check.copy(body.get("copy"), &files);
@@ -91,6 +90,7 @@ impl Order {
                     labels,
                     ..ExportRequest::new(tables, window, format)
                 };
+                check.stored_size(&request)?;
                 Ok(Self { request, callback, copy })
             }
             _ => Err(check.faults),
@@ -103,19 +103,38 @@ struct Check<'a> {
     catalog: &'a Catalog,
     limits: &'a Limits,
     now: Timestamp,
-    faults: Vec<Fault>,
+    faults: Faults,
 }
 
 impl<'a> Check<'a> {
+    /// Refuses fields that are not known. Their values are not repeated: a secret whose field is
+    /// misspelt is one of them.
     fn known_fields(&mut self, object: &Map<String, Value>, at: &str, known: &[&str]) {
-        for (key, value) in object.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
-            let fault = Fault::new(
-                "unknown_field",
-                format!("{at}/{}", escape(key)),
-                format!("There is no field {key:?} here. Remove it or correct its name."),
-            );
-            self.faults.push(fault.value(value).allowed(known).suggest(key, known.iter().copied()));
+        let mut allowed = Some(known);
+        for key in object.keys().filter(|key| !known.contains(&key.as_str())) {
+            self.faults.push_with(|| {
+                let name = shorten(key);
+                let detail =
+                    format!("There is no field {name:?} here. Remove it or correct its name.");
+                let at = format!("{at}/{}", escape(key));
+                let fault = Fault::new("unknown_field", at, detail);
+                allowed_once(fault.suggest(key, known.iter().copied()), &mut allowed)
+            });
         }
+    }
+
+    /// Refuses a request that does not fit a record, with all that is written out in it.
+    fn stored_size(&self, request: &ExportRequest) -> Result<(), Faults> {
+        let (bytes, most) = (serde_json::to_vec(request).map_or(0, |json| json.len()), self.limits);
+        if bytes <= most.stored_bytes {
+            return Ok(());
+        }
+        let detail = format!(
+            "The request has {bytes} bytes as it is stored, with named filters written out; {} are \
+             allowed. Name fewer columns, or use a shorter filter.",
+            most.stored_bytes
+        );
+        Err(Fault::new("request_too_large", "", detail).into())
     }
 
     fn tables(&mut self, value: Option<&Value>) -> Vec<&'a Table> {
@@ -141,15 +160,13 @@ impl<'a> Check<'a> {
             self.faults.push(Fault::new("wrong_count", "/tables", detail).allowed(names.clone()));
             return Vec::new();
         }
-        let mut tables: Vec<&Table> = Vec::new();
+        let (mut tables, mut allowed): (Vec<&Table>, _) = (Vec::new(), Some(&names[..]));
         for (i, value) in list.iter().enumerate() {
             let at = format!("/tables/{i}");
             let Some(name) = value.as_str() else {
-                self.faults.push(
-                    Fault::new("wrong_type", at, "A table is given by its name, a string.")
-                        .value(value)
-                        .allowed(names.clone()),
-                );
+                let detail = "A table is given by its name, a string.";
+                let fault = Fault::new("wrong_type", at, detail).value(value);
+                self.faults.push(allowed_once(fault, &mut allowed));
                 continue;
             };
             match self.catalog.table(name) {
@@ -161,8 +178,8 @@ impl<'a> Check<'a> {
                 None => {
                     let detail = format!("There is no table {:?}.", shorten(name));
                     let fault = Fault::new("unknown_table", at, detail).value(value);
-                    self.faults
-                        .push(fault.suggest(name, names.iter().copied()).allowed(names.clone()));
+                    let fault = fault.suggest(name, names.iter().copied());
+                    self.faults.push(allowed_once(fault, &mut allowed));
                 }
             }
         }
@@ -185,15 +202,17 @@ impl<'a> Check<'a> {
                 return found;
             }
         };
+        let asked: Vec<&str> = tables.iter().map(|t| t.name.as_str()).collect();
+        let mut allowed = Some(&asked[..]);
         for (name, value) in object {
             let at = format!("/columns/{}", escape(name));
             let Some(table) = tables.iter().find(|table| table.name == *name) else {
-                let asked: Vec<&str> = tables.iter().map(|t| t.name.as_str()).collect();
-                let detail =
-                    format!("Table {:?} is not among the tables of this export.", shorten(name));
-                let fault =
-                    Fault::new("unknown_table", at, detail).suggest(name, asked.iter().copied());
-                self.faults.push(fault.allowed(asked));
+                self.faults.push_with(|| {
+                    let name = shorten(name);
+                    let detail = format!("Table {name:?} is not among the tables of this export.");
+                    let fault = Fault::new("unknown_table", at, detail);
+                    allowed_once(fault.suggest(&name, asked.iter().copied()), &mut allowed)
+                });
                 continue;
             };
             if let Some(columns) = self.columns_of(table, value, &at) {
@@ -212,29 +231,31 @@ impl<'a> Check<'a> {
             return None;
         };
         let mut columns: Vec<String> = Vec::new();
-        let before = self.faults.len();
+        let (before, mut allowed) = (self.faults.count(), Some(&known[..]));
         for (i, value) in list.iter().enumerate() {
-            let at = format!("{at}/{i}");
-            let fault = match value.as_str() {
-                None => Fault::new("wrong_type", at, "A column is given by its name, a string."),
-                Some(name) if columns.iter().any(|c| c == name) => {
-                    Fault::new("duplicate", at, format!("Column {name:?} is asked for twice."))
+            let name = value.as_str();
+            let twice = name.is_some_and(|name| columns.iter().any(|c| c == name));
+            if let Some(name) = name.filter(|name| !twice && known.contains(name)) {
+                columns.push(name.to_owned());
+                continue;
+            }
+            self.faults.push_with(|| {
+                let at = format!("{at}/{i}");
+                let Some(name) = name else {
+                    let detail = "A column is given by its name, a string.";
+                    return Fault::new("wrong_type", at, detail).value(value);
+                };
+                let name = shorten(name);
+                if twice {
+                    let detail = format!("Column {name:?} is asked for twice.");
+                    return Fault::new("duplicate", at, detail).value(value);
                 }
-                Some(name) if known.contains(&name) => {
-                    columns.push(name.to_owned());
-                    continue;
-                }
-                Some(name) => {
-                    let detail =
-                        format!("Table {:?} has no column {:?}.", table.name, shorten(name));
-                    Fault::new("unknown_column", at, detail)
-                        .suggest(name, known.iter().copied())
-                        .allowed(known.clone())
-                }
-            };
-            self.faults.push(fault.value(value));
+                let detail = format!("Table {:?} has no column {name:?}.", table.name);
+                let fault = Fault::new("unknown_column", at, detail).value(value);
+                allowed_once(fault.suggest(&name, known.iter().copied()), &mut allowed)
+            });
         }
-        (self.faults.len() == before).then_some(columns)
+        (self.faults.count() == before).then_some(columns)
     }
 
     fn window(&mut self, value: Option<&Value>) -> Option<Window> {
@@ -256,7 +277,6 @@ impl<'a> Check<'a> {
         let to = self.instant(object.get("to"), "/window/to");
         let (from, to) = (from?, to?);
 
-        let ends = Value::Object(object.clone());
         let fault = match Window::new(from, to) {
             Err(WindowError::Empty) => Fault::new(
                 "window_empty",
@@ -274,7 +294,7 @@ impl<'a> Check<'a> {
                 "The window must not end in the future, where rows are still to come.",
             )
             .allowed(json!({ "latest": self.now.to_string() })),
-            Ok(window) if window.length() > self.longest() => Fault::new(
+            Ok(window) if window.length() > self.limits.longest_window() => Fault::new(
                 "window_too_long",
                 "/window",
                 format!(
@@ -286,14 +306,13 @@ impl<'a> Check<'a> {
             .allowed(json!({ "days": self.limits.window_days })),
             Ok(window) => return Some(window),
         };
-        let fault =
-            if fault.pointer == "/window" { fault.value(&ends) } else { fault.value(&ends["to"]) };
-        self.faults.push(fault);
+        let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
+        self.faults.push(if fault.pointer == "/window" {
+            fault.texts([("from", text("from")), ("to", text("to"))])
+        } else {
+            fault.value(&Value::from(text("to")))
+        });
         None
-    }
-
-    fn longest(&self) -> SignedDuration {
-        SignedDuration::from_hours(24 * i64::from(self.limits.window_days))
     }
 
     fn instant(&mut self, value: Option<&Value>, at: &str) -> Option<Timestamp> {
@@ -438,10 +457,22 @@ impl<'a> Check<'a> {
         found
     }
 
-    fn text(&mut self, value: Option<&Value>, at: &str, most: usize) -> Option<String> {
+    fn text(
+        &mut self,
+        value: Option<&Value>,
+        at: &str,
+        most: usize,
+        allowed: impl Fn(char) -> bool,
+    ) -> Option<String> {
         match value {
             None | Some(Value::Null) => None,
-            Some(Value::String(text)) if fits(text, most) => Some(text.clone()),
+            Some(Value::String(text))
+                if !text.is_empty()
+                    && text.chars().count() <= most
+                    && text.chars().all(allowed) =>
+            {
+                Some(text.clone())
+            }
             Some(other) => {
                 let detail =
                     format!("This is text of 1 to {most} characters without control characters.");
@@ -467,12 +498,14 @@ impl<'a> Check<'a> {
         let mut labels = BTreeMap::new();
         for (key, value) in object {
             match value.as_str() {
-                Some(text) if fits(key, chars) && text.chars().count() <= chars => {
+                Some(text) if !key.is_empty() && fits(key, chars) && fits(text, chars) => {
                     labels.insert(key.clone(), text.to_owned());
                 }
                 _ => {
-                    let detail =
-                        format!("A label's key and value are texts of at most {chars} characters.");
+                    let detail = format!(
+                        "A label's key and value are texts of at most {chars} characters without \
+                         control characters; a key is not empty."
+                    );
                     let at = format!("/labels/{}", escape(key));
                     self.faults.push(Fault::new("wrong_labels", at, detail).value(value));
                 }
@@ -483,9 +516,19 @@ impl<'a> Check<'a> {
 }
 
 fn fits(text: &str, most: usize) -> bool {
-    !text.is_empty()
-        && text.chars().count() <= most
-        && !text.chars().any(|c| c.is_control() && c != '\n')
+    text.chars().count() <= most && text.chars().all(is_plain)
+}
+
+fn is_plain(c: char) -> bool {
+    !c.is_control()
+}
+
+/// Adds what is allowed to the first of several faults that share it.
+fn allowed_once(fault: Fault, allowed: &mut Option<&[&str]>) -> Fault {
+    match allowed.take() {
+        Some(names) => fault.allowed(names),
+        None => fault,
+    }
 }
 
 /// Escapes a key for a JSON Pointer (RFC 6901, section 3).
@@ -505,11 +548,11 @@ mod tests {
 
     const NOW: &str = "2026-06-01T00:00:00Z";
 
-    fn read(body: &Value) -> Result<ExportRequest, Vec<Fault>> {
+    fn read(body: &Value) -> Result<ExportRequest, Faults> {
         order(body).map(|order| order.request)
     }
 
-    pub(super) fn order(body: &Value) -> Result<Order, Vec<Fault>> {
+    pub(super) fn order(body: &Value) -> Result<Order, Faults> {
         let catalog = Catalog::built_in().unwrap();
         let named = [("HOME".to_owned(), "canonicalUrl == '/'".to_owned())];
         let (limits, now) = (Limits::default(), NOW.parse().unwrap());
@@ -517,7 +560,8 @@ mod tests {
     }
 
     fn told(body: &Value) -> Vec<(&'static str, String)> {
-        read(body).unwrap_err().into_iter().map(|f| (f.code, f.pointer)).collect()
+        let faults = read(body).unwrap_err();
+        faults.told().iter().map(|f| (f.code, f.pointer.clone())).collect()
     }
 
     pub(super) fn good() -> Value {
@@ -589,6 +633,101 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_stays_small_however_much_is_wrong() {
+        let list = |len: usize, text: &str| vec![Value::from(text); len];
+        let key = "k".repeat(200_000);
+        let fields = (0..20_000).map(|n| (format!("field-{n}"), json!("s3cr3t")));
+        let keys = serde_json::Map::from_iter(fields);
+        for (pointer, value, count) in [
+            ("/columns/liferay_page", json!(list(65_000, "x")), 65_000),
+            ("/columns/liferay_page", json!(list(65_000, "title")), 64_999),
+            ("/columns", Value::Object(keys.clone()), 20_000),
+            ("/columns", json!({ &key: ["x"] }), 1),
+            ("/window", Value::Object(keys.clone()), 20_002),
+            ("/window", json!({ &key: 1, "from": "x", "to": key }), 3),
+            ("/tables/0", json!(key), 2),
+            ("/labels", json!(list(65_000, "x")), 1),
+            ("/format", json!(list(65_000, "x")), 1),
+            ("", Value::Object(keys.clone()), 20_003),
+        ] {
+            let faults = read(&with(pointer, value)).unwrap_err();
+            let answer = serde_json::to_vec(faults.told()).unwrap();
+            assert!(answer.len() < 40_000, "{pointer}: {} bytes", answer.len());
+            assert_eq!(faults.count(), count, "{pointer}");
+            assert!(faults.told().len() <= crate::MAX_FAULTS);
+        }
+    }
+
+    #[test]
+    fn what_is_allowed_is_told_once_for_each_table() {
+        let body = with("/columns/liferay_page", json!(["a", "b"]));
+        let faults = read(&body).unwrap_err();
+        let told: Vec<bool> = faults.told().iter().map(|fault| fault.allowed.is_some()).collect();
+        assert_eq!(told, [true, false]);
+    }
+
+    #[test]
+    fn a_secret_under_a_wrong_name_is_not_repeated() {
+        for (name, value) in [
+            ("coppy", json!({ "bucket": "acme", "secret_access_key": "s3cr3t" })),
+            ("secret_access_key", json!("s3cr3t")),
+            ("window", json!({ "from": "s", "to": "t", "secret_access_key": "s3cr3t" })),
+            ("window", json!({ "from": { "secret_access_key": "s3cr3t" }, "to": ["s3cr3t"] })),
+            ("columns", json!({ "liferay_page": [{ "secret_access_key": "s3cr3t" }] })),
+            ("columns", json!([{ "secret_access_key": "s3cr3t" }])),
+            ("tables", json!({ "secret_access_key": "s3cr3t" })),
+            ("tables", json!([{ "secret_access_key": "s3cr3t" }])),
+            ("csv", json!({ "style": "excel", "secret_access_key": "s3cr3t" })),
+            ("csv", json!({ "style": { "secret_access_key": "s3cr3t" } })),
+            ("labels", json!({ "team": { "secret_access_key": "s3cr3t" } })),
+            ("name", json!({ "secret_access_key": "s3cr3t" })),
+            ("filter", json!({ "secret_access_key": "s3cr3t" })),
+            ("format", json!({ "secret_access_key": "s3cr3t" })),
+            ("layout", json!({ "secret_access_key": "s3cr3t" })),
+            ("max_file_bytes", json!({ "secret_access_key": "s3cr3t" })),
+        ] {
+            let mut body = good();
+            body[name] = value;
+            let told = format!("{:?}", read(&body).unwrap_err());
+            assert!(!told.contains("s3cr3t"), "{name}: {told}");
+        }
+        let told = format!("{:?}", read(&json!(["s3cr3t"])).unwrap_err());
+        assert!(!told.contains("s3cr3t"), "{told}");
+    }
+
+    #[test]
+    fn names_and_labels_have_no_control_characters() {
+        for (name, value, good) in [
+            ("name", json!("two\nlines"), false),
+            ("name", json!("tab\t"), false),
+            ("description", json!("two\nlines"), true),
+            ("description", json!("\u{1b}[31m"), false),
+            ("labels", json!({ "team": "a\u{0}b" }), false),
+            ("labels", json!({ "te\nam": "a" }), false),
+            ("labels", json!({ "team": "" }), true),
+            ("labels", json!({ "": "a" }), false),
+        ] {
+            let mut body = self::good();
+            body[name] = value;
+            assert_eq!(read(&body).is_ok(), good, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_does_not_fit_a_record_is_refused() {
+        let limits = Limits { stored_bytes: 500, ..Limits::default() };
+        let catalog = Catalog::built_in().unwrap();
+        let read = |filter: String| {
+            let mut body = good();
+            body["filter"] = json!(filter);
+            Order::from_json(&body, &catalog, &[], &limits, NOW.parse().unwrap())
+        };
+        assert!(read("city == 'a'".to_owned()).is_ok());
+        let faults = read(format!("city == '{}'", "a".repeat(500))).unwrap_err();
+        assert_eq!(faults.told()[0].code, "request_too_large");
+    }
+
+    #[test]
     fn an_hours_file_is_named_without_leading_zeros() {
         let hour = "2024-03-02T07:00:00Z".parse().unwrap();
         assert_eq!(Files::hourly_name("374182", hour, 0), "374182/374182_2024-03-02_7#0.json.gz");
@@ -597,6 +736,6 @@ mod tests {
     #[test]
     fn a_slip_brings_a_suggestion() {
         let faults = read(&with("/tables/0", json!("liferay_pgae"))).unwrap_err();
-        assert_eq!(faults[0].suggestion.as_deref(), Some("liferay_page"));
+        assert_eq!(faults.told()[0].suggestion.as_deref(), Some("liferay_page"));
     }
 }

@@ -28,7 +28,7 @@ impl Check<'_> {
                 return None;
             }
         };
-        self.known_names(object, "/callback", &["url"]);
+        self.known_fields(object, "/callback", &["url"]);
         let url = object.get("url").and_then(Value::as_str).map(str::parse);
         match url.unwrap_or(Err(CallbackUrlError)) {
             Ok(url) => Some(url),
@@ -59,7 +59,7 @@ impl Check<'_> {
                 return None;
             }
         };
-        self.known_names(object, "/copy", &FIELDS);
+        self.known_fields(object, "/copy", &FIELDS);
         let bucket = object.get("bucket").and_then(Value::as_str).map(str::parse);
         let bucket = self.target("/copy/bucket", bucket.unwrap_or(Err(TargetError::Bucket)));
         let prefix = match object.get("prefix") {
@@ -121,12 +121,6 @@ impl Check<'_> {
             }
         }
     }
-
-    fn known_names(&mut self, object: &Map<String, Value>, at: &str, known: &[&str]) {
-        // Values stay out of it.
-        let names = object.keys().map(|name| (name.clone(), Value::Null)).collect();
-        self.known_fields(&names, at, known);
-    }
 }
 
 /// `arn:partition:iam::account:role/path/name`, the name of which begins as agreed.
@@ -151,8 +145,9 @@ mod tests {
 
     use super::super::tests::{good, order};
     use super::*;
+    use crate::Faults;
 
-    fn copy(copy: Value) -> Result<(CopyTarget, Opener), Vec<Fault>> {
+    fn copy(copy: Value) -> Result<(CopyTarget, Opener), Faults> {
         let mut body = good();
         body["copy"] = copy;
         order(&body).map(|order| order.copy.unwrap())
@@ -208,7 +203,7 @@ mod tests {
         ] {
             let faults = copy(wrong.clone()).unwrap_err();
             assert!(
-                faults.iter().any(|f| (f.code, f.pointer.as_str()) == (code, pointer)),
+                faults.told().iter().any(|f| (f.code, f.pointer.as_str()) == (code, pointer)),
                 "{wrong}: {faults:?}"
             );
             assert!(!format!("{faults:?}").contains("s3cr3t"), "{faults:?}");

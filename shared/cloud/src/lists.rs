@@ -1,0 +1,141 @@
+//! Lists of exports, newest first.
+//!
+//! DynamoDB filters what it reads, so that a page is full however rare the wanted exports are, and the last
+//! page is known to be the last. What one call reads is bounded all the same.
+
+use export::{Dialect, Export, ExportId, Status, Workspace};
+use jiff::Timestamp;
+
+use crate::{
+    Error, ExportTable, Result,
+    exports::{Item, export_of, pk, sk, text},
+};
+
+/// The most queries of one list. Each reads up to 1 MB of records, wanted or not.
+const MAX_QUERIES: usize = 100;
+
+/// Which exports a list is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// All that users see, or those with a status.
+    Shown(Option<Status>),
+    /// Those that were asked for in a dialect.
+    Of(Dialect),
+}
+
+/// Some of a workspace's exports, newest first.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The exports.
+    pub exports: Vec<Export>,
+    /// The export after which the next page begins. None on the last page.
+    pub next: Option<ExportId>,
+}
+
+impl ExportTable {
+    /// Reads up to `limit` exports that are wanted at `now`, newest first, after `after`.
+    ///
+    /// A page with fewer of them and a `next` is one for which more records than can be read in a request
+    /// were looked through.
+    pub async fn list(
+        &self,
+        workspace: &Workspace,
+        wanted: Wanted,
+        after: Option<ExportId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page> {
+        let mut start = after.map(|id| key(workspace, id));
+        let mut exports: Vec<Export> = Vec::new();
+        for query in 0..MAX_QUERIES {
+            // One more than wanted tells whether the page is the last.
+            let first = (query == 0).then(|| i32::try_from(limit + 1).unwrap_or(i32::MAX));
+            let (found, last) = self.query(workspace, wanted, start, first).await?;
+            exports.extend(found.into_iter().filter(|export| wanted.is(export, now)));
+            if exports.len() > limit {
+                exports.truncate(limit);
+                let next = exports.last().map(|export| export.id);
+                return Ok(Page { exports, next });
+            }
+            start = last;
+            if start.is_none() {
+                return Ok(Page { exports, next: None });
+            }
+        }
+        let last = start.as_ref().and_then(|key| key.get("sk")?.as_s().ok()?.strip_prefix("E#"));
+        let next = last.and_then(|id| id.parse().ok());
+        Ok(Page { exports, next })
+    }
+
+    /// Reads one page of records, and the key after which the next begins.
+    async fn query(
+        &self,
+        workspace: &Workspace,
+        wanted: Wanted,
+        start: Option<Item>,
+        limit: Option<i32>,
+    ) -> Result<(Vec<Export>, Option<Item>)> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :exports)")
+            .expression_attribute_values(":pk", text(pk(workspace)))
+            .expression_attribute_values(":exports", text("E#"))
+            .set_exclusive_start_key(start)
+            .set_limit(limit)
+            .scan_index_forward(false);
+        let query = match wanted {
+            Wanted::Of(dialect) => query
+                .filter_expression("#asked.#dialect = :dialect")
+                .expression_attribute_names("#asked", "asked")
+                .expression_attribute_names("#dialect", "dialect")
+                .expression_attribute_values(":dialect", text(dialect.name())),
+            Wanted::Shown(status) => {
+                let mut condition = "#request.#files <> :counts".to_owned();
+                let mut query = query
+                    .expression_attribute_names("#request", "request")
+                    .expression_attribute_names("#files", "files")
+                    .expression_attribute_values(":counts", text("counts"));
+                if let Some(status) = status {
+                    condition += " AND (#state.#status = :first OR #state.#status = :second)";
+                    let [first, second] = stored_as(status);
+                    query = query
+                        .expression_attribute_names("#state", "state")
+                        .expression_attribute_names("#status", "status")
+                        .expression_attribute_values(":first", text(first))
+                        .expression_attribute_values(":second", text(second));
+                }
+                query.filter_expression(condition)
+            }
+        };
+        let output = query.send().await.map_err(Error::aws("list exports"))?;
+        let exports = output.items.unwrap_or_default().into_iter().map(export_of);
+        Ok((exports.collect::<Result<_>>()?, output.last_evaluated_key))
+    }
+}
+
+impl Wanted {
+    /// Whether an export is wanted as it is at `now`: time alone ends an archive.
+    fn is(self, export: &Export, now: Timestamp) -> bool {
+        match self {
+            Self::Shown(status) => {
+                export.is_shown() && status.is_none_or(|status| export.status(now) == status)
+            }
+            Self::Of(dialect) => export.asked.as_ref().is_some_and(|a| a.dialect == dialect),
+        }
+    }
+}
+
+/// Returns the states that a status is stored as.
+fn stored_as(status: Status) -> [&'static str; 2] {
+    match status {
+        // The janitor is not there yet.
+        Status::Expired => [status.name(), Status::Succeeded.name()],
+        _ => [status.name(); 2],
+    }
+}
+
+fn key(workspace: &Workspace, id: ExportId) -> Item {
+    Item::from([("pk".to_owned(), text(pk(workspace))), ("sk".to_owned(), text(sk(id)))])
+}
