@@ -18,13 +18,13 @@ RUN     := $(if $(NEXTEST),\
   cargo test $(CARGO) --lib --bins --tests -- --test-threads=8 --skip a_killed_builder $(foreach program,$(LACKING),--skip ::$(program)_))
 SOURCES  = Cargo.toml Cargo.lock template.yaml $(shell find functions shared -type f)
 
-.PHONY: help demo test lint deny bench fuzz stack down build
+.PHONY: help demo test lint deny advisories bench fuzz stack down build
 
 help:
 	@echo 'make demo   make an export on a local stack, which stays up'
 	@echo 'make test   everything that must hold: lints, unit, property and end-to-end tests'
 	@echo 'make lint   formatting, clippy, the template'
-	@echo 'make deny   licences and origins of dependencies (installs cargo-deny)'
+	@echo 'make deny   licences and origins of dependencies; make advisories, known faults of them'
 	@echo 'make bench  how fast exports are made, beside others; BENCH="--rounds 1" is quicker'
 	@echo 'make fuzz   odd input for the engine, a minute each; FUZZ_SECONDS=3600 is more thorough'
 	@echo 'make stack  start the stack that the end-to-end tests use, to run them one by one'
@@ -42,12 +42,18 @@ test: lint build .tools/check/done $(if $(shell command -v npm),.tools/clients/d
 
 lint: .tools/sam/done
 	cargo fmt --all --check
+	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	cargo clippy --quiet $(CARGO) --all-targets -- --deny warnings
 	@$(SAM) validate --lint --region us-east-1
 	.tools/sam/bin/cfn-lint template.yaml
 
-deny: .tools/bin/cargo-deny
-	.tools/bin/cargo-deny --locked check bans licenses sources
+DENY := .tools/deny/bin/cargo-deny --locked
+deny: .tools/deny/done
+	$(DENY) check bans licenses sources
+
+# Fetches the RustSec database from GitHub, and fails where that cannot be reached.
+advisories: .tools/deny/done
+	$(DENY) check advisories
 
 bench:
 	@python3 tests/bench/run.py $(BENCH)
@@ -55,13 +61,15 @@ bench:
 # Stable Rust: the fuzzer's coverage comes from a pass of LLVM. Findings stay in .local/fuzz.
 FUZZ_SECONDS := 60
 fuzz:
-	@cd tests/fuzz && CARGO_TARGET_DIR=$(CURDIR)/.local/fuzz RUSTFLAGS="-Cpasses=sancov-module \
+	@cd tests/fuzz && export CARGO_TARGET_DIR=$(CURDIR)/.local/fuzz RUSTFLAGS="-Cpasses=sancov-module \
 	  -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
-	  -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares" \
+	  -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"; \
+	  cargo clippy --quiet --locked --release --target $(HOST) -- --deny warnings && \
 	  cargo build --quiet --locked --release --target $(HOST)
-	@cd .local/fuzz && for target in gzip lines csv filter; do mkdir -p corpus/$$target; \
-	  ./$(HOST)/release/$$target corpus/$$target -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$target- \
-	    >$$target.log 2>&1 & pids="$$pids $$!"; done; \
+	@mkdir -p .local/fuzz/corpus/catalog && cp shared/export/catalog.toml .local/fuzz/corpus/catalog
+	@cd .local/fuzz && for target in gzip lines csv filter order catalog; do mkdir -p corpus/$$target; \
+	  ./$(HOST)/release/$$target corpus/$$target $(CURDIR)/tests/fuzz/seeds/$$target -rss_limit_mb=1024 \
+	    -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$target- >$$target.log 2>&1 & pids="$$pids $$!"; done; \
 	  for pid in $$pids; do wait $$pid || { grep -hE 'panicked|ERROR|artifact' -A3 *.log; exit 1; }; done
 	@cd .local/fuzz && grep -h DONE *.log
 
@@ -75,7 +83,7 @@ build: .local/build/template.yaml
 
 # Unoptimised and for this machine: what is deployed to AWS is built by plain `sam build`.
 .local/build/template.yaml: $(SOURCES) .tools/sam/done .tools/stack/done
-	@echo 'Building the functions...'
+	@echo 'Building the functions...' && mkdir -p .local
 	@SAM_BUILD_MODE=debug CARGO_LAMBDA_COMPILER=cargo $(SAM) build --build-dir .local/build \
 	  --parameter-overrides Architecture=$(ARCH) >.local/build.log 2>&1 || { tail -40 .local/build.log; exit 1; }
 	@touch $@
@@ -91,6 +99,3 @@ build: .local/build/template.yaml
 	@mkdir -p .tools/clients && cp $^ .tools/clients
 	@cd .tools/clients && npm ci --silent --no-audit --no-fund 2>.npm.log || { cat .npm.log; exit 1; }
 	@touch $@
-
-.tools/bin/cargo-deny:
-	cargo install --quiet --locked --root .tools cargo-deny --version 0.20.2
