@@ -1,6 +1,6 @@
 //! The content of a member, read back from its segments.
 
-use flate2::{Decompress, DecompressError, FlushDecompress};
+use flate2::{Decompress, DecompressError, FlushDecompress, Status};
 
 /// Reads segments as they come.
 #[derive(Debug)]
@@ -8,8 +8,14 @@ pub struct SegmentDecoder(Decompress);
 
 /// Bytes that are no segments.
 #[derive(Debug, thiserror::Error)]
-#[error("read a segment")]
-pub struct SegmentError(#[from] DecompressError);
+pub enum SegmentError {
+    /// They are no deflate.
+    #[error("read a segment")]
+    Deflate(#[from] DecompressError),
+    /// One of their blocks is the last of a stream, which no segment has.
+    #[error("read a segment: its stream ends before its bytes do")]
+    Final,
+}
 
 impl Default for SegmentDecoder {
     fn default() -> Self {
@@ -25,7 +31,11 @@ impl SegmentDecoder {
             let read = usize::try_from(self.0.total_in() - begin).unwrap_or(usize::MAX);
             out.reserve(stored.len() * 4 + 1024);
             let free = out.capacity();
-            self.0.decompress_vec(&stored[read..], out, FlushDecompress::None)?;
+            let status = self.0.decompress_vec(&stored[read..], out, FlushDecompress::None)?;
+            // Nothing is read after it, however often one asks.
+            if status == Status::StreamEnd {
+                return Err(SegmentError::Final);
+            }
             let all_read = self.0.total_in() - begin == stored.len() as u64;
             // With room left over, everything that these bytes say has been said.
             if all_read && out.len() < free {
@@ -58,6 +68,14 @@ mod tests {
                 decoder.decode(piece, &mut out).unwrap();
             }
             prop_assert_eq!(out, raw);
+        }
+    }
+
+    #[test]
+    fn bytes_with_a_final_block_are_no_segment() {
+        for stored in [&[3, 0, 1, 2, 3][..], &[3, 0]] {
+            let read = SegmentDecoder::default().decode(stored, &mut Vec::new());
+            assert!(matches!(read, Err(SegmentError::Final)), "{read:?}");
         }
     }
 }

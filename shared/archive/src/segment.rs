@@ -10,14 +10,14 @@ use crc32fast::Hasher;
 use libdeflater::{CompressionLvl, Compressor};
 use serde::{Deserialize, Serialize};
 
-use crate::deflate::{BitReader, DeflateError, Receiver, inflate};
+use crate::deflate::{BitReader, DeflateError, Inflater, Receiver};
 
 /// An empty final block, which ends the deflate stream of a member.
 pub const END_OF_MEMBER: [u8; 2] = [0x03, 0x00];
 
 /// How much is compressed at a time, before compression: larger gains hardly any ratio, smaller
 /// loses it.
-pub const SEGMENT_BYTES: usize = 1 << 20;
+pub const SEGMENT_BYTES: usize = if cfg!(fuzzing) { 1 << 12 } else { 1 << 20 };
 
 /// The most that is compressed to one stream, in bytes; only a row of that size makes for several.
 const STREAM_BYTES: usize = 2 * SEGMENT_BYTES;
@@ -60,6 +60,7 @@ pub(crate) fn join_crc32(first: u32, second: u32, second_len: u64) -> u32 {
 /// Makes segments. The same content gives the same bytes.
 pub struct SegmentEncoder {
     compressor: Compressor,
+    inflater: Inflater,
     /// What the compressor wrote, before it is made a segment.
     stream: Vec<u8>,
 }
@@ -74,7 +75,8 @@ impl SegmentEncoder {
     /// Returns an encoder of one of libdeflate's levels, 1 (fast) to 12 (small).
     pub fn new(level: u32) -> Self {
         let level = i32::try_from(level).ok().and_then(|level| CompressionLvl::new(level).ok());
-        Self { compressor: Compressor::new(level.unwrap_or_default()), stream: Vec::new() }
+        let compressor = Compressor::new(level.unwrap_or_default());
+        Self { compressor, inflater: Inflater::default(), stream: Vec::new() }
     }
 
     /// Appends the segment of `raw` to `out` and returns what is known of it.
@@ -93,7 +95,8 @@ impl SegmentEncoder {
         self.stream.resize(bound, 0);
         let len = self.compressor.deflate_compress(raw, &mut self.stream).unwrap_or(0);
         let mut joinable = Joinable { out, hasher: Hasher::new() };
-        let read_back = inflate(&mut BitReader::new(&self.stream[..len]), &mut joinable);
+        let mut bits = BitReader::new(&self.stream[..len]);
+        let read_back = self.inflater.inflate(&mut bits, &mut joinable);
         if read_back.is_err() || joinable.hasher.finalize() != crc32 {
             out.truncate(begin);
             push_stored(raw, out);

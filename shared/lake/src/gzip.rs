@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use archive::deflate::{BitReader, Block, DeflateError, Receiver, inflate};
+use archive::deflate::{BitReader, Block, DeflateError, Inflater, Receiver};
 
 /// An object that is no gzip file.
 #[derive(Debug, thiserror::Error)]
@@ -29,12 +29,12 @@ pub(crate) fn read<T: Receiver>(input: impl Read, to: &mut T) -> Result<Content,
 where
     T::Error: From<GzipError>,
 {
-    let mut bits = BitReader::new(input);
+    let (mut bits, mut inflater) = (BitReader::new(input), Inflater::default());
     let mut hasher = crc32fast::Hasher::new();
     let mut whole = 0;
     while header(&mut bits).map_err(T::Error::from)? {
         let mut member = Member { to, hasher: crc32fast::Hasher::new(), len: 0 };
-        inflate(&mut bits, &mut member)?;
+        inflater.inflate(&mut bits, &mut member)?;
         let (crc32, len) = (member.hasher.clone().finalize(), member.len);
         hasher.combine(&member.hasher);
         whole += len;

@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, io::Read as _};
 
-use archive::END_OF_MEMBER;
+use archive::{
+    END_OF_MEMBER,
+    deflate::{BitReader, DeflateError, Inflater, Receiver},
+};
 use export::{
     Catalog, ExportRequest, Format, TableSelection, TimeFormat, Window, parse_time,
 };
@@ -94,4 +97,31 @@ pub fn wanted(lines: &[u8]) -> (Vec<u8>, u64) {
         }
     }
     (rows, bad)
+}
+
+/// Keeps the content of a stream.
+#[derive(Default)]
+struct Content(Vec<u8>);
+
+impl Receiver for Content {
+    type Error = DeflateError;
+
+    fn content(&mut self, bytes: &[u8]) -> Result<(), DeflateError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn stored(&mut self, _: &[u8], _: Option<u64>) {}
+}
+
+/// Reads the deflate stream at the beginning of `data` by zlib-rs and by our decoder.
+pub fn compare_with_zlib(data: &[u8]) {
+    let (mut bits, mut ours) = (BitReader::new(data), Content::default());
+    let result = Inflater::default().inflate(&mut bits, &mut ours);
+    let theirs = streams::zlib_reads(data);
+    assert_eq!(result.is_ok(), theirs.is_some(), "{result:?}");
+    if let Some((content, len)) = theirs {
+        assert!(ours.0 == content);
+        assert_eq!(bits.position(), len as u64);
+    }
 }

@@ -4,28 +4,31 @@ use std::io::{self, Read};
 
 use super::{DeflateError, Receiver, codes::Entry};
 
-/// How much of the data is held, in bytes.
-const HELD: usize = 64 * 1024;
+/// How much of the data is held, in bytes. Little under the fuzzer, so that it is often used up.
+const HELD: usize = if cfg!(fuzzing) { 100 } else { 64 * 1024 };
 /// How many bytes one turn of the fast loop may use: two refills of eight.
 const TURN: usize = 16;
 
 /// Reads bits and bytes of compressed data.
+///
+/// - `held[at..end]` was read and is still to go into the buffer: `at <= end <= held.len()`.
+/// - The lowest `filled` bits of `buffer` are those that stand right before byte `at`, so the next bit is
+///   number `at * 8 - filled` of what is held. There are 63 at most, and their bytes are still held.
+/// - Bits of `buffer` above them are zero, or already equal the input's next bits.
+/// - `held[kept..]` is of the stream at hand and was not handed on. `kept` is `None` outside of a stream,
+///   and never beyond the byte of the next bit.
 #[derive(Debug)]
 pub struct BitReader<R> {
     reader: R,
     held: Box<[u8]>,
-    /// How many bytes are held.
     end: usize,
-    /// The next byte to go into the buffer.
     at: usize,
     pub(super) buffer: u64,
-    /// Bits of the buffer that count. Those above are as the bytes to come will set them, or unset.
     filled: u32,
     /// Where the first held byte stands in the whole.
     base: u64,
-    /// The first held byte of the stream that was not handed on; none outside a stream.
     kept: Option<usize>,
-    /// The held byte that was changed.
+    /// The byte whose bit that says "last block" was cleared, until it is handed on.
     changed: Option<usize>,
 }
 
@@ -41,7 +44,12 @@ pub(super) struct State {
 impl<R: Read> BitReader<R> {
     /// Returns one that stands at the beginning of `reader`'s bytes.
     pub fn new(reader: R) -> Self {
-        let held = vec![0; HELD].into_boxed_slice();
+        Self::holding(HELD, reader)
+    }
+
+    /// The same, which holds so many bytes at most.
+    pub(super) fn holding(bytes: usize, reader: R) -> Self {
+        let held = vec![0; bytes].into_boxed_slice();
         Self {
             reader,
             held,
@@ -66,6 +74,11 @@ impl<R: Read> BitReader<R> {
         Ok(Some(self.held[self.at - 1]))
     }
 
+    /// How many bytes were read outside of streams and in those that were read to their end.
+    pub fn position(&self) -> u64 {
+        self.base + (self.at - self.filled as usize / 8) as u64
+    }
+
     /// Takes `count` bits, 16 at most.
     pub(super) fn take<T: Receiver>(
         &mut self,
@@ -86,6 +99,7 @@ impl<R: Read> BitReader<R> {
         to: &mut T,
     ) -> Result<(u64, bool, u32), DeflateError> {
         let header = self.take(3, to)?;
+        self.check();
         let bit = self.at * 8 - self.filled as usize - 3;
         let last = header & 1 == 1;
         if last {
@@ -129,7 +143,8 @@ impl<R: Read> BitReader<R> {
 
     /// Hands on what was used, makes room and reads on; false at the end.
     fn read_on<T: Receiver>(&mut self, to: &mut T) -> Result<bool, DeflateError> {
-        // The byte of which some bits are still to come stays.
+        self.check();
+        // A byte of which some bits are still in the buffer stays.
         let used = self.at - self.filled.div_ceil(8) as usize;
         self.hand_on(used, to);
         self.held.copy_within(used..self.end, 0);
@@ -190,6 +205,14 @@ impl<R: Read> BitReader<R> {
 }
 
 impl<R> BitReader<R> {
+    /// What always holds, as written above.
+    fn check(&self) {
+        debug_assert!(self.at <= self.end && self.end <= self.held.len());
+        debug_assert!(self.filled < 64 && self.filled as usize <= self.at * 8);
+        let next = self.at - self.filled.div_ceil(8) as usize;
+        debug_assert!(self.kept.is_none_or(|kept| kept <= next));
+    }
+
     /// Drops the bits up to the next byte boundary.
     pub(super) fn align(&mut self) {
         self.drop_bits(self.filled % 8);
@@ -231,6 +254,7 @@ impl<R> BitReader<R> {
 
     pub(super) fn resume(&mut self, State { rest, buffer, filled }: State) {
         (self.at, self.buffer, self.filled) = (self.end - rest, buffer, filled);
+        self.check();
     }
 }
 

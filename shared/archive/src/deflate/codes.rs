@@ -1,6 +1,6 @@
 //! Huffman codes (sections 3.2.2 and 3.2.5 to 3.2.7) and what they stand for.
 
-use std::io::Read;
+use std::{io::Read, sync::LazyLock};
 
 use super::{BitReader, DeflateError, Receiver, bits::low};
 
@@ -122,22 +122,33 @@ impl<const N: usize> Codes<N> {
     }
 
     /// Makes the codes of these lengths (section 3.2.2). `of` says what a symbol stands for.
-    fn set(&mut self, lengths: &[u8], of: impl Fn(usize) -> Entry) -> Result<(), DeflateError> {
+    ///
+    /// Refused is what zlib refuses, so that it reads whatever is taken over: an over-subscribed code, and
+    /// an incomplete one, unless it has no symbol at all or, if `one_bit_may_do`, one symbol of one bit.
+    fn set(
+        &mut self,
+        lengths: &[u8],
+        one_bit_may_do: bool,
+        of: impl Fn(usize) -> Entry,
+    ) -> Result<(), DeflateError> {
+        #[cfg(test)]
+        BUILT.set(BUILT.get() + 1);
         let mut counts = [0_u32; 16];
         for len in lengths.iter().filter(|len| **len > 0) {
             counts[usize::from(*len)] += 1;
         }
+        let longest = (0..16_u32).rev().find(|len| counts[*len as usize] > 0).unwrap_or(0);
+        // Of all that fifteen bits can say, how much stands for something.
         let used: u32 =
             counts.iter().zip((0..=15).rev()).skip(1).map(|(count, room)| count << room).sum();
-        // A code that is over full is none; one with room left is allowed with a single symbol at most.
-        if used > 1 << 15 || (used < 1 << 15 && counts.iter().sum::<u32>() > 1) {
+        let may_be_incomplete = longest == 0 || (longest == 1 && one_bit_may_do);
+        if used > 1 << 15 || (used < 1 << 15 && !may_be_incomplete) {
             return Err(DeflateError::Corrupt);
         }
         let mut next = [0_u32; 16];
         for len in 1..16 {
             next[len] = (next[len - 1] + counts[len - 1]) << 1;
         }
-        let longest = (0..16_u32).rev().find(|len| counts[*len as usize] > 0).unwrap_or(0);
         self.direct.fill(Entry::NONE);
         self.longer.clear();
         for (symbol, len) in lengths.iter().enumerate().filter(|(_, len)| **len > 0) {
@@ -173,6 +184,12 @@ impl<const N: usize> Codes<N> {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How many codes were built.
+    pub(super) static BUILT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     pub(super) literals: Codes<2048>,
@@ -181,12 +198,19 @@ pub(super) struct Tables {
 
 impl Tables {
     /// The codes of section 3.2.6.
-    pub(super) fn set_fixed(&mut self) -> Result<(), DeflateError> {
-        let mut lengths = [8; 288];
-        lengths[144..256].fill(9);
-        lengths[256..280].fill(7);
-        self.literals.set(&lengths, literal_or_length)?;
-        self.distances.set(&[5; 32], distance)
+    pub(super) fn fixed() -> &'static Self {
+        // Made once: a stream that is flushed at every row has as many blocks of them.
+        static FIXED: LazyLock<Tables> = LazyLock::new(|| {
+            let mut lengths = [8; 288];
+            lengths[144..256].fill(9);
+            lengths[256..280].fill(7);
+            let mut tables = Tables::default();
+            let literals = tables.literals.set(&lengths, false, literal_or_length);
+            let distances = tables.distances.set(&[5; 32], false, distance);
+            literals.and(distances).expect("these codes are complete");
+            tables
+        });
+        &FIXED
     }
 
     /// Reads the codes of section 3.2.7.
@@ -208,7 +232,7 @@ impl Tables {
             code_lengths[*place] = u8::try_from(bits.take(3, to)?).unwrap_or(0);
         }
         let mut codes = Codes::<128>::default();
-        codes.set(&code_lengths, |symbol| {
+        codes.set(&code_lengths, false, |symbol| {
             Entry::new(LITERAL, u16::try_from(symbol).unwrap_or(0), 0)
         })?;
 
@@ -240,8 +264,8 @@ impl Tables {
         if lengths[256] == 0 {
             return Err(DeflateError::Corrupt);
         }
-        self.literals.set(&lengths[..literals], literal_or_length)?;
-        self.distances.set(&lengths[literals..all], distance)
+        self.literals.set(&lengths[..literals], true, literal_or_length)?;
+        self.distances.set(&lengths[literals..all], true, distance)
     }
 }
 

@@ -48,6 +48,11 @@ pub trait Receiver {
 
     /// A block begins. All content before it was handed on, and none of its own bytes.
     fn block(&mut self, _: Block) {}
+
+    /// Everything before byte `at` of what is read was handed on or lies outside of streams.
+    fn passed(&mut self, _at: u64) -> Result<(), Self::Error> {
+        Ok(())
+    }
 }
 
 /// Where a block begins.
@@ -61,13 +66,40 @@ pub struct Block {
     pub stored: bool,
 }
 
-/// Decodes the stream that `bits` stand at, and leaves them at the first byte after it.
-pub fn inflate<R: Read, T: Receiver>(
+/// Decodes streams, one after the other. What it needs for that is kept, so that small streams cost
+/// little.
+#[derive(Debug)]
+pub struct Inflater {
+    window: Window<{ window::SIZE }>,
+    tables: Tables,
+}
+
+impl Default for Inflater {
+    fn default() -> Self {
+        Self { window: Window::new(), tables: Tables::default() }
+    }
+}
+
+impl Inflater {
+    /// Decodes the stream that `bits` stand at, and leaves them at the first byte after it.
+    pub fn inflate<R: Read, T: Receiver>(
+        &mut self,
+        bits: &mut BitReader<R>,
+        to: &mut T,
+    ) -> Result<(), <T as Receiver>::Error> {
+        inflate(bits, &mut self.window, &mut self.tables, to)
+    }
+}
+
+/// The same with a window of any size.
+fn inflate<R: Read, T: Receiver, const SIZE: usize>(
     bits: &mut BitReader<R>,
+    window: &mut Window<SIZE>,
+    tables: &mut Tables,
     to: &mut T,
-) -> Result<(), <T as Receiver>::Error> {
+) -> Result<(), T::Error> {
     bits.begin_stream();
-    let (mut window, mut tables) = (Window::new(), Tables::default());
+    window.clear();
     let mut first = true;
     loop {
         let (bit, last, kind) = bits.take_header(to)?;
@@ -77,14 +109,11 @@ pub fn inflate<R: Read, T: Receiver>(
         }
         first = false;
         match kind {
-            0 => stored(bits, &mut window, to)?,
-            1 => {
-                tables.set_fixed()?;
-                compressed(bits, &tables, &mut window, to)?;
-            }
+            0 => stored(bits, window, to)?,
+            1 => compressed(bits, Tables::fixed(), window, to)?,
             2 => {
                 tables.read(bits, to)?;
-                compressed(bits, &tables, &mut window, to)?;
+                compressed(bits, tables, window, to)?;
             }
             _ => return Err(DeflateError::Corrupt.into()),
         }
@@ -97,9 +126,9 @@ pub fn inflate<R: Read, T: Receiver>(
 }
 
 /// Section 3.2.4.
-fn stored<R: Read, T: Receiver>(
+fn stored<R: Read, T: Receiver, const SIZE: usize>(
     bits: &mut BitReader<R>,
-    window: &mut Window,
+    window: &mut Window<SIZE>,
     to: &mut T,
 ) -> Result<(), T::Error> {
     bits.align();
@@ -112,8 +141,8 @@ fn stored<R: Read, T: Receiver>(
         let bytes = bits.bytes(left, to)?;
         left -= bytes.len();
         for piece in bytes.chunks(window::ROOM) {
-            window.extend(piece);
             window.ease(to)?;
+            window.extend(piece);
         }
         let taken = bytes.len();
         bits.consume(taken);
@@ -122,10 +151,10 @@ fn stored<R: Read, T: Receiver>(
 }
 
 /// Section 3.2.3.
-fn compressed<R: Read, T: Receiver>(
+fn compressed<R: Read, T: Receiver, const SIZE: usize>(
     bits: &mut BitReader<R>,
     tables: &Tables,
-    window: &mut Window,
+    window: &mut Window<SIZE>,
     to: &mut T,
 ) -> Result<(), T::Error> {
     loop {
@@ -174,7 +203,11 @@ enum Ended {
 /// Decodes while there is plenty of input and of room, without looking at the end of either.
 // Not inlined: there it would have fewer registers for itself.
 #[inline(never)]
-fn with_plenty<R>(bits: &mut BitReader<R>, tables: &Tables, window: &mut Window) -> Ended {
+fn with_plenty<R, const SIZE: usize>(
+    bits: &mut BitReader<R>,
+    tables: &Tables,
+    window: &mut Window<SIZE>,
+) -> Ended {
     let mut fast = bits.ample();
     let mut room = window.room();
     let (literals, distances) = (&tables.literals, &tables.distances);

@@ -4,57 +4,77 @@ use super::{DeflateError, Receiver};
 
 /// How far back a match reaches, in bytes.
 const HISTORY: usize = 32 * 1024;
-/// How much is decoded before it is handed on, in bytes.
-const CHUNK: usize = 256 * 1024;
+/// How much is decoded before it is handed on, in bytes. Little under the fuzzer, so that windows are
+/// often full.
+const CHUNK: usize = if cfg!(fuzzing) { 300 } else { 256 * 1024 };
 /// How much a match copies at a time, in bytes.
 const STEP: usize = 16;
 /// What may be written beyond the point where a window is full: two literals, the longest match, and
 /// what its last steps write too much.
 pub(super) const ROOM: usize = 2 + 258 + 2 * STEP;
 
-/// How much is held before a window is full, in bytes.
-const FULL: usize = HISTORY + CHUNK;
+/// The size of a window in bytes.
+pub(super) const SIZE: usize = size_of_window(CHUNK);
 
-const SIZE: usize = FULL + ROOM;
+/// The size of a window that is full when `chunk` bytes are held beside the history.
+pub(super) const fn size_of_window(chunk: usize) -> usize {
+    HISTORY + chunk + ROOM
+}
 
+/// The latest content of a stream.
+///
+/// - `bytes[..len]` is the end of the content so far: all of it, or at least its last 32 KiB.
+/// - `bytes[..handed_on]` was handed on, and `handed_on <= len`.
+/// - Before anything is appended, `len <= FULL`: whoever appends calls [`Window::ease`] first. One turn
+///   of the fast loop, one match or one [`Window::extend`] appends [`ROOM`] bytes at most, so nothing is
+///   written beyond `SIZE`. A turn that ends with its block leaves up to `FULL + 2` bytes.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(super) struct Window<const SIZE: usize> {
     bytes: Box<[u8; SIZE]>,
     len: usize,
     handed_on: usize,
 }
 
-impl Window {
+impl<const SIZE: usize> Window<SIZE> {
+    /// How much is held before a window is full, in bytes.
+    const FULL: usize = SIZE - ROOM;
+
     pub(super) fn new() -> Self {
         let Ok(bytes) = vec![0; SIZE].try_into() else { unreachable!("it has that length") };
         Self { bytes, len: 0, handed_on: 0 }
     }
 
+    /// Forgets everything: another stream begins, which refers to nothing before it.
+    pub(super) fn clear(&mut self) {
+        (self.len, self.handed_on) = (0, 0);
+    }
+
     /// Hands on what was not yet.
     pub(super) fn hand_on<T: Receiver>(&mut self, to: &mut T) -> Result<(), T::Error> {
+        debug_assert!(self.handed_on <= self.len && self.len <= SIZE);
         to.content(&self.bytes[self.handed_on..self.len])?;
-        let keep = self.len.saturating_sub(HISTORY);
-        self.bytes.copy_within(keep..self.len, 0);
-        self.len -= keep;
         self.handed_on = self.len;
         Ok(())
     }
 
-    /// Makes room if there is little.
+    /// Makes room if there is little. To be called before anything is appended.
     pub(super) fn ease<T: Receiver>(&mut self, to: &mut T) -> Result<(), T::Error> {
-        if self.is_full() { self.hand_on(to) } else { Ok(()) }
+        if self.len > Self::FULL {
+            self.hand_on(to)?;
+            self.bytes.copy_within(self.len - HISTORY..self.len, 0);
+            (self.len, self.handed_on) = (HISTORY, HISTORY);
+        }
+        Ok(())
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.len > FULL
-    }
-
-    /// Lends what is written to; what is written counts from [`Window::resume`] on.
-    pub(super) fn room(&mut self) -> Room<'_> {
+    /// Lends the space for more content; what is written there counts from [`Window::resume`] on.
+    pub(super) fn room(&mut self) -> Room<'_, SIZE> {
+        debug_assert!(self.len <= Self::FULL);
         Room { bytes: &mut self.bytes, len: self.len }
     }
 
     pub(super) fn resume(&mut self, len: usize) {
+        debug_assert!(self.len <= len && len <= SIZE);
         self.len = len;
     }
 
@@ -76,6 +96,7 @@ impl Window {
 
     /// Appends [`ROOM`] bytes at most.
     pub(super) fn extend(&mut self, bytes: &[u8]) {
+        debug_assert!(self.len <= Self::FULL && bytes.len() <= ROOM);
         self.bytes[self.len..self.len + bytes.len()].copy_from_slice(bytes);
         self.len += bytes.len();
     }
@@ -83,15 +104,17 @@ impl Window {
 
 /// Where content is written to. Kept apart from its window so that it stays in registers.
 #[derive(Debug)]
-pub(super) struct Room<'a> {
+pub(super) struct Room<'a, const SIZE: usize> {
     bytes: &'a mut [u8; SIZE],
     len: usize,
 }
 
-impl Room<'_> {
+impl<const SIZE: usize> Room<'_, SIZE> {
+    const FULL: usize = SIZE - ROOM;
+
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        self.len > FULL
+        self.len > Self::FULL
     }
 
     #[inline]
@@ -101,6 +124,7 @@ impl Room<'_> {
 
     #[inline]
     pub(super) fn push(&mut self, byte: u8) {
+        debug_assert!(self.len <= Self::FULL + 2);
         self.bytes[self.len] = byte;
         self.len += 1;
     }
@@ -109,6 +133,7 @@ impl Room<'_> {
     #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
     #[inline(always)]
     pub(super) fn repeat(&mut self, distance: u32, len: u32) -> bool {
+        debug_assert!(self.len <= Self::FULL + 2 && distance > 0 && len <= 258);
         let (distance, len) = (distance as usize, len as usize);
         let Some(mut from) = self.len.checked_sub(distance) else { return false };
         let (mut to, end) = (self.len, self.len + len);
@@ -133,7 +158,7 @@ impl Room<'_> {
 
 /// A match overlaps itself: what it writes is repeated, too.
 #[inline(never)]
-fn repeat_close(bytes: &mut [u8; SIZE], begin: usize, mut to: usize, end: usize) {
+fn repeat_close(bytes: &mut [u8], begin: usize, mut to: usize, end: usize) {
     if to - begin == 1 {
         let byte = bytes[begin];
         bytes[to..end].fill(byte);
