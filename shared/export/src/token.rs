@@ -38,7 +38,7 @@ pub enum TokenError {
 pub enum Privilege {
     /// Read and download exports.
     View,
-    /// Create, cancel and delete them.
+    /// Create, cancel and delete them, and all that `View` allows: who makes an export can read it.
     Edit,
 }
 
@@ -114,6 +114,14 @@ impl TokenRecord {
     /// Tells whether `token` is this one, in time that does not depend on where they differ.
     pub fn matches(&self, token: &Token) -> bool {
         self.secret_sha256.as_bytes().ct_eq(token.secret_sha256().as_bytes()).into()
+    }
+
+    /// Tells whether it allows what needs `privilege`.
+    pub fn allows(&self, privilege: Privilege) -> bool {
+        match privilege {
+            Privilege::View => !self.privileges.is_empty(),
+            Privilege::Edit => self.privileges.contains(&Privilege::Edit),
+        }
     }
 
     /// Tells whether it is neither revoked nor past its end.

@@ -148,7 +148,7 @@ fn caller(
             found.cloned().ok_or(Denial::WorkspaceForbidden)?
         }
     };
-    if !record.privileges.contains(&privilege) {
+    if !record.allows(privilege) {
         return Err(Denial::PrivilegeMissing(privilege));
     }
     let name = if record.description.is_empty() { &record.id } else { &record.description };
@@ -258,6 +258,13 @@ mod tests {
     fn viewing_does_not_allow_editing() {
         let viewer = record(&["acme"], &[Privilege::View]);
         assert!(caller(&viewer, None, Privilege::Edit).is_err());
+    }
+
+    #[test]
+    fn who_may_edit_may_view() {
+        let editor = record(&["acme"], &[Privilege::Edit]);
+        assert!(caller(&editor, None, Privilege::View).is_ok());
+        assert!(caller(&record(&["acme"], &[]), None, Privilege::View).is_err());
     }
 
     #[test]
