@@ -353,7 +353,7 @@ mod tests {
         let catalog = Catalog::built_in().unwrap();
 
         let columns = |table: &str| catalog.table(table).unwrap().columns.len();
-        assert_eq!((columns("amplitude_events"), columns("coveo_clicks")), (55, 41));
+        assert_eq!((columns("amplitude_events"), columns("coveo_clicks")), (55, 42));
         assert_eq!(
             catalog.table("coveo_keywords").unwrap().explode,
             Level::parse("keywords").unwrap()
