@@ -87,6 +87,65 @@ async fn download(user: &User, export: &Reply) -> Archive {
     Archive(file.bytes)
 }
 
+#[tokio::test]
+async fn links_answer_head_and_end_and_lacking_rows_are_told() {
+    let user = user().await;
+    put_visits(&user).await;
+    let key = format!("coveo/searches/{}/2026/03/01/10/bad.json", user.workspace);
+    user.stack.put_source(&key, b"{\"datetime\":\n".to_vec()).await.unwrap();
+    let done = export(&user, "filename=My+%22best%22+export&tables=searches").await;
+    assert_eq!((&done.body["badRows"], done.header("decant-bad-rows")), (&json!(1), "1"));
+    let list = done.header("link").trim_start_matches('<').split('>').next().unwrap();
+    assert_eq!(user.get(list).await.unwrap().status, 302);
+
+    let (link, stranger) = (done.text("/downloadLink"), [("authorization", "")]);
+    let shown = user.get(&format!("{EXPORTS}/{}/downloadlink", done.text("/id"))).await.unwrap();
+    let end = shown.body["expirationDate"].as_i64().unwrap();
+    let left = end - jiff::Timestamp::now().as_millisecond();
+    assert!((240_000..=300_000).contains(&left), "{left}");
+    let file = user.send("GET", shown.text("/downloadLink"), &stranger, None).await.unwrap();
+    let led = user.send("HEAD", link, &[], None).await.unwrap();
+    assert_eq!((led.status, led.header("decant-bad-rows")), (303, "1"));
+    let head = user.send("HEAD", led.header("location"), &stranger, None).await.unwrap();
+    assert_eq!((file.status, head.status), (200, 200));
+    assert_eq!(head.header("content-length"), file.bytes.len().to_string());
+    let name = "attachment; filename=\"My \\\"best\\\" export.zip\"";
+    assert_eq!(
+        (file.header("content-disposition"), head.header("content-disposition")),
+        (name, name)
+    );
+}
+
+#[tokio::test]
+async fn the_last_millisecond_is_inside_to_its_end() {
+    let user = user().await;
+    let at = "2026-03-01T10:59:59.999400Z";
+    let row = json!({ "clickId": "k", "datetime": at, "trackingId": "shop" });
+    put(&user, "clicks", &[row]).await;
+    let filter = encode("trackingId=='shop'");
+    for (from, to, want) in [
+        ("2026-03-01T00:00:00.000Z", "2026-03-01T10:59:59.999Z", 1),
+        ("2026-03-01T11:00:00.000Z", "2026-03-01T23:59:59.999Z", 0),
+        ("2026-03-01T10:59:59Z", "2026-03-01T10:59:59Z", 1),
+    ] {
+        let query = format!("from={from}&to={to}&tables=clicks&f={filter}");
+        let created = user.send("POST", &format!("{EXPORTS}?{query}"), &[], None).await.unwrap();
+        let done = finished(&user, created.text("/id")).await;
+        let archive = download(&user, &done).await;
+        assert_eq!(column(&archive, "clicks.csv", "trackingId").len(), want, "{from} {to}");
+    }
+}
+
+#[tokio::test]
+async fn who_may_edit_reads_what_they_made() {
+    let stack = Stack::connect().await.unwrap();
+    let viewer = stack.user().await.unwrap();
+    let editor = stack.user_of(viewer.workspace.clone(), &[Privilege::Edit]).await.unwrap();
+    put_visits(&editor).await;
+    download(&editor, &export(&editor, "tables=clicks").await).await;
+    assert_eq!(editor.get("/v1/exports").await.unwrap().status, 200);
+}
+
 /// The rows of a file, by column.
 fn rows(archive: &Archive, file: &str) -> Vec<BTreeMap<String, String>> {
     let text = archive.text(file).unwrap();
@@ -192,6 +251,7 @@ async fn files_are_csv_as_documented() {
     assert_eq!(column(&archive, "searches.csv", "Date Time")[0], "2026-03-01T10:01:00.000Z");
     assert_eq!(column(&archive, "searches.csv", "Has Clicks"), ["true", "false", ""]);
     assert_eq!(column(&archive, "searches.csv", "Custom Data")[0], "{\"a\":\"b\\\"c\"}");
+    assert_eq!(column(&archive, "clicks.csv", "Click Date Time"), ["2026-03-01T10:04:00.000Z"]);
     assert_eq!(column(&archive, "clicks.csv", "Document Title"), ["Taxes, \"2026\"\nand \\ more"]);
 
     let query =

@@ -50,8 +50,75 @@ async fn a_download_is_a_redirect_to_a_link_of_five_minutes() {
     assert_eq!((file.status, file.header("content-type")), (200, "application/zip"));
     let name = format!("attachment; filename=\"export-{}.zip\"", done.text("/id"));
     assert_eq!(file.header("content-disposition"), name);
-    let head = user.send("HEAD", done.text("/links/download"), &[], None).await.unwrap();
-    assert_eq!(head.status, 302);
+    assert_eq!(link.headers.get("decant-bad-rows"), None);
+}
+
+/// Follows a link as a client that has no token for it.
+async fn follow(user: &User, method: &str, url: &str) -> tests::Reply {
+    user.send(method, url, &[("authorization", "")], None).await.unwrap()
+}
+
+/// Rows of an hour, one of which is no JSON.
+async fn with_a_bad_row(user: &User) {
+    let rows = "{\"eventDate\":\"2026-03-01T00:10:00Z\",\"title\":\"a\"}\n{\"eventDate\":\n";
+    let key = format!("liferay/page/workspace={}/date=2026-03-01/hour=00/a.json", user.workspace);
+    user.stack.put_source(&key, rows.into()).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_link_answers_head_and_is_shown_on_request() {
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    with_a_bad_row(&user).await;
+    let zip = user.create(&request("liferay_page", FROM, TO, "csv")).await.unwrap();
+    let zip = user.finished(&zip).await.unwrap();
+    let mut plain = request("liferay_page", FROM, TO, "csv");
+    plain["layout"] = "files".into();
+    let plain = user.finished(&user.create(&plain).await.unwrap()).await.unwrap();
+    let files = user.get(plain.text("/links/files")).await.unwrap();
+
+    for link in [
+        zip.text("/links/download"),
+        zip.text("/links/bad_rows"),
+        files.text("/files/0/link"),
+        plain.text("/links/bad_rows"),
+    ] {
+        let shown = user.get(&format!("{link}?redirect=false")).await.unwrap();
+        assert_eq!((shown.status, shown.header("cache-control")), (200, "no-store"), "{link}");
+        let end = at(shown.text("/expires_at")).duration_since(Timestamp::now());
+        assert!(end > SignedDuration::from_mins(4) && end <= SignedDuration::from_mins(5), "{end}");
+        let file = follow(&user, "GET", shown.text("/url")).await;
+        assert_eq!(file.status, 200, "{link}");
+
+        let led = user.send("HEAD", link, &[], None).await.unwrap();
+        assert_eq!(led.status, 302, "{link}");
+        let head = follow(&user, "HEAD", led.header("location")).await;
+        assert_eq!(head.status, 200, "{link}");
+        for name in ["content-length", "content-type", "content-disposition"] {
+            assert_eq!(head.header(name), file.header(name), "{link}");
+        }
+        assert_eq!(head.header("content-length"), file.bytes.len().to_string());
+        assert_eq!(led.header("decant-bad-rows"), "1");
+        let list = led.header("link").trim_start_matches('<').split('>').next().unwrap();
+        assert_eq!(user.get(list).await.unwrap().status, 302, "{}", led.header("link"));
+    }
+    let link = zip.text("/links/download");
+    let wrong = user.get(&format!("{link}?redirect=perhaps")).await.unwrap();
+    assert_eq!((wrong.status, wrong.text("/errors/0/code")), (400, "wrong_redirect"));
+}
+
+#[tokio::test]
+async fn a_link_ends_with_its_archive() {
+    let (user, done) = ready().await;
+    let end = Timestamp::now() + SignedDuration::from_mins(2);
+    move_end(&user, done.text("/id"), end).await;
+
+    let link = format!("{}?redirect=false", done.text("/links/download"));
+    let shown = user.get(&link).await.unwrap();
+
+    assert!(at(shown.text("/expires_at")) <= end, "{} and {end}", shown.body);
+    let seconds = shown.text("/url").split("X-Amz-Expires=").nth(1).unwrap();
+    let seconds: u64 = seconds.split('&').next().unwrap().parse().unwrap();
+    assert!((100..=120).contains(&seconds), "{seconds}");
 }
 
 #[tokio::test]
@@ -65,7 +132,46 @@ async fn an_archive_is_named_after_its_export() {
     let file =
         user.send("GET", link.header("location"), &[("authorization", "")], None).await.unwrap();
 
-    assert_eq!(file.header("content-disposition"), "attachment; filename=\"M-rz---pages--1.zip\"");
+    assert_eq!(
+        file.header("content-disposition"),
+        "attachment; filename=\"M_rz: \\\"pages\\\"-1.zip\"; filename*=UTF-8''M%C3%A4rz%3A%20%22pages%22-1.zip"
+    );
+}
+
+/// Reads a Content-Disposition as mail programs do.
+const PYTHON: &str = r"
+import email.message, sys, urllib.parse
+message = email.message.Message()
+message['Content-Disposition'] = sys.argv[1]
+names = [value for name, value in message.get_params(header='content-disposition') if name == 'filename']
+print(names[-1][2] if isinstance(names[-1], tuple) else names[-1], end='')
+";
+
+#[tokio::test]
+async fn another_program_reads_the_names_of_downloads() {
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    for (name, want) in [
+        ("売上レポート", "売上レポート.zip"),
+        ("My \"best\" export", "My \"best\" export.zip"),
+        ("report.zip", "report.zip"),
+        ("CON", "_CON.zip"),
+        ("../a\\b%41;c", "a-b%41;c.zip"),
+    ] {
+        let mut body = request("liferay_page", FROM, TO, "csv");
+        body["name"] = name.into();
+        let done = user.finished(&user.create(&body).await.unwrap()).await.unwrap();
+        let id: ExportId = done.text("/id").parse().unwrap();
+        let link = user.get(done.text("/links/download")).await.unwrap();
+        let told = follow(&user, "GET", link.header("location")).await;
+        // What is stored with the object says the same as the link.
+        let key = export::ArchiveKey::of(&user.workspace, id).to_string();
+        let stored = user.stack.stored_name(&key).await.unwrap();
+        assert_eq!(told.header("content-disposition"), stored);
+        let python = std::process::Command::new("python3").args(["-c", PYTHON, &stored]).output();
+        let output = python.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), want, "{stored} {said}");
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use export::{
-    Archive, ArchiveKey, Export, ExportId, LEASE, Limits, Order, RESEND_AFTER, State, WorkKey,
+    Archive, ArchiveKey, Export, ExportId, LEASE, Limits, Order, REMOVAL_DELAY, RESEND_AFTER,
+    State, WorkKey,
 };
 use jiff::{SignedDuration, Timestamp};
 use tests::{Stack, User};
@@ -87,7 +88,8 @@ async fn an_archive_past_its_time_is_removed() {
 
     let export = user.stack.exports().get(&user.workspace, id).await.unwrap().unwrap();
     let State::Succeeded { archive } = &export.state else { panic!("{:?}", export.state) };
-    let archive = Archive { expires_at: Timestamp::now(), ..archive.clone() };
+    let removable = Timestamp::now() - REMOVAL_DELAY;
+    let archive = Archive { expires_at: removable, ..archive.clone() };
     let over = Export {
         version: export.version + 1,
         state: State::Succeeded { archive },

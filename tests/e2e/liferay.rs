@@ -7,7 +7,7 @@ use export::{Export, ExportId, Limits, Order, State, Status};
 use futures_util::{StreamExt as _, future::join_all, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tests::{Reply, Stack, User};
+use tests::{Reply, Stack, User, sample::gzip};
 
 use crate::{SMALL, at, request};
 
@@ -86,7 +86,7 @@ async fn the_same_url_is_create_poll_and_download() {
 }
 
 #[tokio::test]
-async fn both_ends_are_inside_and_suppressed_individuals_are_not() {
+async fn both_ends_are_inside_and_who_is_suppressed_is_not() {
     let user = user().await;
     let row = |time: &str, id: &str, suppressed: bool| {
         format!("{{\"createDate\":\"{time}\",\"id\":\"{id}\",\"suppressed\":{suppressed}}}\n")
@@ -95,21 +95,87 @@ async fn both_ends_are_inside_and_suppressed_individuals_are_not() {
         row("2026-03-01T00:59:59.999Z", "before", false),
         row("2026-03-01T01:00:00.000Z", "first", false),
         row("2026-03-01T01:30:00.000Z", "hidden", true),
-        row("2026-03-01T01:59:00.000Z", "last", false),
-        row("2026-03-01T01:59:00.001Z", "after", false),
+        row("2026-03-01T01:59:59.999999Z", "last", false),
+        row("2026-03-01T02:00:00.000Z", "after", false),
     ]
     .concat();
+    let ids = async |kind: &str, dates: &str| -> Vec<Value> {
+        let file = followed(&user, &led(&user, &url(kind, dates), &[]).await).await;
+        let text = tests::Archive(file.bytes).text("data.json").unwrap();
+        let id = |row: &str| serde_json::from_str::<Value>(row).unwrap()["id"].clone();
+        text.lines().map(id).collect()
+    };
+    for kind in ["individual", "identity"] {
+        let workspace = &user.workspace;
+        let key = format!("liferay/{kind}/workspace={workspace}/date=2026-03-01/hour=01/a.json");
+        user.stack.put_source(&key, rows.clone().into()).await.unwrap();
+        let dates = "fromDate=2026-03-01T01:00&toDate=2026-03-01T01:59";
+        assert_eq!(ids(kind, dates).await, ["first", "last"], "{kind}");
+    }
+    // The next span begins where the one before ends, to the millisecond.
+    let dates = "fromDate=2026-03-01T01:59:59.999Z&toDate=2026-03-01T01:59:59.999Z";
+    assert_eq!(ids("individual", dates).await, ["last"]);
+    let dates = "fromDate=2026-03-01T02:00:00.000Z&toDate=2026-03-01T02:00:59Z";
+    assert_eq!(ids("individual", dates).await, ["after"]);
+}
+
+#[tokio::test]
+async fn rows_that_cannot_be_read_are_told_beside_the_file() {
+    let user = user().await;
     let key =
-        format!("liferay/individual/workspace={}/date=2026-03-01/hour=01/a.json", user.workspace);
-    user.stack.put_source(&key, rows.into()).await.unwrap();
+        format!("liferay/page/workspace={}/date=2026-03-01/hour=01/a.json.gz", user.workspace);
+    let rows = gzip("{\"eventDate\":\"2026-03-01T01:30:00.000Z\"}\n{\"eventDate\":}\nno\n");
+    user.stack.put_source(&key, rows).await.unwrap();
 
-    let dates = "fromDate=2026-03-01T01:00&toDate=2026-03-01T01:59";
-    let file = followed(&user, &led(&user, &url("individual", dates), &[]).await).await;
+    let ready = led(&user, &url("page", DATES), &[]).await;
+    assert_eq!(ready.header("decant-bad-rows"), "2");
+    let list = ready.header("link").trim_start_matches('<').split('>').next().unwrap().to_owned();
+    let native = user.get(&list).await.unwrap();
+    let bad = followed(&user, &native).await;
+    assert_eq!(String::from_utf8(bad.bytes).unwrap().lines().count(), 2);
+    let archive = tests::Archive(followed(&user, &ready).await.bytes);
+    assert_eq!(archive.text("data.json").unwrap().lines().count(), 1);
+}
 
-    let text = tests::Archive(file.bytes).text("data.json").unwrap();
-    let ids: Vec<Value> =
-        text.lines().map(|row| serde_json::from_str::<Value>(row).unwrap()["id"].clone()).collect();
-    assert_eq!(ids, ["first", "last"]);
+#[tokio::test]
+async fn a_link_is_shown_on_request_and_answers_its_own_method() {
+    let user = user().await;
+    let lines = ("accept", "application/x-ndjson");
+    led(&user, &url("page", DATES), &[]).await;
+    for headers in [&[][..], &[lines]] {
+        let path = format!("{}&redirect=false", url("page", DATES));
+        let shown = user.send("GET", &path, headers, None).await.unwrap();
+        assert_eq!(shown.status, 200);
+        assert!(at(shown.text("/expires_at")) > Timestamp::now());
+        let (get, stranger) = (shown.text("/url"), [("authorization", "")]);
+        let file = user.send("GET", get, &stranger, None).await.unwrap();
+        let led = user.send("HEAD", &url("page", DATES), headers, None).await.unwrap();
+        let head = user.send("HEAD", led.header("location"), &stranger, None).await.unwrap();
+        assert_eq!((file.status, head.status), (200, 200));
+        assert_eq!(head.header("content-disposition"), file.header("content-disposition"));
+        assert_eq!(head.header("content-length"), file.bytes.len().to_string());
+    }
+    // A program that reads lines and cannot say so.
+    let bagel = led(&user, &url("page", DATES), &[("user-agent", "bagEL")]).await;
+    assert_eq!(followed(&user, &bagel).await.header("content-type"), lines.1);
+}
+
+#[tokio::test]
+async fn fifty_requests_at_once_make_one_export_and_have_fifty_answers() {
+    let user = user().await;
+    let at_once = async || {
+        join_all((0..50).map(|_| async { user.get(&url("event", DATES)).await.unwrap() })).await
+    };
+    for reply in at_once().await {
+        assert!([200, 302].contains(&reply.status), "{} {}", reply.status, reply.body);
+    }
+    led(&user, &url("event", DATES), &[]).await;
+    let mut links = at_once().await;
+    assert!(links.iter().all(|reply| reply.status == 302));
+    let path = |reply: &Reply| reply.header("location").split('?').next().unwrap().to_owned();
+    links.dedup_by_key(|reply| path(reply));
+    assert_eq!(links.len(), 1, "all lead to the same file");
+    assert_eq!(user.get("/v1/exports").await.unwrap().body["exports"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -295,6 +295,12 @@ impl Stack {
         Ok(get.send().await?.body.collect().await?.to_vec())
     }
 
+    /// Returns the Content-Disposition that is stored with an object of the export bucket.
+    pub async fn stored_name(&self, key: &str) -> anyhow::Result<String> {
+        let head = self.s3().head_object().bucket(&self.outputs.export_bucket).key(key);
+        Ok(head.send().await?.content_disposition.unwrap_or_default())
+    }
+
     /// Writes an object of the export bucket.
     pub async fn write_export_object(&self, key: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
         let put = self.s3().put_object().bucket(&self.outputs.export_bucket).key(key);

@@ -8,15 +8,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tracing::error;
-use web::{Denial, redirect_to};
+use web::Denial;
 
 /// What a request is answered.
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// A small ZIP itself: some HTTP libraries follow no redirects.
     Zip(Bytes),
-    /// Where the ZIP is.
-    Leads(String),
+    /// Where the ZIP is: a redirect, or the link as JSON.
+    Leads(Response),
 }
 
 /// Why there is no ZIP.
@@ -62,7 +62,7 @@ impl IntoResponse for Answer {
                 ];
                 (headers, bytes).into_response()
             }
-            Self::Leads(url) => redirect_to(&url),
+            Self::Leads(response) => response,
         }
     }
 }

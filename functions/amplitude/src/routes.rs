@@ -12,11 +12,10 @@ use axum::{
 };
 use cloud::{Joined, env};
 use export::{
-    Archive, ArchiveKey, Dataset, Export, ExportId, LINK_LIFETIME, Privilege, State as ExportState,
-    Window,
+    Archive, ArchiveKey, Dataset, Export, ExportId, Privilege, State as ExportState, Window,
 };
 use jiff::Timestamp;
-use web::{BaseUrl, Caller, Services, with_context};
+use web::{BaseUrl, Caller, Services, lead_to, tell_bad_rows, wants_redirect, with_context};
 
 use crate::{
     answer::{Answer, Refused},
@@ -76,6 +75,7 @@ async fn export(
     }
     let query = query.as_deref().unwrap_or_default();
     let ask = Ask::read(query, &services.limits).map_err(Refused::Query)?;
+    let redirect = wants_redirect(query).map_err(Refused::Query)?;
     let window = ask.loaded(now).ok_or(Refused::NoData)?;
     let request = ask::request(window, &workspace, &services.catalog).ok_or(Refused::NoData)?;
 
@@ -94,7 +94,15 @@ async fn export(
         }
     };
     let archive = finished(&app, export.clone(), begun).await?;
-    answer(services, &export, &archive).await
+    if archive.size_bytes <= EMPTY_BYTES {
+        return Err(Refused::NoData);
+    }
+    let key = ArchiveKey::of(&export.workspace, export.id);
+    if redirect && archive.size_bytes <= DIRECT_BYTES {
+        return Ok(Answer::Zip(services.archives.read_archive(&key).await?));
+    }
+    let link = services.link(&archive, &key.to_string(), None, &method, Timestamp::now()).await?;
+    Ok(Answer::Leads(tell_bad_rows(lead_to(link, redirect), export.id, &archive, &base)))
 }
 
 /// Refuses a range without data, and one with more than an export may hold.
@@ -142,19 +150,4 @@ async fn finished(app: &App, mut export: Export, begun: Instant) -> Result<Archi
         export =
             found.ok_or_else(|| Refused::Broken(anyhow::anyhow!("find export {}", export.id)))?;
     }
-}
-
-async fn answer(
-    services: &Services,
-    export: &Export,
-    archive: &Archive,
-) -> Result<Answer, Refused> {
-    let key = ArchiveKey::of(&export.workspace, export.id);
-    if archive.size_bytes <= EMPTY_BYTES {
-        return Err(Refused::NoData);
-    }
-    if archive.size_bytes <= DIRECT_BYTES {
-        return Ok(Answer::Zip(services.archives.read_archive(&key).await?));
-    }
-    Ok(Answer::Leads(services.archives.sign_download(&key.to_string(), LINK_LIFETIME, None).await?))
 }

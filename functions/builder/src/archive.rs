@@ -60,7 +60,7 @@ pub(crate) async fn assemble(
     }
     let key = ArchiveKey::of(&export.workspace, export.id);
     let (size_bytes, crc32) = (layout.size_bytes, layout.crc32);
-    let name = format!("{}.zip", file_stem(export));
+    let name = export.zip_name();
     match app.archives.assemble(&app.lake, &key, plan_parts(&layout.extents), crc32, &name).await {
         Ok(()) => {}
         // A builder before us got this far; the same input gives the same bytes.
@@ -273,15 +273,5 @@ async fn write_bad_rows(app: &App, export: &Export, reports: &[Report]) -> anyho
         lines.push(b'\n');
     }
     let key = BadRowsKey::of(&export.workspace, export.id);
-    let name = format!("{}.bad-rows.jsonl", file_stem(export));
-    Ok(app.archives.write_bad_rows(&key, lines, &name).await?)
-}
-
-/// What downloads are called: the export's name in plain letters, else its id.
-fn file_stem(export: &Export) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '.' { c } else { '-' };
-    let name: String =
-        export.request.name.iter().flat_map(|name| name.chars()).map(plain).collect();
-    let name = name.trim_matches(['-', '.']);
-    if name.is_empty() { format!("export-{}", export.id) } else { name.to_owned() }
+    Ok(app.archives.write_bad_rows(&key, lines, &export.bad_rows_name()).await?)
 }

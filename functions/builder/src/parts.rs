@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use archive::{Extent, Segment, plan_parts};
 use cloud::Stored;
-use export::{Export, FileKey, Parts, PlainFile};
+use export::{Export, FileKey, FileName, Parts, PlainFile};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use lake::{Makes, Pack, Plan};
 
@@ -141,8 +141,9 @@ fn drafts_of(
 async fn write(app: &App, export: &Export, draft: Draft) -> anyhow::Result<()> {
     let key = FileKey::of(&export.workspace, export.id, &draft.name);
     let (parts, size_bytes) = (plan_parts(&draft.extents), draft.whole.raw_bytes);
+    let name = FileName::plain(&draft.name);
     let written =
-        app.archives.assemble_file(&app.lake, &key, parts, draft.whole.crc32, &draft.name).await;
+        app.archives.assemble_file(&app.lake, &key, parts, draft.whole.crc32, &name).await;
     match written {
         Ok(()) => Ok(()),
         // A builder before us got this far; the same input gives the same bytes.

@@ -50,6 +50,7 @@ impl App {
 pub(crate) struct Request {
     pub(crate) app: App,
     pub(crate) base: BaseUrl,
+    pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     pub(crate) query: Params,
     pub(crate) body: Bytes,
@@ -84,8 +85,9 @@ async fn handle(
     body: Bytes,
 ) -> Result<Response, Refused> {
     let query = Params::of_query(uri.query().unwrap_or_default());
-    let request = Request { app, base, headers, query, body, now: Timestamp::now() };
-    let response = match Call::of(&method, uri.path()) {
+    let request = Request { app, base, method, headers, query, body, now: Timestamp::now() };
+    let method = &request.method;
+    let response = match Call::of(method, uri.path()) {
         Ok(call) => answer(&request, call).await?,
         Err(no_call) => {
             // Who may not look is not told what there is.

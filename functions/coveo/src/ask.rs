@@ -7,7 +7,7 @@ use export::{
     Catalog, CsvStyle, ExcelBackslash, ExportRequest, Filter, Format, Limits, MAX_EXPANDED_BYTES,
     MAX_FILTER_BYTES, NoNewlineRows, Scope, TableFilter, TableSelection, Window,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     params::{Params, shown},
@@ -76,7 +76,7 @@ impl Ask {
         limits: &Limits,
         now: Timestamp,
     ) -> Result<Self, Refused> {
-        let asked_window = window(params)?;
+        let (asked_window, last) = window(params)?;
         let window = limits.planned_window(asked_window, now).map_err(|error| {
             let message = format!("Between from and to, {error}. Ask for parts of that time.");
             Refused::parameter(message)
@@ -96,17 +96,15 @@ impl Ask {
             .iter()
             .map(|kind| (kind.field.to_owned(), params.all(kind.parameter).to_vec()))
             .collect();
+        words.insert("to".to_owned(), vec![last.as_millisecond().to_string()]);
         words.insert("tables".to_owned(), asked.into_iter().map(str::to_owned).collect());
         words.insert("dimensions".to_owned(), params.all("dimensions").to_vec());
-        if window != asked_window {
-            // The end as it was asked for, where it lies in the future.
-            words.insert("to".to_owned(), vec![asked_window.to().to_string()]);
-        }
         Ok(Self { request, words })
     }
 }
 
-fn window(params: &Params) -> Result<Window, Refused> {
+/// Reads the window, and its last instant as it was written.
+fn window(params: &Params) -> Result<(Window, Timestamp), Refused> {
     const FORM: &str = "an instant such as 2019-02-05T15:20:20.266Z";
     let instant = |name: &'static str| {
         let text = params.one(name).ok_or_else(|| Refused::missing(name, FORM))?;
@@ -117,16 +115,18 @@ fn window(params: &Params) -> Result<Window, Refused> {
             ))
         })
     };
-    let (from, to) = (instant("from")?, instant("to")?);
+    let ((from, _), (to, unit)) = (instant("from")?, instant("to")?);
     if from > to {
         return Err(Refused::parameter("from is later than to. Swap them."));
     }
-    Window::inclusive(from, to)
-        .map_err(|_| Refused::parameter("to is too far away. Choose an earlier one."))
+    let window = Window::inclusive(from, to, unit)
+        .map_err(|_| Refused::parameter("to is too far away. Choose an earlier one."))?;
+    Ok((window, to))
 }
 
-/// Reads `2019-02-05T15:20:20.266Z`, also without milliseconds, and with an offset in any form.
-fn instant(text: &str) -> Option<Timestamp> {
+/// Reads `2019-02-05T15:20:20.266Z`, also without milliseconds, and with an offset in any form; and the
+/// unit of time to which it is written.
+fn instant(text: &str) -> Option<(Timestamp, SignedDuration)> {
     let text = text.trim();
     let (date, time) = text.split_once('T')?;
     // A plus that was not encoded arrives as a blank.
@@ -136,7 +136,10 @@ fn instant(text: &str) -> Option<Timestamp> {
     if date.len() != 10 || !seconds || !time.chars().all(plain) {
         return None;
     }
-    format!("{date}T{time}").parse().ok()
+    let fraction = time[8..].strip_prefix('.').unwrap_or_default();
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    let nanoseconds = 10_i64.checked_pow(u32::try_from(9_usize.checked_sub(digits)?).ok()?)?;
+    Some((format!("{date}T{time}").parse().ok()?, SignedDuration::from_nanos(nanoseconds)))
 }
 
 fn asked_tables(params: &Params) -> Result<Vec<&'static str>, Refused> {
@@ -278,9 +281,10 @@ fn description(params: &Params) -> Result<Option<String>, Refused> {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
 mod tests {
     use axum::response::IntoResponse as _;
-    use jiff::SignedDuration;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -308,9 +312,21 @@ mod tests {
             "2019-02-05T16:20:20.266+02:00",
             "2019-02-05T12:20:20.266-02:00",
         ] {
-            assert_eq!(instant(text), Some(at), "{text}");
+            assert_eq!(instant(text), Some((at, SignedDuration::from_millis(1))), "{text}");
         }
-        assert_eq!(instant("2019-02-05T14:20:20Z"), Some(at - SignedDuration::from_millis(266)));
+        for (text, micros) in [
+            ("2019-02-05T14:20:20Z", 1_000_000),
+            ("2019-02-05T15:20:20+01:00", 1_000_000),
+            ("2019-02-05T14:20:20.0Z", 100_000),
+            ("2019-02-05T14:20:20.000000Z", 1),
+        ] {
+            let second = at - SignedDuration::from_millis(266);
+            assert_eq!(
+                instant(text),
+                Some((second, SignedDuration::from_micros(micros))),
+                "{text}"
+            );
+        }
         for text in
             ["2019-02-05", "2019-02-05T14:20:20", "2019-02-05T14:20Z", "1549376420266", "T", ""]
         {
@@ -319,10 +335,48 @@ mod tests {
     }
 
     #[test]
-    fn both_ends_are_inside() {
-        let window = read("").unwrap().request.window;
-        assert!(window.contains("2019-03-01T00:00:00Z".parse().unwrap()));
-        assert!(!window.contains("2019-03-01T00:00:00.000001Z".parse().unwrap()));
+    fn both_ends_are_inside_the_last_one_to_the_end_of_its_unit() {
+        for (to, end, shown) in [
+            ("2019-03-01T00:00:00.000Z", "2019-03-01T00:00:00.001Z", "1551398400000"),
+            ("2019-02-28T23:59:59.999Z", "2019-03-01T00:00:00Z", "1551398399999"),
+            ("2019-02-28T23:59:59Z", "2019-03-01T00:00:00Z", "1551398399000"),
+        ] {
+            let params = Params::of_query(&format!("from=2019-01-01T00:00:00Z&to={to}"));
+            let (limits, now) = (Limits::default(), "2026-06-01T00:00:00Z".parse().unwrap());
+            let ask = Ask::read(&params, &Catalog::built_in().unwrap(), &[], &limits, now).unwrap();
+            assert_eq!(ask.request.window.to(), end.parse().unwrap(), "{to}");
+            assert_eq!(ask.words["to"], [shown]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn spans_in_a_row_hold_every_instant_once(
+            units in prop::collection::vec((0..=6_u32, 1..5_000_i64), 1..6),
+            instants in prop::collection::vec(0_i64..20_000_000_000, 1..50),
+        ) {
+            let begin: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+            let written = |at: Timestamp, digits: usize| {
+                let point = if digits > 0 { "." } else { "" };
+                let fraction = format!("{:06}", at.as_microsecond().rem_euclid(1_000_000));
+                format!("{}{point}{}Z", at.strftime("%Y-%m-%dT%H:%M:%S"), &fraction[..digits])
+            };
+            let (mut windows, mut from) = (Vec::new(), begin);
+            for (digits, length) in units {
+                let unit = 10_i64.pow(6 - digits);
+                let last = (from.as_microsecond().div_euclid(unit) + length) * unit;
+                let last = Timestamp::from_microsecond(last).unwrap();
+                let to = written(last, digits as usize);
+                let params = Params::of_query(&format!("from={}&to={to}", written(from, 6)));
+                windows.push(window(&params).unwrap().0);
+                from = last + SignedDuration::from_micros(unit);
+            }
+            for micros in instants {
+                let instant = begin + SignedDuration::from_micros(micros);
+                let holding = windows.iter().filter(|window| window.contains(instant)).count();
+                prop_assert_eq!(holding, usize::from(instant < from), "{}", instant);
+            }
+        }
     }
 
     #[test]
@@ -331,7 +385,7 @@ mod tests {
         let (limits, now) = (Limits::default(), "2026-06-01T00:00:00Z".parse().unwrap());
         let ask = Ask::read(&params, &Catalog::built_in().unwrap(), &[], &limits, now).unwrap();
         assert_eq!(ask.request.window.to(), "2026-06-03T00:00:00Z".parse().unwrap());
-        assert_eq!(ask.words["to"], ["9999-12-30T00:00:00.000001Z"]);
+        assert_eq!(ask.words["to"], ["253402128000000"]);
     }
 
     #[test]

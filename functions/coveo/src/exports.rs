@@ -5,12 +5,10 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use cloud::{Created, Wanted};
-use export::{
-    ArchiveKey, Asked, Dialect, Export, ExportId, LINK_LIFETIME, Privilege, State, Workspace,
-};
+use cloud::{Created, Link, Wanted};
+use export::{ArchiveKey, Asked, Dialect, Export, ExportId, Privilege, State, Workspace};
 use serde::Serialize;
-use web::{Caller, MAX_LIST_BYTES};
+use web::{Caller, MAX_LIST_BYTES, tell_bad_rows};
 
 use crate::{
     app::Request,
@@ -96,11 +94,21 @@ pub(crate) async fn read(request: &Request, id: &str) -> Result<Response, Refuse
     let Caller { workspace, .. } = request.caller(Privilege::View).await?;
     let redirect = request.query.flag("redirect", false)?;
     let export = find(request, &workspace, id).await?;
-    if redirect {
-        let url = link(request, &export).await?;
-        return Ok((StatusCode::SEE_OTHER, [(header::LOCATION, url)]).into_response());
+    let response = if redirect {
+        let Link { url, .. } = link(request, &export).await?;
+        (StatusCode::SEE_OTHER, [(header::LOCATION, url)]).into_response()
+    } else {
+        Json(View::of(&export, &request.base, request.now)).into_response()
+    };
+    Ok(told(request, &export, response))
+}
+
+/// Says of rows that an export lacks, too.
+fn told(request: &Request, export: &Export, response: Response) -> Response {
+    match export.archive() {
+        Some(archive) => tell_bad_rows(response, export.id, archive, &request.base),
+        None => response,
     }
-    Ok(Json(View::of(&export, &request.base, request.now)).into_response())
 }
 
 #[derive(Serialize)]
@@ -109,6 +117,9 @@ struct DownloadLink {
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     download_link: Option<String>,
+    /// When the link ends. The documents do not know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration_date: Option<i64>,
 }
 
 /// `GET /exports/{id}/downloadlink`: a link to the ZIP that needs no token and is good for minutes.
@@ -116,18 +127,23 @@ pub(crate) async fn download_link(request: &Request, id: &str) -> Result<Respons
     let Caller { workspace, .. } = request.caller(Privilege::View).await?;
     let export = find(request, &workspace, id).await?;
     let waits = export.status(request.now).is_unfinished();
-    let download_link = if waits { None } else { Some(link(request, &export).await?) };
-    Ok(Json(DownloadLink { id: export.id.to_string(), download_link }).into_response())
+    let link = if waits { None } else { Some(link(request, &export).await?) };
+    let view = DownloadLink {
+        id: export.id.to_string(),
+        expiration_date: link.as_ref().map(|link| link.expires_at.as_millisecond()),
+        download_link: link.map(|link| link.url),
+    };
+    Ok(told(request, &export, Json(view).into_response()))
 }
 
 /// Signs a link to the ZIP of an export.
-async fn link(request: &Request, export: &Export) -> Result<String, Refused> {
+async fn link(request: &Request, export: &Export) -> Result<Link, Refused> {
     match (view::status(export, request.now), &export.state) {
-        (Some("AVAILABLE"), _) => {
+        (Some("AVAILABLE"), State::Succeeded { archive }) => {
             let key = ArchiveKey::of(&export.workspace, export.id).to_string();
             let name = view::file_name(export);
-            let archives = &request.app.services.archives;
-            Ok(archives.sign_download(&key, LINK_LIFETIME, Some(&name)).await?)
+            let (services, method) = (&request.app.services, &request.method);
+            Ok(services.link(archive, &key, Some(&name), method, request.now).await?)
         }
         (_, State::Failed { failure, .. }) => Err(Refused::not_available(&failure.detail)),
         (Some("EXPIRED"), _) => {

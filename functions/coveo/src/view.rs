@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use export::{Asked, Dialect, Export, Status};
+use export::{Asked, Dialect, Export, FileName, State, Status, Window};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use web::BaseUrl;
@@ -28,6 +28,10 @@ pub(crate) struct View {
     replayable: bool,
     using_display_names: bool,
     schedule_id: Option<String>,
+    /// How many rows could not be read and are not in the ZIP. Only there if there are any: the
+    /// documents do not know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bad_rows: Option<u64>,
 }
 
 /// Returns how an export was asked for in this dialect; none if it was not, or was deleted since.
@@ -54,27 +58,20 @@ impl View {
         let words = |name: &str| asked.words.get(name).cloned().unwrap_or_default();
         let filters = ["commonFilters", "searchesFilters", "customEventsFilters"];
         let filters = filters.map(|name| (name.to_owned(), joined(&words(name))));
-        let window = export.request.window;
-        // An end in the future is not planned, and is repeated all the same.
-        let asked_to = words("to").first().and_then(|text| text.parse().ok());
-        let (from, to) = (window.from(), asked_to.unwrap_or(window.to()));
-        let to = to.saturating_sub(SignedDuration::from_micros(1)).unwrap_or(to);
-        let size = match &export.state {
-            export::State::Succeeded { archive } | export::State::Expired { archive, .. } => {
-                archive.size_bytes
-            }
-            _ => 0,
+        let archive = match &export.state {
+            State::Succeeded { archive } | State::Expired { archive, .. } => Some(archive),
+            _ => None,
         };
         Some(Self {
             id: export.id.to_string(),
             author: asked.author.clone(),
             download_link: base.join(&format!("/rest/ua/v15/exports/{}?redirect=true", export.id)),
             start_date: export.created_at.as_millisecond(),
-            from: from.as_millisecond(),
-            to: to.as_millisecond(),
+            from: export.request.window.from().as_millisecond(),
+            to: last(asked, export.request.window),
             filters: filters.into_iter().filter(|(_, text)| !text.is_empty()).collect(),
             description: export.request.description.clone(),
-            size,
+            size: archive.map_or(0, |archive| archive.size_bytes),
             status,
             tables: words("tables"),
             downloadable: matches!(status, "PENDING" | "AVAILABLE"),
@@ -82,8 +79,16 @@ impl View {
             replayable: false,
             using_display_names: export.request.display_names,
             schedule_id: None,
+            bad_rows: archive.map(|archive| archive.bad_rows).filter(|rows| *rows > 0),
         })
     }
+}
+
+/// Returns the last instant that was asked for, in milliseconds since 1970.
+fn last(asked: &Asked, window: Window) -> i64 {
+    let written = asked.words.get("to").and_then(|words| words.first()?.parse().ok());
+    let inside = window.to() - SignedDuration::from_micros(1);
+    written.unwrap_or_else(|| inside.as_millisecond())
 }
 
 /// Joins filters that must all hold.
@@ -98,7 +103,7 @@ fn joined(filters: &[String]) -> String {
 }
 
 /// Returns the name of the ZIP.
-pub(crate) fn file_name(export: &Export) -> String {
-    let name = export.request.name.clone().unwrap_or_else(|| export.id.to_string());
-    if name.to_ascii_lowercase().ends_with(".zip") { name } else { format!("{name}.zip") }
+pub(crate) fn file_name(export: &Export) -> FileName {
+    let id = export.id.to_string();
+    FileName::with_suffix(export.request.name.as_ref().unwrap_or(&id), "zip")
 }

@@ -6,14 +6,15 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
-use export::{Export, FileKey, PlainFile, Privilege, State as ExportState};
+use export::{Export, FileKey, FileName, PlainFile, Privilege, State as ExportState};
 use jiff::Timestamp;
 use serde::Serialize;
 use web::{BaseUrl, Problem};
 
 use crate::{
     app::App,
-    read::{find, ready, redirect},
+    download::Asked,
+    read::{find, ready},
     view,
 };
 
@@ -51,16 +52,17 @@ pub(crate) async fn list(
 pub(crate) async fn download(
     State(app): State<App>,
     Path((id, name)): Path<(String, String)>,
-    headers: HeaderMap,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    let now = Timestamp::now();
-    let export = with_files(ready(find(&app, &headers, Privilege::View, &id, now).await?, now)?)?;
-    let table_files = export.archive().and_then(|archive| archive.table_files.as_deref());
-    if !export.request.part_names(table_files.unwrap_or_default()).contains(&name) {
+    let (export, archive) = asked.ready(&app, &id).await?;
+    let export = with_files(export)?;
+    let table_files = archive.table_files.as_deref().unwrap_or_default();
+    if !export.request.part_names(table_files).contains(&name) {
         let detail = "The export has no file of this name. GET its files link for those there are.";
         return Err(Problem::not_found("file_not_found", detail));
     }
-    redirect(&app, &FileKey::of(&export.workspace, export.id, &name).to_string()).await
+    let key = FileKey::of(&export.workspace, export.id, &name).to_string();
+    asked.lead(&app, &export, &archive, (&key, &FileName::plain(&name))).await
 }
 
 /// Refuses an export that is a ZIP.

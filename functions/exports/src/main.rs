@@ -2,6 +2,7 @@
 
 mod app;
 mod deliveries;
+mod download;
 mod explain;
 mod files;
 mod idempotency;

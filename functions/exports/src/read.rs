@@ -12,10 +12,11 @@ use export::{
 };
 use jiff::Timestamp;
 use serde::Serialize;
-use web::{BaseUrl, Caller, Problem, redirect_to};
+use web::{BaseUrl, Caller, Problem};
 
 use crate::{
     app::App,
+    download::Asked,
     view::{self, View},
 };
 
@@ -51,38 +52,32 @@ pub(crate) async fn export(
 pub(crate) async fn download(
     State(app): State<App>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    let now = Timestamp::now();
-    let export = ready(find(&app, &headers, Privilege::View, &id, now).await?, now)?;
-    if matches!(&export.state, export::State::Succeeded { archive } if archive.table_files.is_some())
-    {
+    let (export, archive) = asked.ready(&app, &id).await?;
+    if archive.table_files.is_some() {
         let detail = "The export is plain files, not a ZIP: GET its files link.";
         return Err(Problem::not_found("no_zip", detail));
     }
-    redirect(&app, &ArchiveKey::of(&export.workspace, export.id).to_string()).await
+    let key = ArchiveKey::of(&export.workspace, export.id).to_string();
+    asked.lead(&app, &export, &archive, (&key, &export.zip_name())).await
 }
 
 /// `GET /v1/exports/{id}/bad-rows`: leads to the list of rows that are not in the archive.
 pub(crate) async fn bad_rows(
     State(app): State<App>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    let now = Timestamp::now();
-    let export = ready(find(&app, &headers, Privilege::View, &id, now).await?, now)?;
-    if matches!(&export.state, export::State::Succeeded { archive } if archive.bad_rows == 0) {
+    let (export, archive) = asked.ready(&app, &id).await?;
+    if archive.bad_rows == 0 {
         return Err(Problem::not_found(
             "no_bad_rows",
             "Every row could be exported: there is no such list.",
         ));
     }
-    redirect(&app, &BadRowsKey::of(&export.workspace, export.id).to_string()).await
-}
-
-pub(crate) async fn redirect(app: &App, key: &str) -> Result<Response, Problem> {
-    let url = app.services.archives.sign_download(key, LINK_LIFETIME, None).await?;
-    Ok(redirect_to(&url))
+    let key = BadRowsKey::of(&export.workspace, export.id).to_string();
+    asked.lead(&app, &export, &archive, (&key, &export.bad_rows_name())).await
 }
 
 /// What a deployment allows, in one answer.

@@ -1,20 +1,23 @@
 //! The files of a job, for everybody who knows their names.
 
 use axum::{
-    extract::{Path, State},
+    Extension,
+    extract::{Path, RawQuery, State},
     http::{Method, StatusCode},
     response::{IntoResponse, Response},
 };
-use export::{FileKey, LINK_LIFETIME, State as ExportState, Status};
+use export::{FileKey, FileName, State as ExportState, Status};
 use jiff::Timestamp;
-use web::redirect_to;
+use web::{BaseUrl, lead_to, tell_bad_rows, wants_redirect};
 
 use crate::{app::App, ask::secret_of, envelope::Refused};
 
 /// `GET /files/{name}`: leads to a file for as long as its export can be downloaded.
 pub(crate) async fn file(
     State(app): State<App>,
+    Extension(base): Extension<BaseUrl>,
     Path(name): Path<String>,
+    RawQuery(query): RawQuery,
     method: Method,
 ) -> Result<Response, Refused> {
     let now = Timestamp::now();
@@ -27,13 +30,12 @@ pub(crate) async fn file(
     if export.status(now) != Status::Succeeded || !names.contains(&name) {
         return nothing();
     }
-    let key = FileKey::of(&export.workspace, export.id, &name).to_string();
-    let archives = &app.services.archives;
-    // A link is signed for its method.
-    let url = if method == Method::HEAD {
-        archives.sign_head(&key, LINK_LIFETIME).await?
-    } else {
-        archives.sign_download(&key, LINK_LIFETIME, None).await?
+    let redirect = match wants_redirect(query.as_deref().unwrap_or_default()) {
+        Ok(redirect) => redirect,
+        Err(detail) => return Ok((StatusCode::BAD_REQUEST, detail).into_response()),
     };
-    Ok(redirect_to(&url))
+    let key = FileKey::of(&export.workspace, export.id, &name).to_string();
+    let name = FileName::plain(&name);
+    let link = app.services.link(archive, &key, Some(&name), &method, now).await?;
+    Ok(tell_bad_rows(lead_to(link, redirect), export.id, archive, &base))
 }

@@ -5,11 +5,11 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use export::{Export, State};
+use export::{Export, FileName, State};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use tracing::error;
-use web::{Denial, redirect_to};
+use web::Denial;
 
 use crate::ask::Ask;
 
@@ -24,8 +24,8 @@ const RUNNING: &str =
 pub(crate) enum Answer {
     /// Where the export is.
     Told(Told),
-    /// The export is there.
-    Leads(String),
+    /// The export is there: a redirect to it, or a link as JSON.
+    Leads(Response),
 }
 
 /// Why there is no answer.
@@ -108,9 +108,9 @@ fn written(at: Timestamp) -> String {
 }
 
 /// Returns what the file of an export is called, as `page-data-2026-03-01.zip`.
-pub(crate) fn file_name(kind: &str, completed: Timestamp, suffix: &str) -> String {
+pub(crate) fn file_name(kind: &str, completed: Timestamp, suffix: &str) -> FileName {
     let day = completed.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d");
-    format!("{kind}-data-{day}.{suffix}")
+    FileName::with_suffix(&format!("{kind}-data-{day}"), suffix)
 }
 
 impl From<Denial> for Refused {
@@ -135,7 +135,7 @@ impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         match self {
             Self::Told(told) => ([(header::CACHE_CONTROL, "no-store")], Json(told)).into_response(),
-            Self::Leads(url) => redirect_to(&url),
+            Self::Leads(response) => response,
         }
     }
 }
@@ -217,6 +217,6 @@ mod tests {
              \"toDate\":\"2023-12-31T23:59:59.000Z\",\"message\":\"A new data export file for this date range \
              and type will be created. Please come back later.\",\"type\":\"PAGE\",\"status\":\"PENDING\"}"
         );
-        assert_eq!(file_name("page", now, "zip"), "page-data-2024-01-02.zip");
+        assert_eq!(file_name("page", now, "zip").to_string(), "page-data-2024-01-02.zip");
     }
 }

@@ -4,7 +4,7 @@
 use export::{
     Catalog, ExportRequest, Files, Format, Limits, TableSelection, Window, civil_utc, sha256_hex,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::answer::Refusal;
 
@@ -21,15 +21,22 @@ const TYPES: [(&str, &str); 6] = [
 /// The types that are kept for a limited time only.
 const LIMITED: [&str; 2] = ["event", "page"];
 
-/// The forms of a date, always in UTC.
-const FORMS: [&str; 3] = ["%Y-%m-%dT%H:%M:%S.%3f", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"];
+/// The forms of a date, always in UTC, and the unit of time that each stands for as the last one.
+const FORMS: [(&str, SignedDuration); 3] = [
+    ("%Y-%m-%dT%H:%M:%S.%3f", SignedDuration::from_millis(1)),
+    ("%Y-%m-%dT%H:%M:%S", SignedDuration::from_secs(1)),
+    ("%Y-%m-%dT%H:%M", SignedDuration::from_mins(1)),
+];
 
 /// What is asked for: rows of a type, from an instant up to and including another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ask {
     pub(crate) kind: &'static str,
     pub(crate) from: Timestamp,
+    /// The last instant, as it was written.
     pub(crate) to: Timestamp,
+    /// From the first instant to the end of the last minute, second or millisecond.
+    asked: Window,
     /// What of it is planned.
     window: Window,
     table: &'static str,
@@ -67,42 +74,38 @@ impl Ask {
                 return refuse(message.to_owned());
             }
         };
-        let (from, to) = (date("fromDate", &from)?, date("toDate", &to)?);
+        let ((from, _), (to, unit)) = (date("fromDate", &from)?, date("toDate", &to)?);
         if from > to {
             return refuse("fromDate is later than toDate. Swap them.".to_owned());
         }
-        let window = Window::inclusive(from, to);
-        let window = window.map_err(|error| Refusal::Request(format!("For toDate, {error}.")))?;
-        let window = limits.planned_window(window, now).map_err(|error| {
+        let asked = Window::inclusive(from, to, unit);
+        let asked = asked.map_err(|error| Refusal::Request(format!("For toDate, {error}.")))?;
+        let window = limits.planned_window(asked, now).map_err(|error| {
             Refusal::Request(format!(
                 "From fromDate to toDate, {error}. Ask for parts of that time."
             ))
         })?;
-        let ask = Self { kind, from, to, window, table };
-        ask.within_retention(catalog, now)?;
-        Ok(ask)
+        Ok(Self { kind, from, to, asked, window, table })
     }
 
-    fn within_retention(&self, catalog: &Catalog, now: Timestamp) -> Result<(), Refusal> {
-        let retention =
-            catalog.table(self.table).and_then(|table| catalog.dataset_of(table).retention);
-        match retention {
-            Some(retention)
-                if LIMITED.contains(&self.kind)
-                    && now.checked_sub(retention).is_ok_and(|oldest| self.from < oldest) =>
-            {
-                let days = retention.as_hours() / 24;
-                Err(Refusal::Retention(format!(
-                    "Data of this type is kept for {days} days. Choose a later fromDate."
-                )))
-            }
-            _ => Ok(()),
+    /// Says why an export of this may not be made at `now`, if it reaches back to what is not kept. One
+    /// that was made before stays what it is.
+    pub(crate) fn beyond_retention(&self, catalog: &Catalog, now: Timestamp) -> Option<Refusal> {
+        let retention = catalog.dataset_of(catalog.table(self.table)?).retention?;
+        let oldest = now.checked_sub(retention).ok()?;
+        if !LIMITED.contains(&self.kind) || oldest <= self.from {
+            return None;
         }
+        let days = retention.as_hours() / 24;
+        Some(Refusal::Retention(format!(
+            "Data of this type is kept for {days} days. Choose a later fromDate."
+        )))
     }
 
     /// Returns what is stored of the identity: the same type and instants are the same export.
     pub(crate) fn key(&self) -> String {
-        sha256_hex(format!("liferay/{}/{}/{}", self.kind, self.from, self.to).as_bytes())
+        let (from, to) = (self.asked.from(), self.asked.to());
+        sha256_hex(format!("liferay/{}/{from}/{to}", self.kind).as_bytes())
     }
 
     /// Returns the request it stands for.
@@ -113,19 +116,20 @@ impl Ask {
     }
 }
 
-/// Reads a date. The quotes around `T` and `Z` in the documented form are meant for programmers, and
-/// are copied all the same.
-fn date(name: &str, text: &str) -> Result<Timestamp, Refusal> {
+/// Reads a date, and the unit of time to which it is written. The quotes around `T` and `Z` in the
+/// documented form are meant for programmers, and are copied all the same.
+fn date(name: &str, text: &str) -> Result<(Timestamp, SignedDuration), Refusal> {
     let plain = text.replace('\'', "");
     let plain = plain.strip_suffix('Z').unwrap_or(&plain);
     // Milliseconds may stand without seconds.
-    let instant = match plain.split_once('.') {
+    let plain = match plain.split_once('.') {
         Some((minute, millis)) if minute.len() == "2026-03-01T00:00".len() => {
-            civil_utc(&format!("{minute}:00.{millis}"), &FORMS)
+            format!("{minute}:00.{millis}")
         }
-        _ => civil_utc(plain, &FORMS),
+        _ => plain.to_owned(),
     };
-    instant.ok_or_else(|| {
+    let read = FORMS.iter().find_map(|(form, unit)| Some((civil_utc(&plain, &[form])?, *unit)));
+    read.ok_or_else(|| {
         Refusal::Request(format!(
             "{name} is \"{}\", which is no date. Give it in UTC as 2026-03-01T00:00:00.000Z.",
             shorten(text)
@@ -142,7 +146,10 @@ fn shorten(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const NOW: &str = "2026-06-01T00:00:00Z";
@@ -163,8 +170,8 @@ mod tests {
             read("page", "fromDate=2023-01-01T00:00:00.000Z&toDate=2023-01-31T23:59:00.000Z")
                 .unwrap();
         for query in [
-            "fromDate=2023-01-01T00:00&toDate=2023-01-31T23:59",
-            "fromDate=2023-01-01T00:00Z&toDate=2023-01-31T23:59:00Z",
+            "fromDate=2023-01-01T00:00&toDate=2023-01-31T23:59.000",
+            "fromDate=2023-01-01T00:00Z&toDate=2023-01-31T23:59:00.000",
             "toDate=2023-01-31T23%3A59.000Z&fromDate=2023-01-01T00:00:00&x=y",
             "fromDate=2023-01-01'T'00:00:00.000'Z'&toDate=2023-01-31'T'23:59:00.000'Z'",
         ] {
@@ -172,9 +179,57 @@ mod tests {
             assert_eq!(read("page", query).unwrap().key(), want.key());
         }
         assert_ne!(
-            read("event", "fromDate=2023-01-01T00:00&toDate=2023-01-31T23:59").unwrap().key(),
+            read("event", "fromDate=2023-01-01T00:00&toDate=2023-01-31T23:59:00.000")
+                .unwrap()
+                .key(),
             want.key()
         );
+    }
+
+    #[test]
+    fn the_last_minute_second_or_millisecond_is_inside() {
+        for (to, end) in [
+            ("2023-01-31T23:59", "2023-02-01T00:00:00Z"),
+            ("2023-01-31T23:59:59Z", "2023-02-01T00:00:00Z"),
+            ("2023-01-31T23:59:59.999Z", "2023-02-01T00:00:00Z"),
+            ("2023-01-31T23:59.500", "2023-01-31T23:59:00.501Z"),
+        ] {
+            let ask = read("page", &format!("fromDate=2023-01-01T00:00&toDate={to}")).unwrap();
+            assert_eq!(ask.window.to(), end.parse().unwrap(), "{to}");
+        }
+    }
+
+    proptest! {
+        /// Spans whose ends are written in any form, each beginning with the unit after the last of the
+        /// one before.
+        #[test]
+        fn spans_in_a_row_hold_every_instant_once(
+            units in prop::collection::vec((0..3_usize, 0..3_usize, 1..200_i64), 1..6),
+            instants in prop::collection::vec(0_i64..40_000_000_000, 1..50),
+        ) {
+            let begin: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+            let written = |at: Timestamp, form: &str| at.strftime(form).to_string();
+            let (mut windows, mut from) = (Vec::new(), begin);
+            for (first_form, last_form, length) in units {
+                // A beginning may be written in every form that can hold it.
+                let holds = |index: &usize| {
+                    from.as_microsecond().rem_euclid(i64::try_from(FORMS[*index].1.as_micros()).unwrap()) == 0
+                };
+                let first_form = FORMS[Some(first_form).filter(holds).unwrap_or(0)].0;
+                let (last_form, unit) = FORMS[last_form];
+                let unit_micros = i64::try_from(unit.as_micros()).unwrap();
+                let whole = from.as_microsecond().div_euclid(unit_micros) + length;
+                let last = Timestamp::from_microsecond(whole * unit_micros).unwrap();
+                let query = format!("fromDate={}&toDate={}", written(from, first_form), written(last, last_form));
+                windows.push(read("page", &query).unwrap().window);
+                from = last + unit;
+            }
+            for micros in instants {
+                let instant = begin + SignedDuration::from_micros(micros);
+                let holding = windows.iter().filter(|window| window.contains(instant)).count();
+                prop_assert_eq!(holding, usize::from(instant < from), "{}", instant);
+            }
+        }
     }
 
     #[test]
@@ -216,11 +271,14 @@ mod tests {
         let text = include_str!("../../../shared/export/catalog.toml");
         let text = text.replace("late_hours = 1", "late_hours = 1\nretention_days = 30");
         let catalog = Catalog::parse("test", &text).unwrap();
-        let read = |kind| {
-            let query = "fromDate=2023-01-01T00:00&toDate=2023-01-31T23:59";
-            Ask::read(kind, query, &catalog, &Limits::default(), NOW.parse().unwrap())
+        let (limits, now) = (Limits::default(), NOW.parse().unwrap());
+        let refused = |kind, from: &str| {
+            let query = format!("fromDate={from}&toDate=2026-05-31T00:00");
+            let ask = Ask::read(kind, &query, &catalog, &limits, now).unwrap();
+            ask.beyond_retention(&catalog, now)
         };
-        assert!(matches!(read("page"), Err(Refusal::Retention(_))));
-        assert!(read("segment").is_ok());
+        assert!(matches!(refused("page", "2026-05-01T23:59"), Some(Refusal::Retention(_))));
+        assert_eq!(refused("page", "2026-05-02T00:00"), None);
+        assert_eq!(refused("segment", "2026-05-01T23:59"), None);
     }
 }

@@ -1,5 +1,6 @@
 //! The Liferay Analytics Cloud dialect: one URL makes an export, tells where it is, and leads to it.
 
+mod accept;
 mod answer;
 mod ask;
 mod routes;

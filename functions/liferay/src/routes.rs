@@ -1,30 +1,33 @@
 //! The one route, and all that it does.
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{Path, RawQuery, State},
-    http::{HeaderMap, Method, header},
+    http::{HeaderMap, Method},
     middleware::from_fn_with_state,
     routing::get,
 };
 use cloud::Joined;
 use export::{
-    ArchiveKey, Export, ExportId, LINK_LIFETIME, Lane, PlainKey, Privilege, State as ExportState,
+    Archive, ArchiveKey, Export, ExportId, FileName, Lane, PlainKey, Privilege,
+    State as ExportState,
 };
 use jiff::Timestamp;
-use web::{Caller, Services, with_context};
+use web::{BaseUrl, Caller, Services, lead_to, tell_bad_rows, wants_redirect, with_context};
 
 use crate::{
-    answer::{Answer, Refused, Told, file_name},
+    accept::wants_lines,
+    answer::{Answer, Refusal, Refused, Told, file_name},
     ask::Ask,
 };
 
 pub(crate) fn all(services: Services) -> Router {
+    let context = from_fn_with_state(services.public_base_url.clone(), with_context);
     Router::new()
         .route("/api/reports/export/{type}", get(export))
         .method_not_allowed_fallback(async || Refused::Method)
         .fallback(async || Refused::Nothing)
-        .layer(from_fn_with_state(None, with_context))
+        .layer(context)
         .with_state(services)
 }
 
@@ -32,6 +35,7 @@ pub(crate) fn all(services: Services) -> Router {
 /// where it is, or leads to its file. `HEAD` answers alike and makes none.
 async fn export(
     State(services): State<Services>,
+    Extension(base): Extension<BaseUrl>,
     Path(kind): Path<String>,
     RawQuery(query): RawQuery,
     method: Method,
@@ -42,55 +46,49 @@ async fn export(
         services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
     let query = query.as_deref().unwrap_or_default();
     let ask = Ask::read(&kind, query, &services.catalog, &services.limits, now)?;
+    let redirect = wants_redirect(query).map_err(Refusal::Request)?;
 
+    let (exports, key) = (&services.exports, ask.key());
+    if let Some(refusal) = ask.beyond_retention(&services.catalog, now)
+        && !exports.newest(&workspace, &key).await?.is_some_and(|newest| newest.stands(now))
+    {
+        return Err(refusal.into());
+    }
     let joined = if method == Method::HEAD {
-        match services.exports.newest(&workspace, &ask.key()).await? {
+        match exports.newest(&workspace, &key).await? {
             Some(newest) if newest.stands(now) => Joined::Kept(Box::new(newest)),
             before => Joined::New { before: before.map(Box::new) },
         }
     } else {
-        let (id, patience) = (ExportId::generate(), services.patience);
-        let new = Export::queued(id, workspace, ask.request(), now, patience);
+        let (id, request) = (ExportId::generate(), ask.request());
+        let new = Export::queued(id, workspace, request, now, services.patience);
         let new = new.in_lane(Lane::Liferay);
-        let joined = services.exports.join(&new, &ask.key(), |newest| newest.stands(now)).await?;
+        let joined = exports.join(&new, &key, |newest| newest.stands(now)).await?;
         if let Joined::New { .. } = joined {
             services.submit(&new).await;
         }
         joined
     };
-    match joined {
-        Joined::New { before } => Ok(Answer::Told(Told::new(&ask, now, before.as_deref()))),
-        Joined::Kept(export) => match &export.state {
-            ExportState::Succeeded { archive } => {
-                leads(&services, &export, ask.kind, archive.published_at, &headers).await
-            }
-            _ => Ok(Answer::Told(Told::unfinished(&ask, &export))),
-        },
-    }
+    let export = match joined {
+        Joined::New { before } => {
+            return Ok(Answer::Told(Told::new(&ask, now, before.as_deref())));
+        }
+        Joined::Kept(export) => export,
+    };
+    let ExportState::Succeeded { archive } = &export.state else {
+        return Ok(Answer::Told(Told::unfinished(&ask, &export)));
+    };
+    let (key, name) = file(&export, archive, ask.kind, wants_lines(&headers));
+    let link = services.link(archive, &key, Some(&name), &method, now).await?;
+    Ok(Answer::Leads(tell_bad_rows(lead_to(link, redirect), export.id, archive, &base)))
 }
 
-/// Leads to the ZIP, or to its lines as they are for those who ask for lines.
-async fn leads(
-    services: &Services,
-    export: &Export,
-    kind: &str,
-    completed: Timestamp,
-    headers: &HeaderMap,
-) -> Result<Answer, Refused> {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let lines = accepted.flat_map(|value| value.split(',')).any(|kind| {
-        kind.split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .eq_ignore_ascii_case(PlainKey::CONTENT_TYPE)
-    });
-    let (key, name) = if lines {
-        let name = file_name(kind, completed, "json");
-        (PlainKey::of(&export.workspace, export.id).to_string(), name)
-    } else {
-        let name = file_name(kind, completed, "zip");
-        (ArchiveKey::of(&export.workspace, export.id).to_string(), name)
-    };
-    Ok(Answer::Leads(services.archives.sign_download(&key, LINK_LIFETIME, Some(&name)).await?))
+/// Returns the key of the ZIP or of its lines as they are, and what that is called.
+fn file(export: &Export, archive: &Archive, kind: &str, lines: bool) -> (String, FileName) {
+    let (workspace, id, completed) = (&export.workspace, export.id, archive.published_at);
+    if lines {
+        let key = PlainKey::of(workspace, id).to_string();
+        return (key, file_name(kind, completed, "json"));
+    }
+    (ArchiveKey::of(workspace, id).to_string(), file_name(kind, completed, "zip"))
 }

@@ -3,7 +3,7 @@
 //! Everything is written under a name that follows from what it is, so that whoever does a step
 //! again writes the same bytes to the same place.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use archive::{Extent, MIN_PART_BYTES, Part};
 use aws_sdk_s3::{
@@ -18,8 +18,9 @@ use aws_sdk_s3::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::{Bytes, BytesMut};
-use export::{ArchiveKey, BadRowsKey, Export, PlainKey, SourceObject, WorkKey};
+use export::{ArchiveKey, BadRowsKey, Export, FileName, PlainKey, SourceObject, WorkKey};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
 
 use crate::{Error, LakeBucket, Result, files::keys_of_files};
 
@@ -44,7 +45,45 @@ pub enum Stored {
 pub(crate) struct Head<'a> {
     pub(crate) key: String,
     pub(crate) kind: &'static str,
-    pub(crate) file_name: &'a str,
+    pub(crate) file_name: &'a FileName,
+}
+
+/// What a link may be used for, and how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkUse {
+    /// The only method it is good for: S3 answers 403 to another.
+    pub method: LinkMethod,
+    /// When it is made.
+    pub from: Timestamp,
+    /// How long it is good for, if the credentials that sign it live as long.
+    pub lifetime: Duration,
+}
+
+/// The methods that links are good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkMethod {
+    /// To download.
+    Get,
+    /// To see what a download would give.
+    Head,
+}
+
+/// A link that needs no token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Where it leads.
+    pub url: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl LinkUse {
+    /// Returns when the link ends. Links begin with a whole second.
+    fn ends_at(&self) -> Timestamp {
+        let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX);
+        let end = self.from.as_second().saturating_add(lifetime);
+        Timestamp::from_second(end).unwrap_or(self.from)
+    }
 }
 
 /// The export bucket.
@@ -123,14 +162,14 @@ impl ArchiveBucket {
         &self,
         key: &BadRowsKey,
         lines: Vec<u8>,
-        file_name: &str,
+        file_name: &FileName,
     ) -> Result<()> {
         self.client
             .put_object()
             .bucket(&self.name)
             .key(key.to_string())
             .content_type(BadRowsKey::CONTENT_TYPE)
-            .content_disposition(attachment(file_name))
+            .content_disposition(file_name.content_disposition())
             .body(lines.into())
             .send()
             .await
@@ -145,7 +184,7 @@ impl ArchiveBucket {
         key: &ArchiveKey,
         parts: Vec<Part<Stored>>,
         crc32: u32,
-        file_name: &str,
+        file_name: &FileName,
     ) -> Result<()> {
         let object = Head { key: key.to_string(), kind: ArchiveKey::CONTENT_TYPE, file_name };
         self.assemble_object(lake, object, parts, crc32).await
@@ -167,7 +206,7 @@ impl ArchiveBucket {
                 .bucket(&self.name)
                 .key(&key)
                 .content_type(kind)
-                .content_disposition(attachment(file_name))
+                .content_disposition(file_name.content_disposition())
                 .checksum_crc32(&crc32)
                 .if_none_match("*")
                 .body(body.into());
@@ -179,7 +218,7 @@ impl ArchiveBucket {
             .bucket(&self.name)
             .key(&key)
             .content_type(kind)
-            .content_disposition(attachment(file_name))
+            .content_disposition(file_name.content_disposition())
             .checksum_algorithm(ChecksumAlgorithm::Crc32)
             .checksum_type(ChecksumType::FullObject)
             .send()
@@ -375,26 +414,26 @@ impl ArchiveBucket {
         Ok(())
     }
 
-    /// Signs a download of `key`, good for `lifetime` if the credentials that sign live as long.
-    /// Without a `file_name`, it is called as it was when it was written.
-    pub async fn sign_download(
-        &self,
-        key: &str,
-        lifetime: Duration,
-        file_name: Option<&str>,
-    ) -> Result<String> {
-        let config = PresigningConfig::expires_in(lifetime).map_err(Error::aws("sign download"))?;
-        let get = self.client.get_object().bucket(&self.name).key(key);
-        let request =
-            get.set_response_content_disposition(file_name.map(attachment)).presigned(config).await;
-        Ok(request.map_err(Error::aws("sign download"))?.uri().to_owned())
-    }
-
-    /// Signs a look at what a download of `key` would give, likewise.
-    pub async fn sign_head(&self, key: &str, lifetime: Duration) -> Result<String> {
-        let config = PresigningConfig::expires_in(lifetime).map_err(Error::aws("sign head"))?;
-        let request = self.client.head_object().bucket(&self.name).key(key).presigned(config).await;
-        Ok(request.map_err(Error::aws("sign head"))?.uri().to_owned())
+    /// Signs a link to `key`. Without a `name`, what it leads to is saved as it was called when it was
+    /// written.
+    pub async fn sign(&self, key: &str, use_of: LinkUse, name: Option<&FileName>) -> Result<Link> {
+        let LinkUse { method, from, lifetime } = use_of;
+        let config = PresigningConfig::builder().start_time(SystemTime::from(from));
+        let config = config.expires_in(lifetime).build().map_err(Error::aws("sign link"))?;
+        let name = name.map(FileName::content_disposition);
+        let url = match method {
+            LinkMethod::Get => {
+                let get = self.client.get_object().bucket(&self.name).key(key);
+                let get = get.set_response_content_disposition(name).presigned(config).await;
+                get.map_err(Error::aws("sign link"))?.uri().to_owned()
+            }
+            LinkMethod::Head => {
+                let head = self.client.head_object().bucket(&self.name).key(key);
+                let head = head.set_response_content_disposition(name).presigned(config).await;
+                head.map_err(Error::aws("sign link"))?.uri().to_owned()
+            }
+        };
+        Ok(Link { url, expires_at: use_of.ends_at() })
     }
 
     async fn abort(&self, key: &str, upload: &str) {
@@ -511,11 +550,6 @@ impl PieceWriter {
 
 fn base64_crc32(crc32: u32) -> String {
     BASE64_STANDARD.encode(crc32.to_be_bytes())
-}
-
-/// The header that makes browsers save a file (RFC 6266). `file_name` is plain ASCII.
-fn attachment(file_name: &str) -> String {
-    format!("attachment; filename=\"{file_name}\"")
 }
 
 fn exists_or<E>(action: &'static str, key: &str, error: SdkError<E>) -> Error

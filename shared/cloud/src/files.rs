@@ -1,7 +1,7 @@
 //! Plain files of exports, below `exports/` in the export bucket, and the list of them.
 
 use archive::Part;
-use export::{Export, ExportId, FileKey, PlainFile, Workspace};
+use export::{Export, ExportId, FileKey, FileName, PlainFile, Workspace};
 
 use crate::{ArchiveBucket, Error, LakeBucket, Result, Stored, archives::Head};
 
@@ -13,7 +13,7 @@ impl ArchiveBucket {
         key: &FileKey,
         parts: Vec<Part<Stored>>,
         crc32: u32,
-        file_name: &str,
+        file_name: &FileName,
     ) -> Result<()> {
         let object = Head { key: key.to_string(), kind: FileKey::CONTENT_TYPE, file_name };
         self.assemble_object(lake, object, parts, crc32).await

@@ -23,7 +23,7 @@ mod signing_secrets;
 mod slots;
 mod tokens;
 
-pub use archives::{ArchiveBucket, PieceWriter, Stored};
+pub use archives::{ArchiveBucket, Link, LinkMethod, LinkUse, PieceWriter, Stored};
 pub use batches::Claim;
 pub use clients::aws_config;
 pub use customer_bucket::{CustomerBucket, PutError, Refused};

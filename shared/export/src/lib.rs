@@ -13,7 +13,9 @@ mod callback;
 mod catalog;
 mod checked;
 mod digest;
+mod download;
 mod fault;
+mod file_name;
 mod files;
 mod filter;
 mod id;
@@ -42,6 +44,7 @@ pub use catalog::{
 };
 pub use digest::sha256_hex;
 pub use fault::{Fault, Faults, MAX_FAULTS};
+pub use file_name::{FileName, MAX_FILE_NAME_BYTES};
 pub use files::{CsvStyle, Files, Format, Parts, PlainFile};
 pub use filter::{
     Comparison, Dimension, Filter, FilterError, Literal, MAX_EXPANDED_BYTES, MAX_FILTER_BYTES,
@@ -54,7 +57,7 @@ pub use named_filter::NamedFilter;
 pub use partition::{MAX_PARTITIONS, PartitionPath, PartitionPathError, TooManyPartitions};
 pub use record::{
     ARCHIVE_LIFETIME, Archive, Asked, Dialect, Export, Failure, FailureCode, LEASE, Lane, Lease,
-    MAX_FAILURES, RESEND_AFTER, Refusal, STEP_PATIENCE, State, Status,
+    MAX_FAILURES, REMOVAL_DELAY, RESEND_AFTER, Refusal, STEP_PATIENCE, State, Status,
 };
 pub use request::{ExportRequest, Order, Released};
 pub use secret::Secret;

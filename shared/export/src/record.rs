@@ -20,6 +20,10 @@ use crate::{BucketCopy, Callback, ExportId, ExportRequest, Files, Workspace};
 /// How long an archive can be downloaded, from the moment it was published.
 pub const ARCHIVE_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
+/// How long the objects of an archive stay after its end: as long as a link is good for, so that what
+/// is being downloaded is not taken away.
+pub const REMOVAL_DELAY: SignedDuration = SignedDuration::from_mins(5);
+
 /// How long a builder may hold an export before another may take it over.
 ///
 /// Longer than a builder may run and shorter than the queue hides a message. A test holds
@@ -225,6 +229,13 @@ pub struct Failure {
     pub detail: String,
 }
 
+impl Archive {
+    /// Returns when its objects may be removed. Until then they are there, but nobody gets a link.
+    pub fn removable_at(&self) -> Timestamp {
+        self.expires_at.saturating_add(REMOVAL_DELAY).unwrap_or(self.expires_at)
+    }
+}
+
 impl Failure {
     /// That of an export that keeps breaking.
     pub fn internal() -> Self {
@@ -426,10 +437,10 @@ impl Export {
         }
     }
 
-    /// The same export past its time; none if it is not.
+    /// The same export, its objects about to be removed; none if its archive has not ended, or only just.
     pub fn expire(&self, now: Timestamp) -> Option<Self> {
         match &self.state {
-            State::Succeeded { archive } if archive.expires_at < now => {
+            State::Succeeded { archive } if archive.removable_at() <= now => {
                 Some(self.then(State::Expired { archive: archive.clone(), removed: false }))
             }
             _ => None,
@@ -472,7 +483,7 @@ impl Export {
             State::Queued { resend_at } => Some(*resend_at.min(&self.deadline)),
             State::Running { lease, .. } => Some(lease.look_at.min(self.deadline)),
             State::Succeeded { archive } | State::Expired { archive, removed: false } => {
-                Some(archive.expires_at)
+                Some(archive.removable_at())
             }
             State::Deleted { deleted_at, removed: false, .. } => Some(*deleted_at),
             State::Failed { .. }
@@ -600,10 +611,20 @@ mod tests {
 
         for living in [end - second, end] {
             assert_eq!(ready.status(living), Status::Succeeded);
-            assert_eq!(ready.expire(living), None);
         }
         assert_eq!(ready.status(end + second), Status::Expired);
-        assert_eq!(ready.expire(end + second).unwrap().status(end + second), Status::Expired);
+    }
+
+    #[test]
+    fn objects_stay_until_the_last_link_to_them_has_ended() {
+        let second = SignedDuration::from_secs(1);
+        let ready = queued().claim(NOW).unwrap().succeed(NOW, &archive());
+        let removable = NOW + SignedDuration::from_hours(24) + SignedDuration::from_mins(5);
+
+        assert_eq!(ready.due(), Some(removable));
+        assert_eq!(ready.expire(removable - second), None);
+        let expired = ready.expire(removable).unwrap();
+        assert_eq!((expired.status(removable), expired.due()), (Status::Expired, Some(removable)));
     }
 
     #[test]

@@ -40,9 +40,15 @@ impl Window {
         }
     }
 
-    /// Returns the window from `from` up to and including the microsecond of `last`.
-    pub fn inclusive(from: Timestamp, last: Timestamp) -> Result<Self, WindowError> {
-        Self::new(from, last.saturating_add(SignedDuration::from_micros(1)).unwrap_or(last))
+    /// Returns the window from `from` up to and including the whole unit of time that begins at `last`:
+    /// an end that was written to the minute means that minute, one in milliseconds that millisecond.
+    pub fn inclusive(
+        from: Timestamp,
+        last: Timestamp,
+        unit: SignedDuration,
+    ) -> Result<Self, WindowError> {
+        let unit = unit.max(SignedDuration::from_micros(1));
+        Self::new(from, last.saturating_add(unit).unwrap_or(last))
     }
 
     /// Returns the part of it before `end`, at least its first microsecond.
@@ -101,7 +107,14 @@ mod tests {
 
         assert!(window.contains(at(10)) && window.contains(at(19)));
         assert!(!window.contains(at(9)) && !window.contains(at(20)));
-        assert_eq!(Window::inclusive(at(5), at(5)), Window::new(at(5), at(6)));
+        assert_eq!(
+            Window::inclusive(at(5), at(5), SignedDuration::ZERO),
+            Window::new(at(5), at(6))
+        );
+        assert_eq!(
+            Window::inclusive(at(5), at(7), SignedDuration::from_micros(3)),
+            Window::new(at(5), at(10))
+        );
         assert_eq!(Window::new(at(5), at(5)), Err(WindowError::Empty));
         assert_eq!(Window::new(at(6), at(5)), Err(WindowError::Reversed));
         for (end, to) in [(30, 20), (20, 20), (15, 15), (11, 11), (10, 11), (-5, 11)] {

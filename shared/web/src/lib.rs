@@ -4,8 +4,8 @@ mod authentication;
 mod body;
 mod context;
 mod counting;
+mod download;
 mod problem;
-mod redirect;
 mod services;
 
 /// The most bytes of a list in an answer: API Gateway and Lambda take 6 MB, headers and escapes included.
@@ -15,6 +15,6 @@ pub use authentication::{Authenticator, Caller, Denial};
 pub use body::{is_json, nesting};
 pub use context::{BaseUrl, with_context};
 pub use counting::Counted;
+pub use download::{lead_to, tell_bad_rows, wants_redirect};
 pub use problem::Problem;
-pub use redirect::redirect_to;
 pub use services::Services;
