@@ -31,6 +31,7 @@ mod separators;
 mod shape;
 mod splice;
 mod stops;
+mod verify;
 
 pub use account::Account;
 pub use bad_rows::{BadRow, MAX_LISTED_BAD_ROWS};
@@ -42,3 +43,4 @@ pub use pour::{Pack, Pour, Poured, runs_of};
 pub use rows::{Object, Stretch};
 pub use rule::{Lookup, lookup_tables, lookups};
 pub use selection::Selection;
+pub use verify::{Ending, Verified, verify};

@@ -17,6 +17,9 @@ const MIN_REFERRED_BYTES: u64 = 32 << 20;
 /// 10,000, and the pieces of other objects are parts, too.
 const MOST_REFERRED: u64 = 2500;
 
+/// What a source object costs at least, in bytes of a larger one: it is asked for by a request of its own.
+const MIN_OBJECT_COST: u64 = 256 << 10;
+
 /// What has to be done, fixed when the export is first built, so that every builder of it does the
 /// same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +76,7 @@ pub struct Planned {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Way {
-    /// As it is. No byte is read if S3 knows its checksum.
+    /// As it is: it is read to see that it is whole, and S3 copies it.
     Copy,
     /// Its compressed stream is taken over, if every row turns out to be wanted.
     Splice,
@@ -102,6 +105,11 @@ impl Step {
     /// The size of its objects, as stored.
     pub fn size_bytes(&self) -> u64 {
         self.objects.iter().map(|planned| planned.object.size_bytes).sum()
+    }
+
+    /// What it costs to do it, in bytes: the size of its objects, where small ones count as larger ones.
+    pub fn cost_bytes(&self) -> u64 {
+        self.objects.iter().map(|planned| planned.object.size_bytes.max(MIN_OBJECT_COST)).sum()
     }
 }
 
@@ -211,12 +219,18 @@ impl Plan {
         self.steps.iter().map(|step| step.objects.len()).sum()
     }
 
-    /// Cuts the steps into what one builder does: about `step_bytes` at most, or one step. What is done
-    /// before all others is not mixed with them.
+    /// Tells whether a single builder does all of it, if one takes on about `step_bytes` at most.
+    pub fn is_small(&self, step_bytes: u64) -> bool {
+        self.steps.iter().map(Step::cost_bytes).sum::<u64>() <= step_bytes
+            || self.batches(step_bytes).len() <= 1
+    }
+
+    /// Cuts the steps into what one builder does: about `step_bytes` at most by what they cost, or one step.
+    /// What is done before all others is not mixed with them.
     pub fn batches(&self, step_bytes: u64) -> Vec<Range<usize>> {
         let (mut batches, mut begin, mut bytes) = (Vec::new(), 0, 0);
         for (number, step) in self.steps.iter().enumerate() {
-            let size = step.size_bytes();
+            let size = step.cost_bytes();
             let second = number == self.first_pass().end;
             if number > begin && (bytes + size > step_bytes || second) {
                 batches.push(begin..number);
@@ -400,7 +414,33 @@ mod tests {
         let plan = plan(0..72, 60);
         assert_eq!(plan.batches(u64::MAX).len(), 1);
         assert_eq!(plan.batches(1).len(), plan.steps.len());
-        assert_eq!(plan.batches(120).iter().flat_map(Clone::clone).count(), plan.steps.len());
+        assert_eq!(plan.batches(3 << 20).iter().flat_map(Clone::clone).count(), plan.steps.len());
         assert!(Plan::default().batches(1).is_empty());
+    }
+
+    #[test]
+    fn many_small_objects_are_shared_out() {
+        let object = |number: i64| SourceObject {
+            key: number.to_string(),
+            etag: String::new(),
+            size_bytes: 1000,
+        };
+        let filed = (0..365).map(|day| (at(24 * day), (0..575).map(object).collect())).collect();
+        let tables = vec![TableSelection::whole("visits")];
+        let window = Window::new(at(0), at(365 * 24)).unwrap();
+        let request = ExportRequest::new(tables, window, Format::Jsonl);
+        let (mut plan, catalog) = (Plan::default(), Catalog::parse("test", CATALOG).unwrap());
+        plan.add_table(&catalog, &request, 0, filed, 256 << 20).unwrap();
+
+        assert_eq!(plan.steps.len(), 365);
+        let batches = plan.batches(256 << 20);
+        assert!(batches.len() > 180, "{}", batches.len());
+        assert!(!plan.is_small(256 << 20));
+    }
+
+    #[test]
+    fn a_plan_of_a_few_objects_is_small() {
+        assert!(plan(0..72, 60).is_small(256 << 20));
+        assert!(Plan::default().is_small(1));
     }
 }

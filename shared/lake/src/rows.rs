@@ -60,6 +60,10 @@ const MAX_HELD_BYTES: u64 = 16 << 20;
 /// How much of a larger one is handed on at a time, in bytes.
 const CHUNK_BYTES: u64 = 1 << 20;
 
+/// How long the stretches of an object have to be on average so that it is referred to, in bytes: each may
+/// have to be asked for by a request of its own.
+const MIN_REFERRED_STRETCH_BYTES: u64 = 5 << 20;
+
 /// Nobody listens any more.
 #[derive(Debug)]
 pub(crate) struct Stopped;
@@ -125,7 +129,9 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
         }
         let input = open().map_err(unreadable)?;
         match splice(self.selection, index, input) {
-            Some((segment, account, stretches)) if object.refer => {
+            Some((segment, account, stretches))
+                if object.refer && are_worth_referring(&stretches) =>
+            {
                 self.take_over(segment, account, stretches)
             }
             Some((segment, account, stretches)) => {
@@ -245,6 +251,17 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
     }
 }
 
+/// Tells whether stretches are so long that it is better to refer to them than to write them again.
+fn are_worth_referring(stretches: &[Stretch]) -> bool {
+    let (mut count, mut bytes) = (0, 0);
+    for stretch in stretches {
+        if let Stretch::Object { len, .. } = stretch {
+            (count, bytes) = (count + 1, bytes + len);
+        }
+    }
+    bytes >= count * MIN_REFERRED_STRETCH_BYTES
+}
+
 /// Says of which object it was what stopped its decoding.
 fn ended(key: &str, stop: Stop<Ended>) -> Ended {
     let key = key.to_owned();
@@ -252,5 +269,21 @@ fn ended(key: &str, stop: Stop<Ended>) -> Ended {
         Stop::By(ended) => ended,
         Stop::Corrupt(source) => Ended::Failed(ObjectError::Corrupt { key, source }),
         Stop::Unreadable(source) => Ended::Failed(ObjectError::Unreadable { key, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_of_very_many_members_is_not_referred_to() {
+        let object = |len| Stretch::Object { object: 0, offset: 0, len };
+        let members = |count: usize, len| -> Vec<Stretch> {
+            (0..count).flat_map(|_| [Stretch::Bytes(vec![0; 9]), object(len)]).collect()
+        };
+        assert!(are_worth_referring(&members(1, 32 << 20)));
+        assert!(are_worth_referring(&members(6, 6 << 20)));
+        assert!(!are_worth_referring(&members(20_000, 100 << 10)));
     }
 }
