@@ -92,7 +92,7 @@ impl Export {
     }
 
     /// When it was over with building it.
-    fn ended_at(&self) -> Option<Timestamp> {
+    pub(crate) fn ended_at(&self) -> Option<Timestamp> {
         match &self.state {
             State::Queued { .. } | State::Running { .. } => None,
             State::Failed { finished_at, .. } | State::Cancelled { finished_at } => {

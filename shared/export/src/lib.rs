@@ -56,8 +56,8 @@ pub use limits::{LINK_LIFETIME, Limits, MAX_BODY_BYTES, MAX_BODY_DEPTH, WindowTo
 pub use named_filter::NamedFilter;
 pub use partition::{MAX_PARTITIONS, PartitionPath, PartitionPathError, TooManyPartitions};
 pub use record::{
-    ARCHIVE_LIFETIME, Archive, Asked, Dialect, Export, Failure, FailureCode, LEASE, Lane, Lease,
-    MAX_FAILURES, REMOVAL_DELAY, RESEND_AFTER, Refusal, STEP_PATIENCE, State, Status,
+    ARCHIVE_LIFETIME, Archive, Asked, BUILD_LEASE, Dialect, Export, Failure, FailureCode, LEASE,
+    Lane, Lease, MAX_FAILURES, REMOVAL_DELAY, RESEND_AFTER, Refusal, STEP_PATIENCE, State, Status,
 };
 pub use request::{ExportRequest, Order, Released};
 pub use secret::Secret;

@@ -24,11 +24,16 @@ pub const ARCHIVE_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 /// is being downloaded is not taken away.
 pub const REMOVAL_DELAY: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long a builder may hold an export before another may take it over.
+/// How long a courier may hold the copy of an export, and a builder steps of one, before another may take
+/// over.
 ///
-/// Longer than a builder may run and shorter than the queue hides a message. A test holds
+/// Longer than a function may run and shorter than the queue hides a message. A test holds
 /// `template.yaml` to that.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(960);
+
+/// How long a builder holds an export without renewing its lease, before another may take it over. So one
+/// that dies is noticed soon, however long builders may run.
+pub const BUILD_LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long an export waits for a builder before its message counts as lost, at least.
 pub const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(2);
@@ -55,6 +60,9 @@ pub struct Export {
     /// How it was asked for, if in a dialect that repeats that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,
+    /// Whether the next of its lane was asked for, once it had ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub next_called: bool,
     /// Who is told that it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<Callback>,
@@ -253,10 +261,16 @@ pub enum FailureCode {
     SourceChanged,
     /// A source object cannot be decoded.
     SourceCorrupt,
+    /// A source object lies in a class of storage from which it has to be restored first.
+    SourceArchived,
+    /// AWS refuses something, and will until an operator changes that.
+    AccessDenied,
     /// It has more rows than it may.
     TooManyRows,
     /// It would have more files than it may.
     TooManyFiles,
+    /// One of its files would be larger than it may.
+    FileTooLarge,
     /// It reads more source objects than a builder can hold a plan of.
     TooManyObjects,
     /// It was not done by its deadline.
@@ -292,6 +306,7 @@ impl Export {
             request,
             lane: None,
             asked: None,
+            next_called: false,
             callback: None,
             copy: None,
             created_at: now,
@@ -339,7 +354,7 @@ impl Export {
             | State::Deleted { .. } => return Err(Refusal::Finished),
         };
         let number = self.leases + 1;
-        let until = now + LEASE;
+        let until = now + BUILD_LEASE;
         let lease = Lease { number, until, released: false, look_at: until };
         Ok(Self { leases: number, ..self.then(State::Running { started_at, lease }) })
     }
@@ -475,7 +490,20 @@ impl Export {
     /// When the janitor has to look at it, if ever.
     pub fn due(&self) -> Option<Timestamp> {
         let of_state = self.state_due();
-        [of_state, self.copy_due(), self.untold_since()].into_iter().flatten().min()
+        let follow_ups = [self.copy_due(), self.untold_since(), self.uncalled_since()];
+        follow_ups.into_iter().chain([of_state]).flatten().min()
+    }
+
+    /// Since when the next of its lane is to be asked for, and was not yet.
+    pub fn uncalled_since(&self) -> Option<Timestamp> {
+        self.lane.filter(|_| !self.next_called)?;
+        self.ended_at()
+    }
+
+    /// The same export, the next of its lane asked for; None if it was, or there is no lane.
+    pub fn called_next(&self) -> Option<Self> {
+        self.uncalled_since()?;
+        Some(Self { next_called: true, ..self.then(self.state.clone()) })
     }
 
     fn state_due(&self) -> Option<Timestamp> {
@@ -598,8 +626,8 @@ mod tests {
     fn a_held_export_is_not_claimed_until_its_lease_lapses() {
         let held = queued().claim(NOW).unwrap();
 
-        assert_eq!(held.claim(NOW), Err(Refusal::Held { until: NOW + LEASE }));
-        let next = held.claim(NOW + LEASE).unwrap();
+        assert_eq!(held.claim(NOW), Err(Refusal::Held { until: NOW + BUILD_LEASE }));
+        let next = held.claim(NOW + BUILD_LEASE).unwrap();
         assert_eq!((next.version, next.leases), (3, 2));
     }
 
@@ -647,12 +675,22 @@ mod tests {
         assert_eq!(export.claim(NOW).unwrap().broken(NOW, NOW).status(NOW), Status::Failed);
     }
 
+    #[test]
+    fn an_export_of_a_lane_is_due_until_the_next_was_called() {
+        let ended = queued().in_lane(Lane::Liferay).cancel(NOW).unwrap();
+        assert_eq!(ended.due(), Some(NOW));
+        let called = ended.called_next().unwrap();
+        assert_eq!((called.due(), called.called_next()), (None, None));
+        assert_eq!(queued().cancel(NOW).unwrap().due(), None, "who stands in no lane calls nobody");
+        assert_eq!(queued().in_lane(Lane::Liferay).called_next(), None, "it has not ended");
+    }
+
     /// One of the ways an export can change, picked by a number.
     fn change(export: &Export, pick: u8, now: Timestamp) -> Option<Export> {
         let failure = Failure { code: FailureCode::Internal, detail: String::new() };
         let running = matches!(export.state, State::Running { .. });
         let held = export.copy_held_until().is_some();
-        match pick % 14 {
+        match pick % 15 {
             0 => export.claim(now).ok(),
             1 => running.then(|| export.release(now)),
             2 => running.then(|| export.broken(now, now)),
@@ -665,6 +703,7 @@ mod tests {
             10 => held.then(|| export.copy_advanced(Some("no"))).flatten(),
             11 => held.then(|| export.copy_ended(now, None)).flatten(),
             12 => export.copy_resent(now),
+            13 => export.called_next(),
             _ => export.removed(),
         }
     }
@@ -686,7 +725,7 @@ mod tests {
                 manifest: false,
             };
             let role = crate::Credential::Role { arn: "role/decant-x".into() };
-            let export = queued().with_copy(target, role);
+            let export = queued().in_lane(Lane::Liferay).with_copy(target, role);
             let export = export.with_callback("http://example.com".parse().unwrap(), String::new());
             let (mut export, mut now) = (export, NOW);
             for (pick, minutes) in picks {
@@ -703,7 +742,8 @@ mod tests {
                 prop_assert!(allowed, "{was:?} became {is:?}");
                 let over = matches!(next.state, State::Failed { .. } | State::Cancelled { .. }
                     | State::Expired { removed: true, .. } | State::Deleted { removed: true, .. });
-                let idle = over && next.callback.as_ref().is_some_and(|callback| callback.sent);
+                let told = next.callback.as_ref().is_some_and(|callback| callback.sent);
+                let idle = over && told && next.next_called;
                 prop_assert_eq!(next.due().is_none(), idle, "unfinished work is always in the index");
                 let open = next.copy.as_ref().is_some_and(|copy| !copy.has_ended());
                 prop_assert_eq!(keeps_credential(&next), open, "a credential is kept while it is needed");

@@ -43,7 +43,10 @@ impl Outbox {
     }
 
     async fn next(&self, export: &Export) -> Result<()> {
-        call_next(&self.exports, &self.builds, export).await?;
+        if export.uncalled_since().is_some() {
+            call_next(&self.exports, &self.builds, export).await?;
+            self.exports.change(&export.workspace, export.id, Export::called_next).await?;
+        }
         let waits = |copy: &export::BucketCopy| matches!(copy.state, CopyState::Waiting { .. });
         if matches!(export.state, State::Succeeded { .. })
             && export.copy.as_ref().is_some_and(waits)
