@@ -127,6 +127,45 @@ async fn what_is_not_gzip_becomes_gzip() {
 }
 
 #[tokio::test]
+async fn a_gzip_object_that_is_cut_or_changed_is_never_passed_on() {
+    let row = "{\"server_upload_time\":\"2026-03-01 04:15:00.000000\",\"uuid\":\"1\"}\n";
+    let whole = gzip(&row.repeat(200));
+    let cut = whole[..whole.len() - 6].to_vec();
+    let mut changed = whole.clone();
+    let at = changed.len() - 7;
+    changed[at] ^= 1;
+    for bytes in [cut, changed] {
+        let user = user().await;
+        user.stack.put_source(&source_key(&user, 4, "a.json.gz"), whole.clone()).await.unwrap();
+        user.stack.put_source(&source_key(&user, 4, "b.json.gz"), bytes).await.unwrap();
+
+        let reply = ask(&user, "start=20260301T04&end=20260301T04").await;
+
+        assert_eq!(reply.status, 500);
+        assert!(String::from_utf8(reply.bytes).unwrap().contains("b.json.gz is damaged"));
+    }
+}
+
+#[tokio::test]
+async fn an_hour_without_rows_is_no_data_and_one_without_a_last_line_end_gets_it() {
+    let user = user().await;
+    let row = "{\"server_upload_time\":\"2026-03-01 05:15:00.000000\",\"uuid\":\"1\"}";
+    let open = gzip(&format!("{row}\n{row}"));
+    user.stack.put_source(&source_key(&user, 4, "a.json.gz"), gzip("")).await.unwrap();
+    user.stack.put_source(&source_key(&user, 5, "a.json.gz"), open.clone()).await.unwrap();
+
+    let nothing = ask(&user, "start=20260301T04&end=20260301T04").await;
+    assert_eq!(nothing.status, 404, "{:?}", nothing.bytes);
+
+    let files = files(&ask(&user, "start=20260301T04&end=20260301T05").await.bytes);
+    assert_eq!(files.len(), 1);
+    assert!(files[0].1.starts_with(&open), "it goes in as it is, with something behind it");
+    let mut text = String::new();
+    MultiGzDecoder::new(&files[0].1[..]).read_to_string(&mut text).unwrap();
+    assert_eq!(text, format!("{row}\n{row}\n"));
+}
+
+#[tokio::test]
 async fn a_source_object_that_only_calls_itself_gzip_is_never_passed_on() {
     let user = user().await;
     user.stack.put_source(&source_key(&user, 4, "a.json.gz"), b"{}".to_vec()).await.unwrap();

@@ -141,6 +141,41 @@ async fn a_source_object_that_changed_after_the_plan_fails_the_export() {
 }
 
 #[tokio::test]
+async fn a_source_object_that_changed_before_it_was_copied_fails_the_export() {
+    let user = user().await;
+    let export = unsent(&user, Timestamp::now());
+    let size_bytes = 12_u64 << 20;
+    let bytes = vec![b' '; usize::try_from(size_bytes).unwrap()];
+    user.stack.put_source(&key(&user, "a.json.gz"), bytes).await.unwrap();
+    let object = SourceObject { key: key(&user, "a.json.gz"), etag: "\"0\"".into(), size_bytes };
+    let planned =
+        lake::Planned { object, way: lake::Way::Splice, refer: true, arrived: None, file: None };
+    let plan =
+        json!({ "steps": [{ "makes": { "rows": 0 }, "inside": true, "objects": [planned] }] });
+    let segment = json!({
+        "crc32": 0, "raw_bytes": size_bytes, "stored_crc32": 0, "stored_bytes": size_bytes, "rows": 1,
+    });
+    let referred = json!({ "object": { "object": 0, "offset": 0, "len": size_bytes } });
+    let report = json!({
+        "piece": WorkKey::piece(&user.workspace, export.id, 0), "made_at": Timestamp::now(),
+        "made": [{ "poured": [segment, [referred]] }],
+        "bad_rows": 0, "listed": [], "outside": 0, "times": null,
+    });
+    let work = user.stack.archives();
+    let (plan_key, report_key) =
+        (WorkKey::plan(&user.workspace, export.id), WorkKey::report(&user.workspace, export.id, 0));
+    work.write_work(&plan_key, plan.to_string().into()).await.unwrap();
+    work.write_work(&report_key, report.to_string().into()).await.unwrap();
+    user.stack.exports().put(&export).await.unwrap();
+    user.stack.queue().send(&export, 0).await.unwrap();
+
+    let done = user.finished(&format!("/v1/exports/{}", export.id)).await.unwrap();
+
+    assert_eq!((done.text("/status"), done.text("/failure/code")), ("failed", "source_changed"));
+    assert!(done.text("/failure/detail").contains("a.json.gz"), "{}", done.body);
+}
+
+#[tokio::test]
 async fn a_message_delivered_twice_builds_once() {
     let user = user().await;
     let url = user.create(&body()).await.unwrap();

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use export::{
-    Archive, ArchiveKey, Export, ExportId, LEASE, Limits, Order, REMOVAL_DELAY, RESEND_AFTER,
-    State, WorkKey,
+    Archive, ArchiveKey, BUILD_LEASE, Export, ExportId, Failure, Lane, Limits, Order,
+    REMOVAL_DELAY, RESEND_AFTER, State, WorkKey,
 };
 use jiff::{SignedDuration, Timestamp};
 use tests::{Stack, User};
@@ -53,7 +53,7 @@ async fn an_export_whose_message_was_lost_is_built() {
 #[tokio::test]
 async fn an_export_whose_builder_died_is_built_by_another() {
     let user = user().await;
-    let export = old(&user, LEASE, SignedDuration::from_hours(24));
+    let export = old(&user, BUILD_LEASE, SignedDuration::from_hours(24));
     user.stack.exports().put(&export).await.unwrap();
     let held = export.claim(export.created_at).unwrap();
     user.stack.exports().put(&held).await.unwrap();
@@ -61,6 +61,30 @@ async fn an_export_whose_builder_died_is_built_by_another() {
     let built = until(&user, export.id, |e| matches!(e.state, State::Succeeded { .. })).await;
 
     assert_eq!((built.failures, built.leases), (1, 2));
+}
+
+#[tokio::test]
+async fn the_next_of_a_lane_is_called_though_the_builder_before_it_died_at_its_end() {
+    let user = user().await;
+    let now = Timestamp::now();
+    let exports = user.stack.exports();
+    let waiting = |export: Export| Export {
+        state: State::Queued { resend_at: now + SignedDuration::from_hours(6) },
+        ..export.in_lane(Lane::Liferay)
+    };
+    let first = waiting(old(&user, SignedDuration::ZERO, SignedDuration::from_hours(24)));
+    let second = waiting(old(&user, SignedDuration::ZERO, SignedDuration::from_hours(24)));
+    for export in [&first, &second] {
+        exports.join(export, &export.id.to_string(), |_| false).await.unwrap();
+    }
+    // It has ended, and nobody called the next.
+    exports.put(&first.fail(now, Failure::internal())).await.unwrap();
+
+    round(&user.stack).await;
+
+    until(&user, second.id, |e| matches!(e.state, State::Succeeded { .. })).await;
+    let ended = exports.get(&user.workspace, first.id).await.unwrap().unwrap();
+    assert_eq!((ended.next_called, ended.due()), (true, None));
 }
 
 #[tokio::test]

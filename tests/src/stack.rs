@@ -330,7 +330,7 @@ impl Stack {
     }
 
     fn s3(&self) -> aws_sdk_s3::Client {
-        aws_sdk_s3::Client::new(&self.aws)
+        cloud::s3_client(&self.aws)
     }
 
     fn sqs(&self) -> aws_sdk_sqs::Client {

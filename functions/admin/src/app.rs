@@ -34,7 +34,7 @@ impl App {
     pub(crate) fn new(aws: &SdkConfig, settings: Settings) -> Self {
         Self {
             tokens: TokenTable::new(aws_sdk_dynamodb::Client::new(aws), settings.token_table),
-            lake: LakeBucket::new(aws_sdk_s3::Client::new(aws), settings.lake_bucket),
+            lake: LakeBucket::new(cloud::s3_client(aws), settings.lake_bucket),
             catalog_key: settings.catalog_key,
         }
     }

@@ -81,7 +81,7 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) async fn new(aws: &SdkConfig, settings: Settings) -> anyhow::Result<Self> {
-        let s3 = aws_sdk_s3::Client::new(aws);
+        let s3 = cloud::s3_client(aws);
         let lake = LakeBucket::new(s3.clone(), settings.lake_bucket);
         let catalog =
             lake.catalog(settings.catalog_key.as_deref()).await.context("load the catalog")?;

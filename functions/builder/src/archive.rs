@@ -7,7 +7,7 @@ use archive::{
     Extent, Gzip, Layout, Member, Method, Segment, SegmentDecoder, SegmentEncoder, layout,
     names_are_distinct, plan_parts,
 };
-use cloud::Stored;
+use cloud::{PieceWriter, Stored};
 use export::{Archive, ArchiveKey, BadRowsKey, Export, Files, PlainKey, TableSelection, WorkKey};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
@@ -64,7 +64,8 @@ pub(crate) async fn assemble(
     match app.archives.assemble(&app.lake, &key, plan_parts(&layout.extents), crc32, &name).await {
         Ok(()) => {}
         // A builder before us got this far; the same input gives the same bytes.
-        Err(cloud::Error::Exists(_)) if app.archives.has(&key.to_string(), size_bytes).await? => {}
+        Err(cloud::Error::Exists(_))
+            if app.archives.has(&key.to_string(), size_bytes, crc32).await? => {}
         Err(e) => return Err(e.into()),
     }
     Ok(archive_of(export, plan, &reports, (size_bytes, crc32)))
@@ -79,7 +80,7 @@ fn archive_of(
 ) -> Archive {
     // None if anything was copied without being read.
     let rows = |made: &Made| match made {
-        Made::Copied(_) => None,
+        Made::Copied(_) | Made::Unterminated(_) => None,
         Made::Poured(segment, _) => Some(segment.rows),
     };
     let rows_of = |index: usize| {
@@ -167,10 +168,12 @@ fn table_members(
         }
         for (step, report) in plan.steps.iter().zip(reports) {
             if step.makes == Makes::Rows(index) {
-                content.extend(extents(step, report).into_iter().flatten());
+                for extent in extents(step, report).into_iter().flatten() {
+                    push_extent(&mut content, extent);
+                }
                 whole = report.made.iter().fold(whole, |whole, made| match made {
                     Made::Poured(segment, _) => whole.join(*segment),
-                    Made::Copied(_) => whole,
+                    Made::Copied(_) | Made::Unterminated(_) => whole,
                 });
             }
         }
@@ -195,6 +198,15 @@ fn object_members(plan: &Plan, reports: &[Report]) -> anyhow::Result<Vec<Member<
         for (planned, (made, extents)) in step.objects.iter().zip(made) {
             let (crc32, raw_bytes, content) = match made {
                 Made::Copied(crc32) => (*crc32, planned.object.size_bytes, extents),
+                Made::Unterminated(crc32) => {
+                    let end = line_end();
+                    let size = planned.object.size_bytes;
+                    let mut hasher = crc32fast::Hasher::new_with_initial_len(*crc32, size);
+                    hasher.update(&end);
+                    let whole = (hasher.finalize(), size + end.len() as u64);
+                    let content = extents.into_iter().chain([Extent::Bytes(end)]).collect();
+                    (whole.0, whole.1, content)
+                }
                 Made::Poured(segment, _) if segment.rows == 0 => continue,
                 Made::Poured(segment, _) => {
                     let gzip = Gzip::of(*segment);
@@ -233,7 +245,7 @@ pub(crate) fn extents(step: &Step, report: &Report) -> Vec<Vec<Extent<Stored>>> 
     };
     let made = report.made.iter().enumerate();
     made.map(|(index, made)| match made {
-        Made::Copied(_) => {
+        Made::Copied(_) | Made::Unterminated(_) => {
             let len = step.objects[index].object.size_bytes;
             vec![Extent::Range { source: source(index), offset: 0, len }]
         }
@@ -242,6 +254,30 @@ pub(crate) fn extents(step: &Step, report: &Report) -> Vec<Vec<Extent<Stored>>> 
     .collect()
 }
 
+/// Appends a stretch; one that follows another in the same object becomes one with it.
+pub(crate) fn push_extent(extents: &mut Vec<Extent<Stored>>, next: Extent<Stored>) {
+    match (extents.last_mut(), next) {
+        (
+            Some(Extent::Range { source, offset, len }),
+            Extent::Range { source: other, offset: at, len: more },
+        ) if *source == other && *offset + *len == at => *len += more,
+        (_, next) => extents.push(next),
+    }
+}
+
+/// Returns a member of a gzip file that is a line feed, for one whose last line has none: some readers of
+/// such files lose the last line, or fail.
+fn line_end() -> Vec<u8> {
+    let (mut stored, line) = (Vec::new(), b"\n");
+    let Gzip { head, tail, .. } = Gzip::of(SegmentEncoder::new(1).encode(line, 0, &mut stored));
+    [head, stored, tail].concat()
+}
+
+/// The only file of an export would be larger than it may.
+#[derive(Debug, thiserror::Error)]
+#[error("the file would have {0} bytes")]
+pub(crate) struct FileTooLarge(pub(crate) u64);
+
 /// Writes the only file of an export as it is, for those who want no ZIP.
 async fn write_plain(
     app: &App,
@@ -249,21 +285,39 @@ async fn write_plain(
     plan: &Plan,
     reports: &[Report],
 ) -> anyhow::Result<()> {
-    let mut file = app.archives.write_plain(&PlainKey::of(&export.workspace, export.id));
-    let mut decoder = SegmentDecoder::default();
+    let head = selection(app, export, 0)?.head();
+    let rows = reports.iter().flat_map(|report| &report.made).map(|made| match made {
+        Made::Poured(segment, _) => segment.raw_bytes,
+        Made::Copied(_) | Made::Unterminated(_) => 0,
+    });
+    let size_bytes = head.len() as u64 + rows.sum::<u64>();
+    anyhow::ensure!(size_bytes <= PieceWriter::MAX_BYTES, FileTooLarge(size_bytes));
     let mut content = Vec::new();
-    file.push(&selection(app, export, 0)?.head()).await?;
     for (step, report) in plan.steps.iter().zip(reports) {
         for extent in extents(step, report).into_iter().flatten() {
-            let mut stored = app.archives.open_extent(&app.lake, &extent).await?;
-            while let Some(chunk) = stored.next().await {
-                decoder.decode(&chunk.context("read piece")?, &mut content)?;
-                file.push(&content).await?;
-                content.clear();
-            }
+            push_extent(&mut content, extent);
         }
     }
-    Ok(file.finish().await?)
+    let file = app.archives.write_plain(&PlainKey::of(&export.workspace, export.id));
+    file.filled(async |file| {
+        file.push(&head).await?;
+        inflate(app, &content, file).await
+    })
+    .await
+}
+
+/// Writes the content of compressed rows.
+async fn inflate(app: &App, rows: &[Extent<Stored>], file: &mut PieceWriter) -> anyhow::Result<()> {
+    let (mut decoder, mut content) = (SegmentDecoder::default(), Vec::new());
+    for extent in rows {
+        let mut stored = app.archives.open_extent(&app.lake, extent).await?;
+        while let Some(chunk) = stored.chunk().await? {
+            decoder.decode(&chunk, &mut content)?;
+            file.push(&content).await?;
+            content.clear();
+        }
+    }
+    Ok(())
 }
 
 async fn write_bad_rows(app: &App, export: &Export, reports: &[Report]) -> anyhow::Result<()> {
@@ -274,4 +328,36 @@ async fn write_bad_rows(app: &App, export: &Export, reports: &[Report]) -> anyho
     }
     let key = BadRowsKey::of(&export.workspace, export.id);
     Ok(app.archives.write_bad_rows(&key, lines, &export.bad_rows_name()).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn a_line_end_is_a_member_of_a_gzip_file() {
+        let mut content = String::new();
+        let end = line_end();
+        flate2::read::MultiGzDecoder::new(&end[..]).read_to_string(&mut content).unwrap();
+        assert_eq!(content, "\n");
+    }
+
+    #[test]
+    fn neighbours_in_an_object_become_one_stretch() {
+        let range = |key: &str, offset, len| {
+            let workspace = "acme".parse().unwrap();
+            Extent::Range {
+                source: Stored::Work(WorkKey::kept_report(&workspace, key)),
+                offset,
+                len,
+            }
+        };
+        let mut extents = Vec::new();
+        for next in [range("a", 0, 5), range("a", 5, 2), range("a", 8, 1), range("b", 9, 1)] {
+            push_extent(&mut extents, next);
+        }
+        assert_eq!(extents, [range("a", 0, 7), range("a", 8, 1), range("b", 9, 1)]);
+    }
 }

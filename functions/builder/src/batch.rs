@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use cloud::Claim;
-use export::{Export, Failure, MAX_FAILURES, State};
+use export::{Export, Failure, MAX_FAILURES, STEP_PATIENCE, State};
 use inbox::Outcome;
 use jiff::{SignedDuration, Timestamp};
 use lake::Plan;
@@ -13,7 +13,7 @@ use crate::{
     build::{do_step, failure_of, seconds_until},
     plan,
     step::Work,
-    watch::{Lost, Watch},
+    watch::{Lost, PACE, Watch, while_ours},
 };
 
 /// What came of a batch.
@@ -44,7 +44,15 @@ pub(crate) async fn run(app: &App, export: &Export, steps: (u32, u32)) -> anyhow
             return Ok(After::Settled(Outcome::ComeBack { seconds, reason }));
         }
     };
-    match build(app, export, steps).await {
+    if attempts > MAX_FAILURES {
+        // Each of its builders died before it could say why.
+        let error = anyhow::anyhow!("build steps: {MAX_FAILURES} builders died");
+        return give_up(app, export, first, attempts, error).await.map(After::Settled);
+    }
+    let wanted = async || app.exports.is_wanted(export).await;
+    let built =
+        while_ours(PACE, None, wanted, async |watch| build(app, export, steps, watch).await);
+    match built.await {
         Ok((after, true)) => Ok(go_on(&after)),
         Ok((_, false)) => done(),
         Err(error) if error.is::<Lost>() => {
@@ -64,16 +72,17 @@ async fn build(
     app: &App,
     export: &Export,
     (first, end): (u32, u32),
+    watch: Watch,
 ) -> anyhow::Result<(Export, bool)> {
     let plan = plan::of(app, export).await.context("read the plan")?;
-    let mut work = Work::new(app, export, &plan, Watch::new(app, export, None));
+    let mut work = Work::new(app, export, &plan, watch);
     let mut after = export.clone();
     for number in first..end {
         if export.steps_done.contains(&number) {
             continue;
         }
         let step = plan.steps.get(number as usize).context("find a step of the plan")?;
-        (_, after) = do_step(&mut work, number, step).await?;
+        (_, after) = do_step(&mut work, number, step, STEP_PATIENCE).await?;
     }
     let ends = ends_pass(&plan, first, &after);
     Ok((after, ends))

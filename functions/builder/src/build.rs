@@ -3,22 +3,23 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use cloud::Job;
-use export::{Archive, Export, Failure, FailureCode, Lease, Refusal, State, WorkKey};
+use cloud::{Job, PieceWriter};
+use export::{Archive, BUILD_LEASE, Export, Failure, FailureCode, Lease, Refusal, State, WorkKey};
 use inbox::Outcome;
 use jiff::{SignedDuration, Timestamp};
 use lake::{ObjectError, Step};
 use lambda_runtime::tracing::{error, info, warn};
+use tokio::time::Instant;
 
 use crate::{
     app::App,
-    archive,
+    archive::{self, FileTooLarge},
     batch::{self, After},
     parts::TooManyFiles,
     plan::{self, TooManyObjects},
     report::Report,
     step::{self, Work},
-    watch::{Lost, Watch, is_ours},
+    watch::{Held, Lost, PACE, Watch, is_ours, while_ours},
 };
 
 /// The longest that SQS hides a message: 12 hours.
@@ -60,17 +61,24 @@ async fn take(app: &App, export: &Export) -> anyhow::Result<Outcome> {
     let claimed = match export.claim(now) {
         Ok(claimed) => claimed,
         Err(Refusal::Finished) => return Ok(Outcome::Done),
+        // It comes back to whoever gave it back. Of one that dies, the janitor knows.
+        Err(Refusal::Held { .. }) if is_held(export) => return Ok(Outcome::Done),
         Err(Refusal::Held { until }) => {
-            return come_back(seconds_until(now, until), "another builder holds the export");
+            return come_back(seconds_until(now, until), "the export is to be built later");
         }
     };
+    let since = Instant::now();
     let lease = match (app.exports.put(&claimed).await, &claimed.state) {
         (Ok(()), State::Running { lease, .. }) => *lease,
         (Err(cloud::Error::Stale(_)), _) => return come_back(1, "the export was just changed"),
         (Err(e), _) => return Err(e.into()),
         (Ok(()), _) => return Ok(Outcome::Done),
     };
-    match build(app, &claimed, lease).await {
+    let renew =
+        async || app.exports.renew(&claimed, lease.number, Timestamp::now() + BUILD_LEASE).await;
+    let held = Held { since, lasts: BUILD_LEASE.unsigned_abs() };
+    let work = async |watch| build(app, &claimed, lease, watch).await;
+    match while_ours(PACE, Some(held), renew, work).await {
         Ok(Built::Whole(archive)) => publish(app, &claimed, lease, archive).await,
         Ok(Built::Dispatched(batches)) => dispatch(app, &claimed, lease, &batches).await,
         Err(error) if error.is::<Lost>() => {
@@ -81,7 +89,12 @@ async fn take(app: &App, export: &Export) -> anyhow::Result<Outcome> {
     }
 }
 
-async fn build(app: &App, export: &Export, lease: Lease) -> anyhow::Result<Built> {
+/// Tells whether a builder is at work on an export, or was when it died.
+fn is_held(export: &Export) -> bool {
+    matches!(&export.state, State::Running { lease, .. } if !lease.released)
+}
+
+async fn build(app: &App, export: &Export, lease: Lease, watch: Watch) -> anyhow::Result<Built> {
     let plan = plan::of(app, export).await.context("plan the export")?;
     let total = u32::try_from(plan.steps.len()).context("count steps")?;
     let known = |e: &Export| {
@@ -98,8 +111,14 @@ async fn build(app: &App, export: &Export, lease: Lease) -> anyhow::Result<Built
     let missing =
         |&(first, end): &(u32, u32)| (first..end).any(|n| !export.steps_done.contains(&n));
     let mut reports = BTreeMap::new();
-    let total: u64 = plan.steps.iter().map(Step::size_bytes).sum();
-    if total > app.step_bytes && batches.len() > 1 {
+    if plan.is_small(app.step_bytes) {
+        let mut work = Work::new(app, &export, &plan, watch);
+        for (number, step) in (0..).zip(&plan.steps) {
+            if !export.steps_done.contains(&number) {
+                reports.insert(number, do_step(&mut work, number, step, BUILD_LEASE).await?.0);
+            }
+        }
+    } else {
         let mut missing: Vec<(u32, u32)> = batches.into_iter().filter(missing).collect();
         let first_pass = u32::try_from(plan.first_pass().end).context("count steps")?;
         if missing.first().is_some_and(|(begin, _)| *begin < first_pass) {
@@ -108,28 +127,23 @@ async fn build(app: &App, export: &Export, lease: Lease) -> anyhow::Result<Built
         if !missing.is_empty() {
             return Ok(Built::Dispatched(missing));
         }
-    } else {
-        let mut work = Work::new(app, &export, &plan, Watch::new(app, &export, Some(lease)));
-        for (number, step) in (0..).zip(&plan.steps) {
-            if !export.steps_done.contains(&number) {
-                reports.insert(number, do_step(&mut work, number, step).await?.0);
-            }
-        }
     }
     Ok(Built::Whole(
         archive::assemble(app, &export, &plan, reports).await.context("assemble the archive")?,
     ))
 }
 
-/// Does a step and records it. Returns the export as it is then.
+/// Does a step and records it; the next is expected within `patience`. Returns the export as it is then.
 pub(crate) async fn do_step(
     work: &mut Work<'_>,
     number: u32,
     step: &Step,
+    patience: SignedDuration,
 ) -> anyhow::Result<(Report, Export)> {
     let report = step::done(work, number, step).await?;
     let (exports, progress) = (&work.app.exports, report.progress(step));
-    let after = exports.step_done(work.export, number, progress, Timestamp::now()).await?;
+    let after =
+        exports.step_done(work.export, number, progress, Timestamp::now() + patience).await?;
     let after = after.ok_or(Lost)?;
     match work.export.request.max_rows {
         Some(most) if after.rows > most => Err(TooManyRows(most).into()),
@@ -239,6 +253,17 @@ pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
         );
         return Some(Failure { code: FailureCode::SourceChanged, detail });
     }
+    if let Some(failure) = error.downcast_ref().and_then(refused) {
+        return Some(failure);
+    }
+    if let Some(FileTooLarge(bytes)) = error.downcast_ref() {
+        let detail = format!(
+            "The file would have {bytes} bytes, more than the {} that one can have. Choose a shorter window or \
+             fewer columns, and create the export again.",
+            PieceWriter::MAX_BYTES
+        );
+        return Some(Failure { code: FailureCode::FileTooLarge, detail });
+    }
     if let Some(TooManyObjects(most)) = error.downcast_ref() {
         let detail = format!(
             "The export reads more than {most} source objects, the most that a builder can keep track of. \
@@ -271,6 +296,42 @@ pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
     None
 }
 
+/// What S3 refuses, and no other attempt would change.
+fn refused(error: &cloud::Error) -> Option<Failure> {
+    let (code, detail) = match error {
+        cloud::Error::Archived { key, reason } => (
+            FailureCode::SourceArchived,
+            format!(
+                "The source object {key} is in an archive class of S3, which says: {reason}. Ask your operator \
+                 to restore it, or choose a window without it, and create the export again."
+            ),
+        ),
+        cloud::Error::Denied { action, key, reason } => {
+            let object = key.as_ref().map(|key| format!(" {key}")).unwrap_or_default();
+            let detail = format!(
+                "S3 does not let us {action}{object}, and says: {reason}. Ask your operator, naming this \
+                 export's id, and create it again once that is changed."
+            );
+            (FailureCode::AccessDenied, detail)
+        }
+        cloud::Error::TooLarge(_) => (
+            FailureCode::FileTooLarge,
+            format!(
+                "What is made of one source object would have more than {} bytes. Let the lake be written in \
+                 smaller objects, and create the export again.",
+                PieceWriter::MAX_BYTES
+            ),
+        ),
+        cloud::Error::Stale(_)
+        | cloud::Error::SourceChanged(_)
+        | cloud::Error::TooManyObjects
+        | cloud::Error::Exists(_)
+        | cloud::Error::Conflict(_)
+        | cloud::Error::Aws { .. } => return None,
+    };
+    Some(Failure { code, detail })
+}
+
 pub(crate) fn seconds_until(now: Timestamp, then: Timestamp) -> i32 {
     let seconds = then.duration_since(now).as_secs().clamp(0, LONGEST_HIDDEN_SECONDS - 1) + 1;
     i32::try_from(seconds).unwrap_or(1)
@@ -286,5 +347,25 @@ mod tests {
         let failure = failure_of(&error).unwrap();
         assert_eq!(failure.code, FailureCode::TooManyObjects);
         assert!(failure.detail.contains("more than 7 source objects"), "{}", failure.detail);
+    }
+
+    #[test]
+    fn what_no_retry_mends_fails_at_once_with_s3s_reason() {
+        let key = || "lake/a.json.gz".to_owned();
+        let archived =
+            cloud::Error::Archived { key: key(), reason: "InvalidObjectState: cold".into() };
+        let reason = "AccessDenied: no kms:Decrypt".to_owned();
+        let denied =
+            cloud::Error::Denied { action: "read source object", key: Some(key()), reason };
+        for (error, code, said) in [
+            (archived, FailureCode::SourceArchived, "InvalidObjectState: cold"),
+            (denied, FailureCode::AccessDenied, "AccessDenied: no kms:Decrypt"),
+        ] {
+            let failure = failure_of(&anyhow::Error::from(error).context("do a step")).unwrap();
+            assert_eq!(failure.code, code);
+            assert!(failure.detail.contains(said) && failure.detail.contains("a.json.gz"));
+        }
+        let aws = cloud::Error::Stale(export::ExportId::generate());
+        assert!(failure_of(&aws.into()).is_none());
     }
 }

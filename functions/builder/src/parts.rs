@@ -9,7 +9,7 @@ use lake::{Makes, Pack, Plan};
 
 use crate::{
     app::App,
-    archive::extents,
+    archive::{extents, push_extent},
     report::{Made, Report},
     step::selection,
 };
@@ -48,13 +48,7 @@ impl Draft {
     fn push(&mut self, segment: Segment, stretches: Vec<Extent<Stored>>) {
         self.whole = self.whole.join(segment);
         for stretch in stretches {
-            match (self.extents.last_mut(), stretch) {
-                (
-                    Some(Extent::Range { source, offset, len }),
-                    Extent::Range { source: next, offset: at, len: more },
-                ) if *source == next && *offset + *len == at => *len += more,
-                (_, stretch) => self.extents.push(stretch),
-            }
+            push_extent(&mut self.extents, stretch);
         }
     }
 }
@@ -141,13 +135,14 @@ fn drafts_of(
 async fn write(app: &App, export: &Export, draft: Draft) -> anyhow::Result<()> {
     let key = FileKey::of(&export.workspace, export.id, &draft.name);
     let (parts, size_bytes) = (plan_parts(&draft.extents), draft.whole.raw_bytes);
-    let name = FileName::plain(&draft.name);
-    let written =
-        app.archives.assemble_file(&app.lake, &key, parts, draft.whole.crc32, &name).await;
+    let (crc32, name) = (draft.whole.crc32, FileName::plain(&draft.name));
+    let written = app.archives.assemble_file(&app.lake, &key, parts, crc32, &name).await;
     match written {
         Ok(()) => Ok(()),
         // A builder before us got this far; the same input gives the same bytes.
-        Err(cloud::Error::Exists(_)) if app.archives.has(&key.to_string(), size_bytes).await? => {
+        Err(cloud::Error::Exists(_))
+            if app.archives.has(&key.to_string(), size_bytes, crc32).await? =>
+        {
             Ok(())
         }
         Err(e) => Err(e.into()),

@@ -1,9 +1,9 @@
 //! The plan of an export: made once, then read by all who build it.
 
 use anyhow::Context as _;
-use export::{Export, SourceObject, WorkKey};
-use jiff::Timestamp;
-use lake::{Plan, lookup_tables};
+use cloud::Filings;
+use export::{Export, WorkKey};
+use lake::{Filed, Plan, lookup_tables};
 
 use crate::app::App;
 
@@ -18,15 +18,16 @@ pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<Plan> {
     if let Some(bytes) = app.archives.read_work(&key).await? {
         return serde_json::from_slice(&bytes).context("decode plan");
     }
-    let request = &export.request;
+    let (request, workspace) = (&export.request, &export.workspace);
+    let mut filings = Filings::new(&app.lake, workspace, request.window, app.most_objects);
     let mut plan = Plan::default();
     for (index, table) in lookup_tables(&app.catalog, request) {
-        let filed = filed(app, export, &plan, &table).await?;
+        let filed = filed(app, &mut filings, &plan, &table).await?;
         plan.add_lookup(&app.catalog, request, index, filed, app.step_bytes)
             .context("find table in the catalog")?;
     }
     for (index, selection) in request.tables.iter().enumerate() {
-        let filed = filed(app, export, &plan, &selection.table).await?;
+        let filed = filed(app, &mut filings, &plan, &selection.table).await?;
         plan.add_table(&app.catalog, request, index, filed, app.step_bytes)
             .context("find table in the catalog")?;
     }
@@ -39,18 +40,19 @@ pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<Plan> {
     serde_json::from_slice(&bytes).context("decode plan")
 }
 
-/// Lists what a table's rows may be in, if it fits beside what is planned already.
+/// Returns what a table's rows may be in, if it fits beside what is planned already.
 async fn filed(
     app: &App,
-    export: &Export,
+    filings: &mut Filings<'_>,
     plan: &Plan,
     table: &str,
-) -> anyhow::Result<Vec<(Timestamp, Vec<SourceObject>)>> {
+) -> anyhow::Result<Vec<Filed>> {
     let table = app.catalog.table(table).context("find table in the catalog")?;
-    let (dataset, window) = (app.catalog.dataset_of(table), export.request.window);
-    let most = app.most_objects.saturating_sub(plan.object_count());
-    match app.lake.filed(dataset, &export.workspace, window, most).await {
-        Err(cloud::Error::TooManyObjects) => Err(TooManyObjects(app.most_objects).into()),
-        filed => Ok(filed?),
+    match filings.of(app.catalog.dataset_of(table)).await {
+        Ok((filed, objects)) if plan.object_count() + objects <= app.most_objects => {
+            Ok(filed.to_vec())
+        }
+        Ok(_) | Err(cloud::Error::TooManyObjects) => Err(TooManyObjects(app.most_objects).into()),
+        Err(e) => Err(e.into()),
     }
 }

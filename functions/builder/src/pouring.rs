@@ -50,7 +50,7 @@ impl Opener {
 pub(crate) async fn look<T: Send + 'static>(
     app: &App,
     planned: &[Planned],
-    watch: &mut Watch<'_>,
+    watch: &mut Watch,
     work: impl FnOnce(&[Object], &Opener) -> Result<T, ObjectError> + Send + 'static,
 ) -> anyhow::Result<T> {
     let sources: Vec<SourceObject> = planned.iter().map(|one| one.object.clone()).collect();
@@ -75,7 +75,7 @@ pub(crate) async fn pour(
     app: &App,
     task: Task,
     piece: &mut PieceWriter,
-    watch: &mut Watch<'_>,
+    watch: &mut Watch,
 ) -> anyhow::Result<Vec<Run>> {
     let sources: Vec<SourceObject> =
         task.objects.iter().map(|planned| planned.object.clone()).collect();
@@ -141,9 +141,8 @@ async fn feed(
 /// Sends one object. Stops early, without an error, when nobody listens any more.
 async fn feed_one(app: &App, object: &SourceObject, to: Sender<Chunk>) -> anyhow::Result<()> {
     let mut body = app.lake.open(object).await?;
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(io::Error::other);
-        if !chunk.as_ref().is_ok_and(Bytes::is_empty) && to.send(chunk).await.is_err() {
+    while let Some(chunk) = body.chunk().await? {
+        if to.send(Ok(chunk)).await.is_err() {
             return Ok(());
         }
     }

@@ -85,7 +85,7 @@ async fn read_sets(
             let len = READ_BYTES.min(bytes.end - offset);
             let extent = Extent::Range { source: Stored::Work(piece.clone()), offset, len };
             let body = work.app.archives.open_extent(&work.app.lake, &extent).await?;
-            let ids = Ids::from_bytes(&body.collect().await.context("read ids")?.into_bytes());
+            let ids = Ids::from_bytes(&body.collect().await.context("read ids")?);
             sets[*lookup].push(match within {
                 Some(within) => ids.within(within),
                 None => ids,

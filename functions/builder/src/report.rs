@@ -34,6 +34,8 @@ pub(crate) struct Report {
 pub(crate) enum Made {
     /// One that goes in as it is; with its CRC-32.
     Copied(u32),
+    /// One that goes in as it is, and whose last line is to be ended; with its CRC-32.
+    Unterminated(u32),
     /// Compressed rows, and where they are.
     Poured(Segment, Vec<Content>),
 }
@@ -90,7 +92,7 @@ impl Report {
     /// What it says of how many rows there are.
     pub(crate) fn counts(&self) -> Self {
         let rows_of = |made: &Made| match made {
-            Made::Copied(_) => 0,
+            Made::Copied(_) | Made::Unterminated(_) => 0,
             Made::Poured(segment, _) => segment.rows,
         };
         let rows = self.made.iter().map(rows_of).sum();
@@ -110,7 +112,9 @@ impl Report {
     pub(crate) fn progress(&self, step: &Step) -> (u64, u64) {
         let objects = step.objects.iter().map(Some).chain(std::iter::repeat(None));
         self.made.iter().zip(objects).fold((0, 0), |(rows, bytes), (made, planned)| match made {
-            Made::Copied(_) => (rows, bytes + planned.map_or(0, |p| p.object.size_bytes)),
+            Made::Copied(_) | Made::Unterminated(_) => {
+                (rows, bytes + planned.map_or(0, |p| p.object.size_bytes))
+            }
             Made::Poured(segment, _) => (rows + segment.rows, bytes + segment.raw_bytes),
         })
     }

@@ -1,15 +1,15 @@
 //! One step of an export, done once however often it is begun.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use archive::Segment;
 use cloud::PieceWriter;
-use export::{Export, Files, SourceObject, WorkKey, sha256_hex};
+use export::{Export, Files, WorkKey, sha256_hex};
 use jiff::SignedDuration;
 use lake::{
-    Account, Gather, Ids, Makes, ObjectError, Pack, Plan, Planned, Selection, Step, Way, lookups,
-    runs_of,
+    Account, Ending, Gather, Ids, Makes, Pack, Plan, Planned, Selection, Step, Verified, Way,
+    lookups, runs_of, verify,
 };
 
 use crate::{
@@ -22,6 +22,10 @@ use crate::{
     watch::Watch,
 };
 
+/// Raised whenever a report says something else than before, so that none of before is taken for one of now.
+/// Since 2, objects that go in as they are were read to their end.
+const REPORT: u32 = 2;
+
 /// A day, as lifecycle rules count.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -31,7 +35,7 @@ pub(crate) struct Work<'a> {
     pub(crate) app: &'a App,
     pub(crate) export: &'a Export,
     pub(crate) plan: &'a Plan,
-    pub(crate) watch: Watch<'a>,
+    pub(crate) watch: Watch,
     /// What the first pass found, once it was asked for.
     pub(crate) found: Option<Arc<[Found]>>,
     /// All of it, if that is little.
@@ -39,7 +43,7 @@ pub(crate) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn new(app: &'a App, export: &'a Export, plan: &'a Plan, watch: Watch<'a>) -> Self {
+    pub(crate) fn new(app: &'a App, export: &'a Export, plan: &'a Plan, watch: Watch) -> Self {
         Self { app, export, plan, watch, found: None, held: None }
     }
 }
@@ -83,7 +87,7 @@ impl Keep {
         let ways: Vec<_> = step.objects.iter().map(|p| (p.way, p.refer)).collect();
         let alone = matches!(request.files, Files::Hourly(_));
         let pack = format!("{:?}", pack(work.app, work.export));
-        let written = (pack, alone, selection.identity(), &objects, ways);
+        let written = (REPORT, pack, alone, selection.identity(), &objects, ways);
         let hash = sha256_hex(&serde_json::to_vec(&written)?);
         let rows = sha256_hex(&serde_json::to_vec(&(selection.row_identity(), &objects))?);
         Ok(Self {
@@ -117,7 +121,8 @@ async fn kept_or_made(
             app.archives.write_work(&keep.report, serde_json::to_vec(&report)?).await?;
         }
         // Where objects were copied, nobody counted.
-        if !report.made.iter().any(|made| matches!(made, Made::Copied(_))) {
+        let is_copy = |made: &Made| matches!(made, Made::Copied(_) | Made::Unterminated(_));
+        if !report.made.iter().any(is_copy) {
             app.archives.write_work(&keep.count, serde_json::to_vec(&report.counts())?).await?;
         }
     }
@@ -144,17 +149,9 @@ async fn made(
         let segment = Segment { rows, ..Segment::default() };
         return Ok(Report::new(key, vec![Made::Poured(segment, Vec::new())], account));
     }
-    let mut piece = app.archives.write_piece(&key);
-    match poured(work, step, table, &mut piece).await {
-        Ok((made, account)) => {
-            piece.finish().await?;
-            Ok(Report::new(key, made, account))
-        }
-        Err(error) => {
-            piece.abort().await;
-            Err(error)
-        }
-    }
+    let piece = app.archives.write_piece(&key);
+    let poured = piece.filled(async |piece| poured(work, step, table, piece).await).await;
+    poured.map(|(made, account)| Report::new(key, made, account))
 }
 
 async fn counted(work: &mut Work<'_>, step: &Step, table: usize) -> anyhow::Result<(u64, Account)> {
@@ -199,11 +196,10 @@ async fn poured(
         return Ok((vec![Made::Poured(whole, contents.collect())], account));
     }
     let (mut made, mut poured) = (Vec::new(), poured.into_iter());
+    let mut copied = copied(work, step).await?.into_iter();
     for planned in &step.objects {
         made.push(match planned.way {
-            Way::Copy => {
-                Made::Copied(crc32_of_gzip(work.app, &planned.object, &mut work.watch).await?)
-            }
+            Way::Copy => copied.next().context("find what was copied")?,
             Way::Splice | Way::Transcode => {
                 let (segment, contents) = poured.next().context("find what was poured")?;
                 Made::Poured(segment, contents)
@@ -211,6 +207,23 @@ async fn poured(
         });
     }
     Ok((made, account))
+}
+
+/// Sees that the objects are whole that go in as they are.
+async fn copied(work: &mut Work<'_>, step: &Step) -> anyhow::Result<Vec<Made>> {
+    let is_copy = |planned: &&Planned| planned.way == Way::Copy;
+    let copies: Vec<Planned> = step.objects.iter().filter(is_copy).cloned().collect();
+    let workers = work.app.workers;
+    let verified = look(work.app, &copies, &mut work.watch, move |objects, opener| {
+        verify(objects, workers, |index| opener.open(index))
+    });
+    let made = |verified: Verified| match verified.ending {
+        // A file without rows helps nobody.
+        Ending::Empty => Made::Poured(Segment::default(), Vec::new()),
+        Ending::Complete => Made::Copied(verified.crc32),
+        Ending::Unterminated => Made::Unterminated(verified.crc32),
+    };
+    Ok(verified.await?.into_iter().map(made).collect())
 }
 
 /// Pours a step portion by portion; `alone` if every object becomes a file of its own.
@@ -273,15 +286,9 @@ async fn found(
     let gather = Gather::new(&app.catalog, &export.request, table)
         .context("find the table and its columns in the catalog")?;
     let key = WorkKey::piece(&export.workspace, export.id, number);
-    let mut piece = app.archives.write_piece(&key);
-    let (ids, mut account) = match gathered(work, step, &Arc::new(gather), &mut piece).await {
-        Ok(found) => found,
-        Err(error) => {
-            piece.abort().await;
-            return Err(error);
-        }
-    };
-    piece.finish().await?;
+    let (piece, gather) = (app.archives.write_piece(&key), Arc::new(gather));
+    let gathered = piece.filled(async |piece| gathered(work, step, &gather, piece).await);
+    let (ids, mut account) = gathered.await?;
     // Rows that are exported themselves are read again, and counted then.
     let dataset = |name: &str| app.catalog.table(name).map(|table| &table.dataset);
     if export.request.tables.iter().any(|other| dataset(&other.table) == dataset(table)) {
@@ -319,27 +326,4 @@ pub(crate) fn selection(app: &App, export: &Export, table: usize) -> anyhow::Res
         Files::Hourly(_) => selection.escaping_separators(),
         Files::Tables | Files::Single(_) | Files::Parts(_) | Files::Counts => selection,
     })
-}
-
-/// Returns the CRC-32 of an object that goes in as it is: S3's if it knows it, else our own. What
-/// only calls itself gzip is refused.
-async fn crc32_of_gzip(
-    app: &App,
-    object: &SourceObject,
-    watch: &mut Watch<'_>,
-) -> anyhow::Result<u32> {
-    let magic = app.lake.read(object, 0, 2).await?.collect().await.context("read source object")?;
-    if magic.into_bytes()[..] != [0x1f, 0x8b] {
-        let source = io::Error::new(io::ErrorKind::InvalidData, "it is not gzip");
-        return Err(ObjectError::Corrupt { key: object.key.clone(), source }.into());
-    }
-    if let Some(known) = app.lake.crc32(object).await? {
-        return Ok(known);
-    }
-    let (mut body, mut hasher) = (app.lake.open(object).await?, crc32fast::Hasher::new());
-    while let Some(chunk) = body.next().await {
-        watch.check().await?;
-        hasher.update(&chunk.context("read source object")?);
-    }
-    Ok(hasher.finalize())
 }

@@ -1,61 +1,197 @@
 //! Whether an export is still wanted, and ours to build.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use export::{Export, Lease, State};
+use export::{BUILD_LEASE, Export, Lease, State};
+use lambda_runtime::tracing::warn;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until, timeout, timeout_at},
+};
 
-use crate::app::App;
+/// How often it is looked whether work is still ours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// How far looks are apart, at least: a lease lasts for a few of them.
+    look_every: Duration,
+    /// How much later each may be, so that many builders do not look at the same moment.
+    jitter: Duration,
+    /// How long work that is not ours any more may take to clean up behind it.
+    max_clean_up: Duration,
+}
 
-/// How often the record is looked at.
-const EVERY: Duration = Duration::from_secs(2);
+/// That of builders.
+pub(crate) const PACE: Pace = Pace {
+    look_every: Duration::from_secs(12),
+    jitter: Duration::from_secs(6),
+    max_clean_up: Duration::from_secs(10),
+};
+const _: () = assert!(
+    3 * (PACE.look_every.as_secs() + PACE.jitter.as_secs()) < BUILD_LEASE.unsigned_abs().as_secs()
+);
 
-/// The export is not ours any more: it was cancelled, ended, or taken over.
+/// The export is not ours any more: it was cancelled, ended, or taken over, or nobody could be told that we
+/// still work on it.
 #[derive(Debug, thiserror::Error)]
 #[error("the export is no longer ours to build")]
 pub(crate) struct Lost;
 
-/// Looks at the record now and then while steps are built.
-#[derive(Debug)]
-pub(crate) struct Watch<'a> {
-    app: &'a App,
-    export: &'a Export,
-    /// The lease that must be the latest; none for those who only build steps.
-    lease: Option<Lease>,
-    looked: Instant,
-}
+/// Knows whether the export was lost.
+#[derive(Clone, Debug)]
+pub(crate) struct Watch(watch::Receiver<bool>);
 
-impl<'a> Watch<'a> {
-    pub(crate) fn new(app: &'a App, export: &'a Export, lease: Option<Lease>) -> Self {
-        Self { app, export, lease, looked: Instant::now() }
-    }
-
+impl Watch {
     /// Waits until the export is no longer ours.
     pub(crate) async fn lost(&mut self) -> anyhow::Error {
-        loop {
-            tokio::time::sleep(EVERY).await;
-            if let Err(lost) = self.check().await {
-                return lost;
-            }
-        }
+        // The other end lives as long as the work.
+        _ = self.0.wait_for(|lost| *lost).await;
+        Lost.into()
     }
+}
 
-    /// Fails if the export is no longer ours, as far as a look within the last seconds tells.
-    pub(crate) async fn check(&mut self) -> anyhow::Result<()> {
-        if self.looked.elapsed() < EVERY {
-            return Ok(());
+/// A lease that lapses if it is not renewed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held {
+    /// When it was last renewed.
+    pub(crate) since: Instant,
+    /// How long it lasts from then.
+    pub(crate) lasts: Duration,
+}
+
+/// Works as long as `look` finds that the export is ours, and for some moments more, to clean up. A look that
+/// fails says nothing, unless the lease lapses meanwhile.
+pub(crate) async fn while_ours<T>(
+    pace: Pace,
+    held: Option<Held>,
+    look: impl AsyncFnMut() -> cloud::Result<bool>,
+    work: impl AsyncFnOnce(Watch) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let (say, lost) = watch::channel(false);
+    let mut work = Box::pin(work(Watch(lost)));
+    tokio::select! {
+        done = &mut work => return done,
+        () = until_lost(pace, held, look) => {}
+    }
+    say.send_replace(true);
+    timeout(pace.max_clean_up, work).await.unwrap_or_else(|_| Err(Lost.into()))
+}
+
+async fn until_lost(
+    pace: Pace,
+    held: Option<Held>,
+    mut look: impl AsyncFnMut() -> cloud::Result<bool>,
+) {
+    let mut lapses_at = held.map(|held| held.since + held.lasts);
+    loop {
+        let apart = pace.look_every + pace.jitter.mul_f64(fastrand::f64());
+        let next = Instant::now() + apart;
+        sleep_until(lapses_at.map_or(next, |lapses_at| lapses_at.min(next))).await;
+        let begun = Instant::now();
+        if lapses_at.is_some_and(|lapses_at| lapses_at <= begun) {
+            return;
         }
-        self.looked = Instant::now();
-        let found = self.app.exports.get(&self.export.workspace, self.export.id).await?;
-        let ours = found.is_some_and(|export| match self.lease {
-            Some(lease) => is_ours(&export, lease),
-            None => matches!(export.state, State::Running { .. }),
-        });
-        anyhow::ensure!(ours, Lost);
-        Ok(())
+        let looked = match lapses_at {
+            None => look().await,
+            Some(lapses_at) => match timeout_at(lapses_at, look()).await {
+                Ok(looked) => looked,
+                Err(_) => return,
+            },
+        };
+        match looked {
+            Ok(true) => lapses_at = held.map(|held| begun + held.lasts),
+            Ok(false) => return,
+            Err(e) => warn!("failed to {:#}", anyhow::Error::new(e)),
+        }
     }
 }
 
 /// Tells whether `lease` is the one under which the export is being built.
 pub(crate) fn is_ours(export: &Export, lease: Lease) -> bool {
     matches!(&export.state, State::Running { lease: latest, .. } if latest.number == lease.number)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, future::pending};
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const MILLI: Duration = Duration::from_millis(1);
+    const FAST: Pace = Pace {
+        look_every: Duration::from_millis(20),
+        jitter: Duration::from_millis(5),
+        max_clean_up: Duration::from_millis(200),
+    };
+
+    fn failed() -> cloud::Result<bool> {
+        Err(cloud::Error::TooManyObjects)
+    }
+
+    fn held(lasts: Duration) -> Held {
+        Held { since: Instant::now(), lasts }
+    }
+
+    /// Works until it is told to stop.
+    async fn until_told(mut watch: Watch) -> anyhow::Result<()> {
+        Err(watch.lost().await)
+    }
+
+    #[tokio::test]
+    async fn looks_that_fail_do_not_end_work() {
+        let looks = Cell::new(0);
+        let look = async || {
+            looks.set(looks.get() + 1);
+            failed()
+        };
+        let work = async |_: Watch| {
+            sleep(400 * MILLI).await;
+            Ok(7)
+        };
+
+        assert_eq!(while_ours(FAST, None, look, work).await.unwrap(), 7);
+        assert!(looks.get() > 1, "{}", looks.get());
+    }
+
+    #[tokio::test]
+    async fn a_builder_that_cannot_renew_its_lease_stops_when_it_lapses() {
+        let lasts = 500 * MILLI;
+        for hangs in [true, false] {
+            let begun = Instant::now();
+            let look = async || if hangs { pending().await } else { failed() };
+
+            let ended = while_ours(FAST, Some(held(lasts)), look, until_told).await;
+
+            assert!(ended.unwrap_err().is::<Lost>());
+            assert!(begun.elapsed() >= lasts, "{:?}", begun.elapsed());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lease_is_renewed_as_long_as_the_work_takes() {
+        let renewed = Cell::new(0);
+        let renew = async || {
+            renewed.set(renewed.get() + 1);
+            // One of three breaks.
+            if renewed.get() % 3 == 0 { failed() } else { Ok(true) }
+        };
+        let work = async |_: Watch| {
+            sleep(3000 * MILLI).await;
+            Ok(())
+        };
+
+        while_ours(FAST, Some(held(1000 * MILLI)), renew, work).await.unwrap();
+
+        assert!(renewed.get() > 3, "{}", renewed.get());
+    }
+
+    #[tokio::test]
+    async fn work_that_is_lost_is_ended_even_if_it_does_not_listen() {
+        let deaf = async |_: Watch| -> anyhow::Result<()> { pending().await };
+
+        let ended = while_ours(FAST, None, async || Ok(false), deaf).await;
+
+        assert!(ended.unwrap_err().is::<Lost>());
+    }
 }

@@ -45,7 +45,7 @@ impl App {
         Ok(Self {
             outbox: Outbox::from_env(&aws, exports.clone(), builds)?,
             exports,
-            archives: ArchiveBucket::new(aws_sdk_s3::Client::new(&aws), settings.bucket),
+            archives: ArchiveBucket::new(cloud::s3_client(&aws), settings.bucket),
             queue: Queue::new(sqs, settings.queue_url),
             seal: Seal::from_env(&aws)?,
             aws,

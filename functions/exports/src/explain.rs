@@ -115,7 +115,7 @@ async fn filed(
 fn detail(way: Way, reason: Reason) -> &'static str {
     match (way, reason) {
         (Way::Copy, _) => {
-            "They go in as they are; no byte of them is read if S3 knows their checksum."
+            "They go in as they are; they are read once, to see that they are whole, and S3 copies them."
         }
         (Way::Splice, Reason::Filtered) => {
             "Where every row passes the filter, what is compressed stays so; where one does not, rows are \

@@ -40,7 +40,7 @@ impl App {
             outbox: Outbox::from_env(aws, exports.clone(), queue.clone())?,
             exports,
             queue,
-            archives: ArchiveBucket::new(aws_sdk_s3::Client::new(aws), settings.bucket),
+            archives: ArchiveBucket::new(cloud::s3_client(aws), settings.bucket),
         })
     }
 }

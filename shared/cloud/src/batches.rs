@@ -27,16 +27,20 @@ pub enum Claim {
 }
 
 impl ExportTable {
-    /// Claims the steps of an export from `first` on, until the lease lapses.
+    /// Claims the steps of an export from `first` on, until the lease lapses. If the answer to an earlier try
+    /// was lost, they are ours already.
     pub async fn claim_batch(&self, export: &Export, first: u32, now: Timestamp) -> Result<Claim> {
         let (until, end) = (now + LEASE, export.deadline + RECORD_LIFETIME);
+        let holder = uuid::Uuid::now_v7().to_string();
         let claimed = self
             .client
             .update_item()
             .table_name(&self.name)
             .key("pk", text(pk(&export.workspace)))
             .key("sk", text(sk(export, first)))
-            .update_expression("SET #until = :until, #ttl = :ttl ADD attempts :one")
+            .update_expression(
+                "SET #until = :until, #ttl = :ttl, holder = :holder ADD attempts :one",
+            )
             .condition_expression("attribute_not_exists(pk) OR #until <= :now")
             .expression_attribute_names("#until", "until")
             .expression_attribute_names("#ttl", "ttl")
@@ -44,16 +48,19 @@ impl ExportTable {
             .expression_attribute_values(":now", number(now.as_millisecond()))
             .expression_attribute_values(":ttl", number(end.as_second()))
             .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":holder", text(&holder))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
         match claimed {
-            Ok(output) => {
-                let attempts = output.attributes.as_ref().and_then(|item| read(item, "attempts"));
-                Ok(Claim::Ours(attempts.and_then(|n| u32::try_from(n).ok()).unwrap_or(1)))
-            }
+            Ok(output) => Ok(Claim::Ours(attempts(output.attributes.as_ref()))),
             Err(SdkError::ServiceError(e)) => match e.into_err() {
+                UpdateItemError::ConditionalCheckFailedException(held)
+                    if is_held_by(held.item(), &holder) =>
+                {
+                    Ok(Claim::Ours(attempts(held.item())))
+                }
                 UpdateItemError::ConditionalCheckFailedException(held) => {
                     let until = held.item().and_then(|item| read(item, "until"));
                     let until = until.and_then(|ms| Timestamp::from_millisecond(ms).ok());
@@ -89,4 +96,48 @@ fn sk(export: &Export, first: u32) -> String {
 
 fn read(item: &Item, name: &str) -> Option<i64> {
     item.get(name).map(AttributeValue::as_n)?.ok()?.parse().ok()
+}
+
+fn attempts(item: Option<&Item>) -> u32 {
+    let attempts = item.and_then(|item| read(item, "attempts"));
+    attempts.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(1)
+}
+
+fn is_held_by(item: Option<&Item>, holder: &str) -> bool {
+    item.and_then(|item| item.get("holder")?.as_s().ok()).is_some_and(|held| held == holder)
+}
+
+#[cfg(test)]
+mod tests {
+    use export::{ExportId, ExportRequest, Format, TableSelection, Window};
+    use jiff::SignedDuration;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::fake::{Fake, condition_failed};
+
+    #[tokio::test]
+    async fn a_batch_whose_claim_got_no_answer_is_ours() {
+        let now = Timestamp::now();
+        let window = Window::new(now, now + SignedDuration::from_hours(1)).unwrap();
+        let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Jsonl);
+        let workspace = "acme".parse().unwrap();
+        let patience = SignedDuration::from_hours(24);
+        let export = Export::queued(ExportId::generate(), workspace, request, now, patience);
+        for ours in [true, false] {
+            let fake = Fake::new(move |request| {
+                let body: Value = serde_json::from_str(request.lines().last().unwrap()).unwrap();
+                let values = &body["ExpressionAttributeValues"];
+                let holder = if ours { values[":holder"].clone() } else { json!({ "S": "other" }) };
+                let attempts = json!({ "N": "2" });
+                let item =
+                    json!({ "holder": holder, "until": values[":until"], "attempts": attempts });
+                condition_failed(&item)
+            });
+
+            let claim = fake.exports().await.claim_batch(&export, 0, now).await.unwrap();
+
+            assert_eq!(claim == Claim::Ours(2), ours, "{claim:?}");
+        }
+    }
 }

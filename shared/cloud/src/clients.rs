@@ -1,13 +1,104 @@
-//! What every client of AWS has in common.
+//! What every client of AWS has in common: how long a call may take, and how often it is tried. This is the
+//! only place that says so.
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use std::time::Duration;
+
+use aws_config::{
+    BehaviorVersion, SdkConfig, retry::RetryConfig,
+    stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
+};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
 
-/// Reads region, credentials and endpoint from the environment that Lambda sets.
+/// How long it may take to connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one attempt of a call to DynamoDB, SQS, KMS or STS may take.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a call to DynamoDB, SQS, KMS or STS may take with all of its attempts.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long S3 may take from the last byte of a request to the first byte of its answer.
+const S3_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long S3 may take to answer where it copies up to 5 GiB, or puts an object together.
+const S3_COPY_TIMEOUT: Duration = Duration::from_mins(5);
+/// How long a body to or from S3 may stand still while somebody waits for it.
+const S3_STALL: Duration = Duration::from_secs(20);
+/// How often a call is made, the first time included.
+const ATTEMPTS: u32 = 4;
+
+/// Reads region, credentials and endpoint from the environment that Lambda sets. The limits are those of
+/// small calls; for S3 there is [`s3_client`].
 pub async fn aws_config() -> SdkConfig {
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(CALL_TIMEOUT);
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http)
+        .timeout_config(timeouts.build())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .load()
+        .await
+}
+
+/// Returns a client of S3. Objects are large, so no attempt is limited as a whole: neither an answer nor a
+/// body may stand still.
+pub fn s3_client(aws: &SdkConfig) -> aws_sdk_s3::Client {
+    aws_sdk_s3::Client::from_conf(s3_config(aws).build())
+}
+
+/// Returns what a client of S3 is made of.
+pub(crate) fn s3_config(aws: &SdkConfig) -> aws_sdk_s3::config::Builder {
+    let stalled = StalledStreamProtectionConfig::enabled().grace_period(S3_STALL).build();
+    aws_sdk_s3::config::Builder::from(aws)
+        .timeout_config(s3_timeouts(S3_ANSWER_TIMEOUT))
+        .stalled_stream_protection(stalled)
+}
+
+/// Returns what is different about requests that S3 needs long for.
+pub(crate) fn s3_copies() -> aws_sdk_s3::config::Builder {
+    aws_sdk_s3::config::Builder::new().timeout_config(s3_timeouts(S3_COPY_TIMEOUT))
+}
+
+fn s3_timeouts(answer: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(answer)
+        .disable_operation_attempt_timeout()
+        .disable_operation_timeout()
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::fake::Fake;
+
+    #[tokio::test]
+    async fn a_table_that_never_answers_is_given_up_after_seconds() {
+        let silent = Fake::silent();
+        let table = silent.exports().await;
+        let begun = Instant::now();
+
+        let found = table.get(&"acme".parse().unwrap(), export::ExportId::generate()).await;
+
+        assert!(matches!(found, Err(crate::Error::Aws { .. })), "{found:?}");
+        assert!(begun.elapsed() < CALL_TIMEOUT + Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert!(silent.connections() > 1, "a call that hangs is made again");
+    }
+
+    #[tokio::test]
+    async fn a_large_object_may_take_longer_than_a_small_call() {
+        let aws = aws_config().await;
+        let (all, s3) = (aws.timeout_config().unwrap().clone(), s3_config(&aws).build());
+        let s3 = s3.timeout_config().unwrap();
+
+        assert_eq!(all.operation_attempt_timeout(), Some(ATTEMPT_TIMEOUT));
+        assert_eq!((s3.operation_attempt_timeout(), s3.operation_timeout()), (None, None));
+        assert_eq!(s3.read_timeout(), Some(S3_ANSWER_TIMEOUT));
+    }
 }

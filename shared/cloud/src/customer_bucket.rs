@@ -12,6 +12,8 @@ use bytes::Bytes;
 use export::{BucketName, Opener};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, pin_mut, stream};
 
+use crate::clients::s3_config;
+
 /// Parts that are on their way at the same time.
 const PARTS_AT_ONCE: usize = 4;
 /// How often a request is made, at most.
@@ -61,7 +63,7 @@ impl CustomerBucket {
             Opener::Role { arn } => assume(aws, &arn, external_id).await?,
         };
         let client = |region: Option<String>| {
-            let config = aws_sdk_s3::config::Builder::from(aws)
+            let config = s3_config(aws)
                 .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
                 .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
                 .region(region.map(Region::new).or_else(|| aws.region().cloned()));

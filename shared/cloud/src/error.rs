@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use export::ExportId;
 
 /// The result of an operation on AWS.
@@ -25,9 +26,37 @@ pub enum Error {
     #[error("list source objects: there are too many")]
     TooManyObjects,
 
+    /// A source object lies in a class of storage from which it has to be restored first.
+    #[error("read source object {key}: it is archived ({reason})")]
+    Archived {
+        /// Its key.
+        key: String,
+        /// What S3 said.
+        reason: String,
+    },
+
+    /// S3 refuses something, and will until an operator changes that.
+    #[error("{action}: S3 refuses it ({reason})")]
+    Denied {
+        /// What was being done, as "put export" or "sign download".
+        action: &'static str,
+        /// The source object, if it is about one.
+        key: Option<String>,
+        /// What S3 said.
+        reason: String,
+    },
+
     /// Something is there already, and it is not to be written again.
     #[error("write object {0}: it is there already")]
     Exists(String),
+
+    /// Something else is being written to the same place at the same moment.
+    #[error("write object {0}: another write of it is under way")]
+    Conflict(String),
+
+    /// An object would be larger than its parts can be.
+    #[error("write object {0}: it has too many bytes")]
+    TooLarge(String),
 
     /// Anything else, worth trying again.
     #[error("{action}")]
@@ -46,4 +75,74 @@ impl Error {
     {
         move |source| Self::Aws { action, source: source.into() }
     }
+
+    /// Tells what no retry mends from what it may mend.
+    pub(crate) fn s3<E>(action: &'static str) -> impl FnOnce(SdkError<E>) -> Self
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        move |error| match denied(&error) {
+            Some(reason) => Self::Denied { action, key: None, reason },
+            None => Self::aws(action)(error),
+        }
+    }
+}
+
+/// The codes by which S3 says that an operator has to act: permissions, keys of KMS, buckets.
+const DENIALS: [&str; 10] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "AllAccessDisabled",
+    "AccountProblem",
+    "NoSuchBucket",
+    "KMS.DisabledException",
+    "KMS.InvalidKeyUsageException",
+    "KMS.InvalidStateException",
+    "KMS.KMSInvalidStateException",
+    "KMS.NotFoundException",
+];
+/// The codes by which S3 says that an object has to be restored before it can be read or copied.
+const ARCHIVED: [&str; 2] = ["InvalidObjectState", "ObjectNotInActiveTierError"];
+/// The longest reason that is repeated, in characters.
+const MAX_REASON: usize = 500;
+
+/// Says what happened to a source object that could not be read or copied.
+pub(crate) fn of_source<E>(action: &'static str, key: &str, error: SdkError<E>) -> Error
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    let key = key.to_owned();
+    if let Some(reason) = denied(&error) {
+        return Error::Denied { action, key: Some(key), reason };
+    }
+    match error.code() {
+        Some("NoSuchKey" | "NotFound" | "PreconditionFailed") => Error::SourceChanged(key),
+        Some(code) if ARCHIVED.contains(&code) => Error::Archived { key, reason: reason(&error) },
+        // A HEAD has no body that could say more than the status.
+        _ if status(&error) == Some(412) => Error::SourceChanged(key),
+        _ => Error::aws(action)(error),
+    }
+}
+
+/// Returns why S3 refuses something for good, if it does.
+fn denied<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<String> {
+    let denies = match error.code() {
+        Some(code) => DENIALS.contains(&code),
+        None => status(error) == Some(403),
+    };
+    denies.then(|| reason(error))
+}
+
+fn status<E>(error: &SdkError<E>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
+
+/// Returns what S3 said, in its own words.
+fn reason<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
+    let said = match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        _ => format!("status {}", status(error).unwrap_or_default()),
+    };
+    said.chars().take(MAX_REASON).collect()
 }

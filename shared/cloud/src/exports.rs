@@ -13,19 +13,22 @@
 //! (one of a few, so that no partition of the index is hot) and `due_at` (seconds since 1970).
 //! Every change names the version it replaces, so of two writers one wins and the other learns it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
     operation::{put_item::PutItemError, update_item::UpdateItemError},
-    types::{AttributeValue, ReturnValue},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
-use export::{Export, ExportId, STEP_PATIENCE, State, Workspace};
+use export::{Export, ExportId, State, Workspace};
 use jiff::{SignedDuration, Timestamp};
 use serde_dynamo::{from_item, to_item};
 
-use crate::{Error, Result};
+use crate::{Error, Result, pause::Pauses};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -39,6 +42,12 @@ pub(crate) const RECORD_LIFETIME: SignedDuration = SignedDuration::from_hours(30
 /// The same for an export that only counts rows, after the 24 hours of the archive that it has not. Its
 /// answer is good for a minute.
 const COUNT_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
+
+/// How often a change of a record is tried while others change it, too.
+const MAX_CHANGE_TRIES: u32 = 20;
+/// How long these tries are apart: some seconds in all, where a thousand builders write to one record.
+const CHANGE_PAUSES: Pauses =
+    Pauses { first: Duration::from_millis(10), max: Duration::from_millis(500) };
 
 /// The table of exports.
 #[derive(Clone, Debug)]
@@ -68,9 +77,15 @@ impl ExportTable {
         output.item.map(export_of).transpose()
     }
 
-    /// Stores a change, provided that the stored version is the one before.
+    /// Stores a change, provided that the stored version is the one before. If the answer to an earlier
+    /// try was lost, what is stored is this very change, and all is well.
     pub async fn put(&self, export: &Export) -> Result<()> {
-        let put = self.client.put_item().table_name(&self.name).set_item(Some(item_of(export)?));
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item_of(export)?))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let put = match export.version - 1 {
             0 => put.condition_expression("attribute_not_exists(pk)"),
             previous => put
@@ -80,11 +95,14 @@ impl ExportTable {
         };
         match put.send().await {
             Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(e))
-                if matches!(e.err(), PutItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Err(Error::Stale(export.id))
-            }
+            Err(SdkError::ServiceError(e)) => match e.into_err() {
+                PutItemError::ConditionalCheckFailedException(found) => {
+                    let found = found.item.map(export_of).transpose()?;
+                    let is_ours = found.is_some_and(|found| found == *export);
+                    if is_ours { Ok(()) } else { Err(Error::Stale(export.id)) }
+                }
+                other => Err(Error::aws("put export")(other)),
+            },
             Err(e) => Err(Error::aws("put export")(e)),
         }
     }
@@ -97,29 +115,27 @@ impl ExportTable {
         id: ExportId,
         change: impl Fn(&Export) -> Option<Export>,
     ) -> Result<Option<Export>> {
-        const MOST: usize = 20;
-        for _ in 0..MOST {
+        for tries in 1..=MAX_CHANGE_TRIES {
             let Some(export) = self.get(workspace, id).await? else { return Ok(None) };
             let Some(next) = change(&export) else { return Ok(Some(export)) };
             match self.put(&next).await {
                 Ok(()) => return Ok(Some(next)),
-                Err(Error::Stale(_)) => {}
+                Err(Error::Stale(_)) => CHANGE_PAUSES.after(tries).await,
                 Err(e) => return Err(e),
             }
         }
         Err(Error::Stale(id))
     }
 
-    /// Records that a step is done, once, while the export is being built. Returns the export as it is
-    /// then; none if nobody wants it any more.
+    /// Records that a step is done, once, while the export is being built; the janitor is to look at
+    /// `look_at` for what comes next. Returns the export as it is then; None if nobody wants it any more.
     pub async fn step_done(
         &self,
         export: &Export,
         step: u32,
         (rows, bytes): (u64, u64),
-        now: Timestamp,
+        look_at: Timestamp,
     ) -> Result<Option<Export>> {
-        let look_at = now + STEP_PATIENCE;
         let due = look_at.min(export.deadline);
         let result = self
             .client
@@ -295,6 +311,44 @@ mod tests {
             assert_eq!(item.contains_key("due_at"), export.due().is_some());
             assert_eq!(item.contains_key("ttl"), export.due().is_none());
             assert_eq!(export_of(item).unwrap(), export);
+        }
+    }
+
+    fn json_of(value: &AttributeValue) -> serde_json::Value {
+        use serde_json::json;
+        match value {
+            AttributeValue::S(text) => json!({ "S": text }),
+            AttributeValue::N(number) => json!({ "N": number }),
+            AttributeValue::Bool(value) => json!({ "BOOL": value }),
+            AttributeValue::Null(value) => json!({ "NULL": value }),
+            AttributeValue::Ns(numbers) => json!({ "NS": numbers }),
+            AttributeValue::L(list) => json!({ "L": list.iter().map(json_of).collect::<Vec<_>>() }),
+            AttributeValue::M(map) => json!({ "M": json_of_item(map) }),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn json_of_item(item: &Item) -> serde_json::Value {
+        item.iter().map(|(name, value)| (name.clone(), json_of(value))).collect()
+    }
+
+    #[tokio::test]
+    async fn a_claim_whose_answer_was_lost_is_ours() {
+        let now = Timestamp::now();
+        let window = Window::new(Timestamp::UNIX_EPOCH, now).unwrap();
+        let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Csv);
+        let patience = SignedDuration::from_hours(24);
+        let acme = "acme".parse().unwrap();
+        let queued = Export::queued(ExportId::generate(), acme, request, now, patience);
+        let ours = queued.claim(now).unwrap();
+        let theirs = queued.claim(now + SignedDuration::from_millis(1)).unwrap();
+        for (stored, is_ours) in [(&ours, true), (&theirs, false)] {
+            let found = json_of_item(&item_of(stored).unwrap());
+            let fake = crate::fake::Fake::new(move |_| crate::fake::condition_failed(&found));
+
+            let put = fake.exports().await.put(&ours).await;
+
+            assert_eq!(put.is_ok(), is_ours, "{put:?}");
         }
     }
 }

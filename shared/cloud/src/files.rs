@@ -3,7 +3,7 @@
 use archive::Part;
 use export::{Export, ExportId, FileKey, FileName, PlainFile, Workspace};
 
-use crate::{ArchiveBucket, Error, LakeBucket, Result, Stored, archives::Head};
+use crate::{ArchiveBucket, Error, LakeBucket, Result, Stored, assembly::Head};
 
 impl ArchiveBucket {
     /// Writes a plain file from its parts. `crc32` is that of the whole, which S3 checks.
@@ -29,7 +29,7 @@ impl ArchiveBucket {
         let body = serde_json::to_vec(files).map_err(Error::aws("encode list of files"))?;
         let key = FileKey::list(workspace, export).to_string();
         let put = self.client.put_object().bucket(&self.name).key(key).body(body.into());
-        put.send().await.map_err(Error::aws("write list of files"))?;
+        put.send().await.map_err(Error::s3("write list of files"))?;
         Ok(())
     }
 

@@ -5,19 +5,16 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use aws_sdk_s3::{
-    Client,
-    error::{ProvideErrorMetadata, SdkError},
-    primitives::ByteStream,
-    types::{ChecksumMode, ChecksumType},
-};
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use aws_sdk_s3::Client;
 use export::{Catalog, Dataset, SourceObject, Window, Workspace};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::{Error, Result};
+use crate::{
+    Error, ObjectBody, Result,
+    body::{self},
+};
 
 /// Up to so many partitions are listed one by one, more of them day by day.
 const HOURS_OF_A_DAY: usize = 24;
@@ -115,7 +112,7 @@ impl LakeBucket {
         let mut pages =
             self.client.list_objects_v2().bucket(&self.name).prefix(prefix).into_paginator().send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(Error::aws("list source objects"))?;
+            let page = page.map_err(Error::s3("list source objects"))?;
             for object in page.contents.unwrap_or_default() {
                 let key = object.key.unwrap_or_default();
                 // Consoles make empty objects that stand for folders.
@@ -132,39 +129,13 @@ impl LakeBucket {
     }
 
     /// Opens an object, provided it is still what it was when it was listed.
-    pub async fn open(&self, object: &SourceObject) -> Result<ByteStream> {
-        let get =
-            self.client.get_object().bucket(&self.name).key(&object.key).if_match(&object.etag);
-        match get.send().await {
-            Ok(output) => Ok(output.body),
-            Err(e) => Err(changed_or("open source object", object, e)),
-        }
+    pub async fn open(&self, object: &SourceObject) -> Result<ObjectBody> {
+        ObjectBody::whole(body::source(&self.client, &self.name, object)).await
     }
 
-    /// Reads `len` bytes of an object from `offset`, provided it is still what it was.
-    pub async fn read(&self, object: &SourceObject, offset: u64, len: u64) -> Result<ByteStream> {
-        let get =
-            self.client.get_object().bucket(&self.name).key(&object.key).if_match(&object.etag);
-        let get = get.range(format!("bytes={offset}-{}", offset + len - 1));
-        match get.send().await {
-            Ok(output) => Ok(output.body),
-            Err(e) => Err(changed_or("read source object", object, e)),
-        }
-    }
-
-    /// Returns the CRC-32 of an object, if S3 knows that of the whole.
-    pub async fn crc32(&self, object: &SourceObject) -> Result<Option<u32>> {
-        let head =
-            self.client.head_object().bucket(&self.name).key(&object.key).if_match(&object.etag);
-        let head = match head.checksum_mode(ChecksumMode::Enabled).send().await {
-            Ok(head) => head,
-            Err(e) => return Err(changed_or("find source object", object, e)),
-        };
-        if head.checksum_type.is_some_and(|kind| kind != ChecksumType::FullObject) {
-            return Ok(None);
-        }
-        let bytes = head.checksum_crc32.and_then(|text| BASE64_STANDARD.decode(text).ok());
-        Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes))
+    /// Opens `len` bytes of an object from `offset`, provided it is still what it was.
+    pub async fn read(&self, object: &SourceObject, offset: u64, len: u64) -> Result<ObjectBody> {
+        ObjectBody::range(body::source(&self.client, &self.name, object), offset, len).await
     }
 
     /// Returns what S3 calls the object where it is copied from.
@@ -186,18 +157,3 @@ impl LakeBucket {
 /// What S3 has escaped of a key in `x-amz-copy-source`.
 const KEY: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-
-fn changed_or<E>(action: &'static str, object: &SourceObject, error: SdkError<E>) -> Error
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    // A HEAD has no body that could say more than the status.
-    let status = error.raw_response().map(|response| response.status().as_u16());
-    match error.code() {
-        Some("NoSuchKey" | "NotFound" | "PreconditionFailed") => {
-            Error::SourceChanged(object.key.clone())
-        }
-        _ if status == Some(412) => Error::SourceChanged(object.key.clone()),
-        _ => Error::aws(action)(error),
-    }
-}

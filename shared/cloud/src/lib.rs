@@ -4,36 +4,49 @@
 //! terms of the `export` and `archive` crates. No decision about an export is made here.
 
 mod archives;
+mod assembly;
 mod batches;
+mod body;
 mod clients;
 mod customer_bucket;
 mod deliveries;
 pub mod env;
 mod error;
 mod exports;
+#[cfg(test)]
+mod fake;
 mod files;
+mod filings;
 mod identities;
 mod lake_bucket;
 mod lanes;
+mod leases;
 mod lists;
 mod named_filters;
+mod pause;
+mod piece;
 mod queue;
+mod reads;
 mod seal;
 mod signing_secrets;
 mod slots;
 mod tokens;
 
-pub use archives::{ArchiveBucket, Link, LinkMethod, LinkUse, PieceWriter, Stored};
+pub use archives::{ArchiveBucket, Link, LinkMethod, LinkUse};
+pub use assembly::Stored;
 pub use batches::Claim;
-pub use clients::aws_config;
+pub use body::ObjectBody;
+pub use clients::{aws_config, s3_client};
 pub use customer_bucket::{CustomerBucket, PutError, Refused};
 pub use deliveries::DeliveryTable;
 pub use error::{Error, Result};
 pub use exports::ExportTable;
+pub use filings::Filings;
 pub use identities::{Created, IdempotencyKey, Joined};
 pub use lake_bucket::LakeBucket;
 pub use lanes::call_next;
 pub use lists::{Page, Wanted};
+pub use piece::PieceWriter;
 pub use queue::{ExportQueue, Job, Queue};
 pub use seal::{Purpose, Seal};
 pub use signing_secrets::{SIGNING_SECRETS, SigningSecret};

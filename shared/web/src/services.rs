@@ -38,7 +38,7 @@ impl Services {
     /// Reads the settings that `template.yaml` gives every HTTP function, or says which one is missing.
     pub async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
         let dynamodb = aws_sdk_dynamodb::Client::new(aws);
-        let s3 = aws_sdk_s3::Client::new(aws);
+        let s3 = cloud::s3_client(aws);
         let sqs = aws_sdk_sqs::Client::new(aws);
         let lake = LakeBucket::new(s3.clone(), env::required("LAKE_BUCKET")?);
         let catalog_key: Option<String> = env::optional("CATALOG_KEY")?;
