@@ -279,6 +279,14 @@ pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
         );
         return Some(Failure { code: FailureCode::SourceCorrupt, detail });
     }
+    if let Some(ObjectError::Foreign { key, what }) = error.downcast_ref() {
+        let detail = format!(
+            "The source object {key} is not JSON Lines: it seems to be {what}. Write it as JSON Lines, one \
+             record a line in UTF-8, plain or compressed with gzip or Zstandard, or remove it, or choose a \
+             window without it, and create the export again."
+        );
+        return Some(Failure { code: FailureCode::SourceUnsupported, detail });
+    }
     if let Some(TooManyRows(most)) = error.downcast_ref() {
         let detail = format!(
             "The export has more than {most} rows, the most there may be. Choose a shorter window, fewer \
@@ -340,6 +348,14 @@ pub(crate) fn seconds_until(now: Timestamp, then: Timestamp) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_object_that_is_not_json_lines_fails_an_export_by_what_it_is() {
+        let error = ObjectError::Foreign { key: "a/b".to_owned(), what: "Parquet" };
+        let failure = failure_of(&anyhow::Error::from(error).context("pour")).unwrap();
+        assert_eq!(failure.code, FailureCode::SourceUnsupported);
+        assert!(failure.detail.contains("a/b is not JSON Lines: it seems to be Parquet"));
+    }
 
     #[test]
     fn an_export_of_too_many_objects_fails_with_what_to_do() {

@@ -21,13 +21,13 @@ pub(crate) struct Portions(Vec<Portion>);
 #[derive(Clone, Debug)]
 struct Portion {
     objects: Range<usize>,
-    first_line: u64,
+    first: u64,
 }
 
 impl Portions {
     /// All of a step.
     pub(crate) fn of(step: &Step) -> Self {
-        Self(vec![Portion { objects: 0..step.objects.len(), first_line: 1 }])
+        Self(vec![Portion { objects: 0..step.objects.len(), first: 1 }])
     }
 
     /// Finds ids in as much as there is room for. Returns what was found, and where.
@@ -38,14 +38,14 @@ impl Portions {
         gather: &Arc<Gather>,
     ) -> anyhow::Result<Option<(Range<usize>, RangeInclusive<u64>, Gathered)>> {
         let (most, workers) = (work.app.most_ids(), work.app.workers);
-        while let Some(Portion { objects, first_line }) = self.0.pop() {
+        while let Some(Portion { objects, first }) = self.0.pop() {
             let gather = Arc::clone(gather);
             let here = &step.objects[objects.clone()];
             let gathered = look(work.app, here, &mut work.watch, move |objects, opener| {
-                gather.run(objects, first_line, most, workers, |index| opener.open(index))
+                gather.run(objects, first, most, workers, |index| opener.open(index))
             });
             let gathered = gathered.await?;
-            let last_line = match gathered.full {
+            let last = match gathered.full {
                 None => u64::MAX,
                 Some(_) if objects.len() > 1 => {
                     let middle = objects.start + objects.len() / 2;
@@ -53,12 +53,12 @@ impl Portions {
                     self.push(objects.start..middle, 1);
                     continue;
                 }
-                Some(line) => {
-                    self.push(objects.clone(), line + 1);
-                    line
+                Some(record) => {
+                    self.push(objects.clone(), record + 1);
+                    record
                 }
             };
-            return Ok(Some((objects, first_line..=last_line, gathered)));
+            return Ok(Some((objects, first..=last, gathered)));
         }
         Ok(None)
     }
@@ -81,13 +81,13 @@ impl Portions {
         let gather = Gather::every(&app.catalog, request, &request.tables[table].table)
             .context("find the table in the catalog")?;
         let gathered = self.gather(work, step, &Arc::new(gather)).await?;
-        let Some((objects, lines, mut gathered)) = gathered else { return Ok(None) };
+        let Some((objects, records, mut gathered)) = gathered else { return Ok(None) };
         let keys = gathered.ids.pop().unwrap_or_default();
         let sets = related::within(work, &keys).await?;
-        Ok(Some((objects, selection.with_sets(sets).with_lines(lines))))
+        Ok(Some((objects, selection.with_sets(sets).with_records(records))))
     }
 
-    fn push(&mut self, objects: Range<usize>, first_line: u64) {
-        self.0.push(Portion { objects, first_line });
+    fn push(&mut self, objects: Range<usize>, first: u64) {
+        self.0.push(Portion { objects, first });
     }
 }

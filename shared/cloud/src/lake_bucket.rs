@@ -6,7 +6,7 @@ use std::{
 };
 
 use aws_sdk_s3::Client;
-use export::{Catalog, Dataset, SourceObject, Window, Workspace};
+use export::{Catalog, Dataset, SourceObject, Window, Workspace, is_hidden};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -79,12 +79,13 @@ impl LakeBucket {
         window: Window,
         add: impl FnMut(&mut T, SourceObject) -> Result<()> + Send,
     ) -> Result<Vec<(Timestamp, T)>> {
-        let partitions = dataset.path.partitions(workspace, window, dataset.late);
+        let filed = (dataset.early, dataset.late);
+        let partitions = dataset.path.partitions(workspace, window, filed);
         let partitions: Vec<_> = partitions.map_err(Error::aws("list partitions"))?.collect();
         let times: HashMap<&str, Timestamp> =
             partitions.iter().map(|(at, prefix)| (prefix.as_str(), *at)).collect();
         let prefixes = if partitions.len() > HOURS_OF_A_DAY {
-            let days = dataset.path.day_prefixes(workspace, window, dataset.late);
+            let days = dataset.path.day_prefixes(workspace, window, filed);
             days.map_err(Error::aws("list partitions"))?
         } else {
             partitions.iter().map(|(_, prefix)| prefix.clone()).collect()
@@ -94,7 +95,11 @@ impl LakeBucket {
         let each = |object: SourceObject| {
             // Folders below a partition belong to it.
             let mut folders = object.key.rmatch_indices('/').map(|(end, _)| &object.key[..=end]);
-            let Some(at) = folders.find_map(|folder| times.get(folder)) else { return Ok(()) };
+            let partition = folders.find_map(|folder| Some((times.get(folder)?, folder.len())));
+            let Some((at, len)) = partition else { return Ok(()) };
+            if is_hidden(&object.key[len..]) {
+                return Ok(());
+            }
             let mut folded = lock.lock().unwrap_or_else(PoisonError::into_inner);
             let (filed, add) = &mut *folded;
             add(filed.entry(*at).or_default(), object)

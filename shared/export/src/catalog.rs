@@ -63,6 +63,8 @@ pub struct Dataset {
     pub time: FieldPath,
     /// How that field is written.
     pub time_format: TimeFormat,
+    /// How long before its own time a row may have been filed, as by a client whose clock is ahead.
+    pub early: SignedDuration,
     /// How long after its own time a row may have been filed.
     pub late: SignedDuration,
     /// How its objects are compressed.
@@ -91,7 +93,7 @@ pub struct Release {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Compression {
-    /// As the key ends: `.gz` and `.gzip`, `.zst` and `.zstd`, anything else not at all.
+    /// As its first bytes tell: gzip, Zstandard or plain.
     #[default]
     Auto,
     /// gzip (RFC 1952), one member or many.
@@ -234,9 +236,13 @@ impl Table {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// Returns a column by its name, in any case where there is no choice.
+    /// Returns a column by its name, in any case where only one column is called so.
     pub fn find(&self, name: &str) -> Option<&Column> {
-        let any_case = || self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+        let any_case = || {
+            let so = |column: &&Column| column.name.eq_ignore_ascii_case(name);
+            let mut columns = self.columns.iter().filter(so);
+            columns.next().filter(|_| columns.next().is_none())
+        };
         self.column(name).or_else(any_case)
     }
 

@@ -54,7 +54,9 @@ pub use id::ExportId;
 pub use key::{ArchiveKey, BadRowsKey, FileKey, PlainKey, WorkKey};
 pub use limits::{LINK_LIFETIME, Limits, MAX_BODY_BYTES, MAX_BODY_DEPTH, WindowTooLong};
 pub use named_filter::NamedFilter;
-pub use partition::{MAX_PARTITIONS, PartitionPath, PartitionPathError, TooManyPartitions};
+pub use partition::{
+    MAX_PARTITIONS, PartitionPath, PartitionPathError, TooManyPartitions, is_hidden,
+};
 pub use record::{
     ARCHIVE_LIFETIME, Archive, Asked, BUILD_LEASE, Dialect, Export, Failure, FailureCode, LEASE,
     Lane, Lease, MAX_FAILURES, REMOVAL_DELAY, RESEND_AFTER, Refusal, STEP_PATIENCE, State, Status,

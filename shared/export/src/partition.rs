@@ -91,16 +91,17 @@ impl PartitionPath {
     /// Returns the prefixes that may hold rows of `window`, in order of time, each with the beginning
     /// of what is filed there. More than [`MAX_PARTITIONS`] are an error before the first is made.
     ///
-    /// `late` is how long after its own time a row may have been filed.
+    /// A row may have been filed `early` before its own time and `late` after it.
     pub fn partitions(
         &self,
         workspace: &Workspace,
         window: Window,
-        late: SignedDuration,
+        (early, late): (SignedDuration, SignedDuration),
     ) -> Result<impl Iterator<Item = (Timestamp, String)>, TooManyPartitions> {
         let step = self.span();
         let last = window.to().saturating_add(late).unwrap_or(Timestamp::MAX);
-        let first = floor(window.from(), step);
+        let from = window.from().saturating_sub(early).unwrap_or(Timestamp::MIN);
+        let first = floor(from, step);
         let spans = last.duration_since(first).as_secs().checked_div(step.as_secs());
         if spans.is_none_or(|spans| spans > MAX_PARTITIONS) {
             return Err(TooManyPartitions);
@@ -120,14 +121,14 @@ impl PartitionPath {
         &self,
         workspace: &Workspace,
         window: Window,
-        late: SignedDuration,
+        filed: (SignedDuration, SignedDuration),
     ) -> Result<Vec<String>, TooManyPartitions> {
         let day = self.0.iter().position(|part| *part == Part::Hour).unwrap_or(self.0.len());
         let below =
             |parts: &[Part]| [Part::Year, Part::Month, Part::Day].iter().all(|p| parts.contains(p));
         let parts = if below(&self.0[..day]) { &self.0[..day] } else { &self.0[..] };
         let mut prefixes: Vec<String> = self
-            .partitions(workspace, window, late)?
+            .partitions(workspace, window, filed)?
             .map(|(at, _)| written(parts, workspace, at))
             .collect();
         prefixes.dedup();
@@ -138,6 +139,12 @@ impl PartitionPath {
     pub fn prefix(&self, workspace: &Workspace, at: Timestamp) -> String {
         written(&self.0, workspace, at)
     }
+}
+
+/// Tells whether a key below a partition's prefix is of no data: by a convention of Hadoop, a file or folder
+/// whose name begins with `_` or `.` is hidden.
+pub fn is_hidden(below: &str) -> bool {
+    below.split('/').any(|name| name.starts_with(['_', '.']))
 }
 
 fn written(parts: &[Part], workspace: &Workspace, at: Timestamp) -> String {
@@ -159,13 +166,16 @@ fn written(parts: &[Part], workspace: &Workspace, at: Timestamp) -> String {
 mod tests {
     use super::*;
 
+    /// Of rows that are filed at their own time.
+    const NEVER: (SignedDuration, SignedDuration) = (SignedDuration::ZERO, SignedDuration::ZERO);
+
     fn window(from: &str, to: &str) -> Window {
         Window::new(from.parse().unwrap(), to.parse().unwrap()).unwrap()
     }
 
     fn prefixes(path: &PartitionPath, asked: Window, late: SignedDuration) -> Vec<String> {
         let acme = "acme".parse().unwrap();
-        let partitions = path.partitions(&acme, asked, late).unwrap();
+        let partitions = path.partitions(&acme, asked, (SignedDuration::ZERO, late)).unwrap();
         partitions.map(|(_, prefix)| prefix).collect()
     }
 
@@ -195,6 +205,10 @@ mod tests {
             prefixes(&path, asked, SignedDuration::from_hours(1)),
             ["acme/2026030100/", "acme/2026030101/"]
         );
+        let early = (SignedDuration::from_mins(1), SignedDuration::ZERO);
+        let acme = "acme".parse().unwrap();
+        let mut partitions = path.partitions(&acme, asked, early).unwrap();
+        assert_eq!(partitions.next().unwrap().1, "acme/2026022823/");
     }
 
     #[test]
@@ -212,7 +226,7 @@ mod tests {
             ),
         ] {
             let path = PartitionPath::parse(template).unwrap();
-            assert_eq!(path.day_prefixes(&acme, asked, SignedDuration::ZERO).unwrap(), want);
+            assert_eq!(path.day_prefixes(&acme, asked, NEVER).unwrap(), want);
         }
     }
 
@@ -224,12 +238,32 @@ mod tests {
             let from = Timestamp::UNIX_EPOCH;
             let to = from + SignedDuration::from_hours(hours);
             let asked = Window::new(from, to).unwrap();
-            path.partitions(&acme, asked, SignedDuration::ZERO).map(Iterator::count)
+            path.partitions(&acme, asked, NEVER).map(Iterator::count)
         };
         assert_eq!(hours(MAX_PARTITIONS), Ok(100_000));
         assert_eq!(hours(MAX_PARTITIONS + 1), Err(TooManyPartitions));
         let ever = Window::new(Timestamp::MIN, Timestamp::MAX).unwrap();
-        assert_eq!(path.day_prefixes(&acme, ever, SignedDuration::MAX), Err(TooManyPartitions));
+        assert_eq!(
+            path.day_prefixes(&acme, ever, (SignedDuration::MAX, SignedDuration::MAX)),
+            Err(TooManyPartitions)
+        );
+    }
+
+    #[test]
+    fn what_programs_leave_behind_is_hidden() {
+        for name in [
+            "_SUCCESS",
+            "_committed_1",
+            ".part-0.gz.crc",
+            "_temporary/0/part-0.gz",
+            "a/.b/c",
+            ".DS_Store",
+        ] {
+            assert!(is_hidden(name), "{name}");
+        }
+        for name in ["part_0.json.gz", "a/b.c/d_e", "date=1/part-0.json"] {
+            assert!(!is_hidden(name), "{name}");
+        }
     }
 
     #[test]

@@ -224,7 +224,7 @@ pub struct Archive {
     /// Rows of each of the request's tables, likewise.
     #[serde(default)]
     pub table_rows: Option<Vec<u64>>,
-    /// Rows of the lake that could not be read and are not in it.
+    /// Rows of the lake with something that could not be exported.
     pub bad_rows: u64,
 }
 
@@ -265,6 +265,8 @@ pub enum FailureCode {
     SourceArchived,
     /// AWS refuses something, and will until an operator changes that.
     AccessDenied,
+    /// A source object is not JSON Lines, but something else.
+    SourceUnsupported,
     /// It has more rows than it may.
     TooManyRows,
     /// It would have more files than it may.

@@ -13,7 +13,7 @@ const UNIX_EPOCH: Date = date(1970, 1, 1);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeFormat {
-    /// ISO 8601 with `T` or a blank between date and time; UTC where no offset is given.
+    /// ISO 8601 with `T` or a blank between date and time; UTC where no offset is given, or ` UTC` is.
     #[default]
     Text,
     /// Seconds since 1970, with or without a fraction, as a number or as digits in a string.
@@ -25,13 +25,21 @@ pub enum TimeFormat {
 /// Reads an instant from the text of a row's time field, quotes removed.
 pub fn parse_time(text: &str, format: TimeFormat) -> Option<Timestamp> {
     match format {
-        TimeFormat::Text => plain_utc(text).or_else(|| text.parse().ok()).or_else(|| {
-            let civil: DateTime = text.parse().ok()?;
-            civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
-        }),
+        TimeFormat::Text => plain_utc(text).or_else(|| text.parse().ok()).or_else(|| utc(text)),
         TimeFormat::Seconds => decimal(text, 6),
         TimeFormat::Milliseconds => decimal(text, 3),
     }
+}
+
+/// Reads a date and time without an offset, which are in UTC, also where the text ends in ` UTC`. A bare
+/// number is no date, and a zone without an offset is not looked up.
+fn utc(text: &str) -> Option<Timestamp> {
+    let text = text.strip_suffix(" UTC").unwrap_or(text);
+    if text.contains('[') || !text.contains(['-', ':', 'T', 't']) {
+        return None;
+    }
+    let civil: DateTime = text.parse().ok()?;
+    civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
 /// Reads `2026-03-01T10:20:30.5Z`, with a `T` or a blank, with or without fraction and `Z`: what nearly
@@ -158,6 +166,8 @@ mod tests {
             ("2026-03-01T10:20:30.500Z", TimeFormat::Text),
             ("2026-03-01T11:20:30.5+01:00", TimeFormat::Text),
             ("2026-03-01 10:20:30.500000", TimeFormat::Text),
+            ("2026-03-01 10:20:30.5 UTC", TimeFormat::Text),
+            ("2026-03-01T11:20:30.5+01:00[Europe/Berlin]", TimeFormat::Text),
             ("1772360430.5", TimeFormat::Seconds),
             ("1772360430500", TimeFormat::Milliseconds),
             ("1.7723604305E9", TimeFormat::Seconds),
@@ -190,6 +200,15 @@ mod tests {
             "",
         ] {
             assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_zone_or_a_number_is_not_taken_for_utc() {
+        for text in
+            ["2026-03-01T00:30:00[Europe/Berlin]", "20260301", "20260301 UTC", "2026-03-01[UTC]"]
+        {
+            assert_eq!(parse_time(text, TimeFormat::Text), None, "{text}");
         }
     }
 

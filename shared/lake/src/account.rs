@@ -1,13 +1,15 @@
 //! What is noticed while rows are poured.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
-use crate::{BadRow, MAX_LISTED_BAD_ROWS};
+use crate::{BadRow, MAX_LISTED_BAD_ROWS, Object};
 
 /// Rows that could not be exported, and how objects were read.
 #[derive(Debug, Default)]
 pub struct Account {
-    /// Rows that could not be exported.
+    /// Rows with something that could not be exported, each counted once.
     pub bad_rows: u64,
     /// The first of them.
     pub listed: Vec<BadRow>,
@@ -20,6 +22,22 @@ pub struct Account {
 }
 
 impl Account {
+    /// Returns what several workers noticed in these objects, which each of them read in their order. The
+    /// list of bad rows is the same however the objects were shared out.
+    pub(crate) fn of_workers(objects: &[Object], accounts: impl IntoIterator<Item = Self>) -> Self {
+        let places: HashMap<&str, usize> =
+            objects.iter().enumerate().map(|(at, object)| (object.key.as_str(), at)).collect();
+        let (mut whole, mut listed) = (Self::default(), Vec::new());
+        for mut account in accounts {
+            listed.append(&mut account.listed);
+            whole.add(account);
+        }
+        // Each worker lists its first ones, so the first ones of all are among them.
+        listed.sort_by_key(|row| (places.get(row.object.as_str()).copied(), row.line));
+        listed.truncate(MAX_LISTED_BAD_ROWS);
+        Self { listed, ..whole }
+    }
+
     /// Counts what the other counted, too.
     pub fn add(&mut self, other: Self) {
         self.bad_rows += other.bad_rows;
@@ -32,12 +50,11 @@ impl Account {
         }
     }
 
-    /// Counts a row that could not be exported.
-    pub(crate) fn bad(&mut self, table: &str, key: &str, line: u64, reason: String) {
+    /// Counts a row with something that could not be exported.
+    pub(crate) fn bad(&mut self, row: impl FnOnce() -> BadRow) {
         self.bad_rows += 1;
         if self.listed.len() < MAX_LISTED_BAD_ROWS {
-            let (table, object) = (table.to_owned(), key.to_owned());
-            self.listed.push(BadRow { table, object, line, reason });
+            self.listed.push(row());
         }
     }
 

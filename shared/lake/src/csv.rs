@@ -4,25 +4,35 @@ use std::borrow::Cow;
 
 use export::CsvStyle;
 
+use crate::text::text_of;
+
 /// A byte order mark, UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Appends the row of `cells`.
+/// Appends the row of `cells`. Returns the number of the first cell whose text is not Unicode, if there is
+/// one: it has U+FFFD in place of what is not.
 pub(crate) fn push_row<'a>(
     out: &mut Vec<u8>,
     cells: impl IntoIterator<Item = Option<Cow<'a, str>>>,
     style: CsvStyle,
-) -> serde_json::Result<()> {
+) -> Option<usize> {
+    let (begin, mut flawed) = (out.len(), None);
     for (i, cell) in cells.into_iter().enumerate() {
         if i > 0 {
             out.push(b',');
         }
-        if let Some(value) = cell {
-            push_value(out, &value, style)?;
+        if let Some(value) = cell
+            && !push_value(out, &value, style)
+        {
+            flawed = flawed.or(Some(i));
         }
     }
+    // Readers skip empty lines, and with them the only cell.
+    if out.len() == begin {
+        out.extend(b"\"\"");
+    }
     end_row(out, style);
-    Ok(())
+    flawed
 }
 
 /// Appends the header row of `names`, and what stands before it.
@@ -49,31 +59,22 @@ fn end_row(out: &mut Vec<u8>, style: CsvStyle) {
     }
 }
 
-fn push_value(out: &mut Vec<u8>, json: &str, style: CsvStyle) -> serde_json::Result<()> {
-    match json.as_bytes().first() {
-        Some(b'"') => push_text(out, &text_of(json)?, style),
-        Some(b'n') | None => {} // null
-        Some(_) => push_text(out, json, style),
+/// Appends a value. Returns whether its text is Unicode.
+fn push_value(out: &mut Vec<u8>, json: &str, style: CsvStyle) -> bool {
+    if json == "null" {
+        return true;
     }
-    Ok(())
+    let value = text_of(json);
+    push_text(out, &value.text, style);
+    value.is_unicode
 }
-
-/// Returns the text that a JSON string stands for, borrowed where it has no escapes.
-pub(crate) fn text_of(json: &str) -> serde_json::Result<Cow<'_, str>> {
-    if memchr::memchr(b'\\', json.as_bytes()).is_none() {
-        return Ok(Cow::Borrowed(&json[1..json.len() - 1]));
-    }
-    Ok(serde_json::from_str::<Text<'_>>(json)?.0)
-}
-
-/// A JSON string.
-#[derive(serde::Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 fn push_text(out: &mut Vec<u8>, text: &str, style: CsvStyle) {
     match style {
         CsvStyle::Rfc4180 => {
+            // A lone `\.` ends the data for PostgreSQL.
             let quoted = text.is_empty()
+                || text == "\\."
                 || memchr::memchr3(b',', b'"', b'\n', text.as_bytes()).is_some()
                 || text.contains('\r');
             push_cell(out, text, quoted, doubled);
@@ -134,7 +135,7 @@ mod tests {
 
     fn row(cells: &[Option<&str>], style: CsvStyle) -> String {
         let mut out = Vec::new();
-        push_row(&mut out, cells.iter().map(|cell| cell.map(Cow::Borrowed)), style).unwrap();
+        push_row(&mut out, cells.iter().map(|cell| cell.map(Cow::Borrowed)), style);
         String::from_utf8(out).unwrap()
     }
 
@@ -151,6 +152,20 @@ mod tests {
             row(&[Some(r#"{"k": [1]}"#), Some(r#""\u00e4\n""#)]),
             "\"{\"\"k\"\": [1]}\",\"ä\n\"\n"
         );
+    }
+
+    #[test]
+    fn a_text_that_is_not_unicode_costs_its_half_pairs() {
+        let mut out = Vec::new();
+        let cells = [Some("1"), Some(r#""Sale \ud83d""#), Some(r#""\ud83d\ude00""#)];
+        let flawed =
+            push_row(&mut out, cells.map(|cell| cell.map(Cow::Borrowed)), CsvStyle::Rfc4180);
+        assert_eq!((out, flawed), ("1,Sale \u{fffd},😀\n".into(), Some(1)));
+    }
+
+    #[test]
+    fn the_end_of_data_for_some_is_quoted() {
+        assert_eq!(row(&[Some(r#""\\.""#)], CsvStyle::Rfc4180), "\"\\.\"\n");
     }
 
     #[test]
@@ -173,10 +188,26 @@ mod tests {
         assert_eq!(out, "\u{feff}a,\"Is \"\"b\"\"\"\n".as_bytes());
     }
 
+    #[test]
+    fn readers_see_every_row_of_a_single_column() {
+        use CsvStyle::{Excel, ExcelLiteral, NoNewline, Rfc4180};
+        for style in [Rfc4180, Excel, ExcelLiteral, NoNewline] {
+            let mut out = Vec::new();
+            push_header(&mut out, ["title"], style);
+            for cell in [Some("\"a\""), None, Some("null"), Some("\"\""), Some("\"b\"")] {
+                push_row(&mut out, [cell.map(Cow::Borrowed)], style);
+            }
+            let mut reader = csv::Reader::from_reader(&out[..]);
+            let read: Vec<String> =
+                reader.records().map(|row| row.unwrap()[0].to_owned()).collect();
+            assert_eq!(read, ["a", "", "", "", "b"], "{style:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn another_parser_reads_back_what_was_written(
-            rows in prop::collection::vec(prop::collection::vec("[a,\"\r\n\\\\ ä]{0,6}", 2..5), 1..5),
+            rows in prop::collection::vec(prop::collection::vec("[a,\"\r\n\\\\ ä.]{0,6}", 1..5), 1..5),
             style in prop::sample::select(vec![CsvStyle::Rfc4180, CsvStyle::Excel, CsvStyle::NoNewline]),
         ) {
             let width = rows[0].len();
@@ -184,7 +215,7 @@ mod tests {
             let mut out = Vec::new();
             for row in &rows {
                 let cells: Vec<String> = row.iter().map(|text| serde_json::to_string(text).unwrap()).collect();
-                push_row(&mut out, cells.iter().map(|cell| Some(cell.into())), style).unwrap();
+                push_row(&mut out, cells.iter().map(|cell| Some(cell.into())), style);
             }
             let no_newline = style == CsvStyle::NoNewline;
             if no_newline {

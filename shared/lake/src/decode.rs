@@ -28,6 +28,20 @@ pub enum ObjectError {
         /// What the decoder said.
         source: io::Error,
     },
+    /// It is stored in a way that is not read. Trying again does not help.
+    #[error("read object {key}: it is not JSON Lines but {what}")]
+    Foreign {
+        /// The object.
+        key: String,
+        /// What it seems to be.
+        what: &'static str,
+    },
+    /// Reading it broke us: a fault of ours.
+    #[error("read object {key}: the worker panicked")]
+    Panicked {
+        /// The object.
+        key: String,
+    },
     /// Its bytes did not come. Trying again may help.
     #[error("read object {key}")]
     Unreadable {
@@ -50,14 +64,13 @@ pub(crate) enum Stop<E> {
     By(E),
 }
 
-/// Calls `each` with the content of the object `key`, whose stored bytes are `input`.
+/// Calls `each` with the content of an object, whose stored bytes are `input`.
 pub(crate) fn decode<E>(
-    key: &str,
     compression: Compression,
     input: impl Read,
     each: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), Stop<E>> {
-    match effective(compression, key) {
+    match compression {
         Compression::Gzip => gzip::read(input, &mut Content(each)).map(drop),
         Compression::Zstd => {
             let failed = Cell::new(false);
@@ -123,22 +136,6 @@ impl<E> From<GzipError> for Stop<E> {
                 Self::Corrupt(io::Error::new(io::ErrorKind::InvalidData, damage))
             }
         }
-    }
-}
-
-/// Tells whether the object `key` is stored as gzip.
-pub fn is_gzip(compression: Compression, key: &str) -> bool {
-    effective(compression, key) == Compression::Gzip
-}
-
-/// The compression itself, where it is to be told from the key.
-fn effective(compression: Compression, key: &str) -> Compression {
-    let ends = |suffixes: [&str; 2]| suffixes.iter().any(|suffix| key.ends_with(suffix));
-    match compression {
-        Compression::Auto if ends([".gz", ".gzip"]) => Compression::Gzip,
-        Compression::Auto if ends([".zst", ".zstd"]) => Compression::Zstd,
-        Compression::Auto => Compression::None,
-        named => named,
     }
 }
 

@@ -1,9 +1,9 @@
 //! From a record to the rows that are listed in it.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
-use export::{Column, Level, Table};
-use serde::de::{Deserializer, MapAccess, Visitor};
+use export::{Column, FieldPath, Level, Table};
+use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -17,8 +17,18 @@ use crate::{
 pub(crate) struct Explode {
     /// Where the first list stands in the record.
     first: Place,
-    /// What the lists are, and where each one after the first stands in an element of the one before.
-    levels: Vec<(Vec<Names>, bool)>,
+    levels: Vec<Listed>,
+}
+
+/// A list of rows, or of what lists rows.
+#[derive(Debug)]
+struct Listed {
+    /// Where it stands in an element of the level before.
+    path: Vec<Names>,
+    /// What the catalog calls that.
+    called: FieldPath,
+    /// Whether it is an object, whose entries are listed.
+    entries: bool,
 }
 
 /// What a row is made of, beside the record.
@@ -40,48 +50,118 @@ pub(crate) enum Source {
     Key(usize),
 }
 
+/// What takes the rows of a record, with an element for each level, until it returns why it takes no more.
+pub(crate) type EachRow<'e> = dyn FnMut(&[Element<'_>]) -> Result<(), String> + 'e;
+
 impl Explode {
     /// Prepares the way to the rows of a table; none if every record is a row.
     pub(crate) fn of(table: &Table, names: &mut Vec<String>) -> Option<Self> {
         let (first, _) = table.explode.split_first()?;
-        let level = |level: &Level| (single(&level.path.0), level.entries);
-        Some(Self {
-            first: place(names, &first.path),
-            levels: table.explode.iter().map(level).collect(),
-        })
+        let level = |Level { path, entries }: &Level| Listed {
+            path: single(&path.0),
+            called: path.clone(),
+            entries: *entries,
+        };
+        let levels = table.explode.iter().map(level).collect();
+        Some(Self { first: place(names, &first.path), levels })
     }
 
-    /// Calls `each` for every row, with an element for each level.
+    /// Calls `each` for every row. What is no list has no rows, and costs no others: the first such
+    /// value is returned as what is wrong with the record.
     pub(crate) fn each(
         &self,
         found: &[Option<&str>],
-        each: &mut dyn FnMut(&[Element<'_>]) -> Result<(), String>,
-    ) -> Result<(), String> {
-        match self.first.find(found) {
-            Some(value) => self.walk(value, &[], each),
-            None => Ok(()),
-        }
+        each: &mut EachRow<'_>,
+    ) -> Result<Option<String>, String> {
+        let Some(value) = self.first.find(found) else { return Ok(None) };
+        let elements = Vec::with_capacity(self.levels.len());
+        let mut walk = Walk { levels: &self.levels, elements, each, flaw: None };
+        walk.list(value)?;
+        Ok(walk.flaw)
     }
+}
 
-    fn walk(
-        &self,
-        value: &str,
-        above: &[Element<'_>],
-        each: &mut dyn FnMut(&[Element<'_>]) -> Result<(), String>,
-    ) -> Result<(), String> {
-        if value == "null" {
+/// On the way through the lists of a record.
+struct Walk<'w, 'a> {
+    levels: &'w [Listed],
+    /// An element of each list down to the one at hand.
+    elements: Vec<Element<'a>>,
+    each: &'w mut EachRow<'w>,
+    flaw: Option<String>,
+}
+
+impl<'a> Walk<'_, 'a> {
+    fn list(&mut self, json: &'a str) -> Result<(), String> {
+        let levels = self.levels;
+        let listed = &levels[self.elements.len()];
+        // Where nothing is in it, some programs cannot tell a list from an object.
+        if json == "null" || is_empty(json) {
             return Ok(());
         }
-        let level = above.len();
-        for (key, json) in elements(value, self.levels[level].1)? {
-            let mut here: Vec<Element<'_>> = above.to_vec();
-            here.push(Element { json, key: key.as_deref() });
-            let Some((path, _)) = self.levels.get(level + 1) else {
-                each(&here)?;
-                continue;
-            };
-            if let Some(next) = descend(json, path) {
-                self.walk(next, &here, each)?;
+        let (begin, kind) = if listed.entries { ('{', "an object") } else { ('[', "a list") };
+        if !json.starts_with(begin) {
+            let flaw = || format!("{} is not {kind}: its rows are missing", listed.called);
+            self.flaw.get_or_insert_with(flaw);
+            return Ok(());
+        }
+        let (mut stopped, mut reader) = (Ok(()), serde_json::Deserializer::from_str(json));
+        let members = Members(|element| {
+            stopped = self.element(element);
+            stopped.is_ok()
+        });
+        let walked = if listed.entries {
+            reader.deserialize_map(members)
+        } else {
+            reader.deserialize_seq(members)
+        };
+        stopped?;
+        walked.map_err(|e| format!("{} cannot be read: {:?}", listed.called, e.classify()))
+    }
+
+    fn element(&mut self, element: Element<'a>) -> Result<(), String> {
+        self.elements.push(element);
+        let walked = match self.levels.get(self.elements.len()) {
+            None => (self.each)(&self.elements),
+            Some(next) => descend(element.json, &next.path).map_or(Ok(()), |json| self.list(json)),
+        };
+        self.elements.pop();
+        walked
+    }
+}
+
+/// Tells whether a list or an object has nothing in it.
+fn is_empty(json: &str) -> bool {
+    let inside = |open, close| json.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+    inside('[', ']').or_else(|| inside('{', '}')).is_some_and(|inside| inside.trim().is_empty())
+}
+
+/// Hands on the elements of a list, or the entries of an object, one by one, until one is not taken.
+struct Members<F>(F);
+
+impl<F> Members<F> {
+    const STOPPED: &str = "no more are taken";
+}
+
+impl<'de, F: FnMut(Element<'de>) -> bool> Visitor<'de> for Members<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list or an object")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+        while let Some(json) = list.next_element::<&RawValue>()? {
+            if !(self.0)(Element { json: json.get(), key: None }) {
+                return Err(A::Error::custom(Self::STOPPED));
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some((key, json)) = map.next_entry::<&RawValue, &RawValue>()? {
+            if !(self.0)(Element { json: json.get(), key: Some(key.get()) }) {
+                return Err(A::Error::custom(Self::STOPPED));
             }
         }
         Ok(())
@@ -113,40 +193,6 @@ impl Source {
     }
 }
 
-type Elements<'a> = Vec<(Option<String>, &'a str)>;
-
-/// Reads the elements of a list, or the entries of an object with their names as JSON text.
-fn elements(json: &str, entries: bool) -> Result<Elements<'_>, String> {
-    if entries {
-        let mut reader = serde_json::Deserializer::from_str(json);
-        return reader
-            .deserialize_map(Entries)
-            .map_err(|_| "the field to explode is no object".to_owned());
-    }
-    let list: Vec<&RawValue> =
-        serde_json::from_str(json).map_err(|_| "the field to explode is no list".to_owned())?;
-    Ok(list.into_iter().map(|element| (None, element.get())).collect())
-}
-
-struct Entries;
-
-impl<'de> Visitor<'de> for Entries {
-    type Value = Elements<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::new();
-        while let Some((name, value)) = map.next_entry::<Cow<'_, str>, &RawValue>()? {
-            let name = serde_json::Value::from(name.as_ref()).to_string();
-            entries.push((Some(name), value.get()));
-        }
-        Ok(entries)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use export::{Catalog, ExportRequest, Format, TableSelection, Window};
@@ -162,6 +208,11 @@ mod tests {
         ]}"#;
 
     fn csv(table: &str) -> String {
+        csv_of(table, SESSION).0
+    }
+
+    /// The rows of a record, and what is wrong with it.
+    fn csv_of(table: &str, session: &str) -> (String, Option<String>) {
         let catalog = Catalog::built_in().unwrap();
         let at = |text: &str| text.parse().unwrap();
         let window = Window::new(at("2026-03-01T00:00:00Z"), at("2026-03-02T00:00:00Z")).unwrap();
@@ -169,8 +220,40 @@ mod tests {
         let request = ExportRequest::new(tables, window, Format::Csv);
         let selection = Selection::new(&catalog, &request, 0).unwrap();
         let mut out = selection.head();
-        selection.push_rows(SESSION.replace('\n', "").as_bytes(), None, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        let record = session.replace('\n', "");
+        let taken = selection.push_rows(record.as_bytes(), None, &mut out).unwrap().unwrap();
+        (String::from_utf8(out).unwrap(), taken.flaw)
+    }
+
+    #[test]
+    fn one_bad_list_costs_no_other() {
+        let session = r#"{"sessionId":"7","time":1772359200.5,"states":[
+            {"stateId":1,"events":[{"eventId":1,"parameters":[]},{"eventId":2,"parameters":{"a":"\ud83d","\ud83d":"b","c":"d"}}]},
+            {"stateId":2,"events":"lost"}, {"stateId":3,"events":{}},
+            {"stateId":4,"events":[{"eventId":3,"parameters":["lost"]},{"eventId":4,"parameters":{"e":"f"}}]}
+        ]}"#;
+        let (rows, flaw) = csv_of("leanplum_eventparameters", session);
+        assert_eq!(rows, "eventId,name,value\n2,a,\u{fffd}\n2,\u{fffd},b\n2,c,d\n4,e,f\n");
+        assert_eq!(flaw.as_deref(), Some("value is not Unicode: it is written with U+FFFD"));
+        let (rows, flaw) = csv_of("leanplum_events", session);
+        assert_eq!(rows.lines().count(), 5);
+        assert_eq!(flaw.as_deref(), Some("events is not a list: its rows are missing"));
+    }
+
+    #[test]
+    fn a_list_of_millions_is_walked_in_little_memory() {
+        let list = vec!["1"; 4 << 20].join(",");
+        let names = &mut Vec::new();
+        let catalog = Catalog::built_in().unwrap();
+        let explode = super::Explode::of(catalog.table("coveo_keywords").unwrap(), names).unwrap();
+        let (list, mut count) = (format!("[{list}]"), 0);
+        let found: Vec<_> = names.iter().map(|_| Some(list.as_str())).collect();
+        let stop = &mut |_: &[super::Element<'_>]| {
+            count += 1;
+            if count < 3 { Ok(()) } else { Err("enough".to_owned()) }
+        };
+        assert_eq!(explode.each(&found, stop), Err("enough".to_owned()));
+        assert_eq!(count, 3, "an element is handed on before the next is read");
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::{error::Category, value::RawValue};
 
-use crate::{names::Names, scan::scan};
+use crate::{names::Names, scan::scan, text::text_of};
 
 /// So many values need no memory of their own.
 const NEAR: usize = 16;
@@ -34,12 +34,23 @@ pub(crate) fn fields<'a, 'r>(
     json: &'a str,
     names: &Names,
     room: &'r mut Room<'a>,
-) -> serde_json::Result<&'r [Option<&'a str>]> {
+) -> Result<&'r [Option<&'a str>], String> {
     let found = room.of(names.len());
     if !scan(json, names, found) {
-        parse(json, names, found)?;
+        parse(json, names, found).map_err(|e| reason(&e))?;
     }
     Ok(found)
+}
+
+/// Says why a text is not one JSON object, without repeating any of it.
+fn reason(error: &serde_json::Error) -> String {
+    match error.classify() {
+        // What serde says of a value of another type repeats the value.
+        Category::Data => "it is JSON, but not an object".to_owned(),
+        Category::Syntax | Category::Eof | Category::Io => {
+            format!("it is not one JSON object: {error}")
+        }
+    }
 }
 
 /// Returns what `path` leads to from `value`; none where a name is missing or stands in no object.
@@ -96,19 +107,9 @@ impl<'de> DeserializeSeed<'de> for Name<'_> {
     type Value = Option<usize>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name<'_> {
-    type Value = Option<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.0.index_of(key.as_bytes()))
+        let key = text_of(<&RawValue>::deserialize(deserializer)?.get());
+        // A key that is not Unicode is valid JSON, and no name that a catalog could have.
+        Ok(if key.is_unicode { self.0.index_of(key.text.as_bytes()) } else { None })
     }
 }
 
@@ -136,6 +137,25 @@ mod tests {
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(110), "]".repeat(110));
         let found = fields(&deep, &names(), &mut Room::default()).unwrap()[0];
         assert_eq!(found.map(str::len), Some(221));
+    }
+
+    #[test]
+    fn a_name_that_is_not_unicode_hides_no_other() {
+        for row in [r#"{"a":1,"\ud83d":2}"#, r#"{"\ud83d":{"\ude00":2},"\u0061":1}"#] {
+            assert_eq!(fields(row, &names(), &mut Room::default()).unwrap()[0], Some("1"), "{row}");
+        }
+        let below = r#"{"plan":"gold","\ud83d":1}"#;
+        assert_eq!(descend(below, &[Names::new(vec!["plan".to_owned()])]), Some("\"gold\""));
+    }
+
+    #[test]
+    fn a_reason_repeats_nothing_of_what_it_is_about() {
+        for row in
+            ["\"card 4111\"", "[\"card 4111\"]", "4111", "{\"card\":\"4111\",x}", "card 4111"]
+        {
+            let reason = fields(row, &names(), &mut Room::default()).unwrap_err();
+            assert!(!reason.contains("card") && !reason.contains("4111"), "{reason}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use icu_casemap::CaseMapper;
 use jiff::Timestamp;
 use memchr::memmem::Finder;
 
-use crate::{csv::text_of, decimal::Decimal};
+use crate::{decimal::Decimal, text::text_of};
 
 /// A test of a value.
 #[derive(Debug)]
@@ -161,8 +161,7 @@ impl What {
         if let Self::Nothing = self {
             return false;
         }
-        // A text that is not Unicode cannot be written either.
-        let Ok(value) = plain(json) else { return false };
+        let value = text_of(json).text;
         match self {
             Self::Nothing => false,
             Self::Text(text) => value == *text,
@@ -183,12 +182,7 @@ impl What {
 
 /// Returns the number that a value is, written as one or in quotes.
 pub(crate) fn number_of(json: &str) -> Option<f64> {
-    json.trim_matches('"').parse().ok().filter(|number: &f64| number.is_finite())
-}
-
-/// Returns a value as CSV would have it, before it is put in quotes.
-fn plain(json: &str) -> serde_json::Result<Cow<'_, str>> {
-    if json.starts_with('"') { text_of(json) } else { Ok(Cow::Borrowed(json)) }
+    text_of(json).text.trim().parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 fn text(literal: &Literal) -> Cow<'_, str> {
@@ -255,6 +249,13 @@ mod tests {
                 &[r#""2026-03-01""#],
             ),
             (Time, "<= 1772323200000", &[r#""2026-03-01T02:00:00+02:00""#], &[r#""later""#]),
+            (
+                Time,
+                "== '2026-03-01T00:00:00Z'",
+                &["\"2026-03-01T00:00:00\\u002B00:00\""],
+                &["null"],
+            ),
+            (String, "=@ 'sale'", &[r#""Sale \ud83d""#], &[r#""\ud83d""#]),
             (Json, "=@ '\"a\": 1'", &[r#"{"A": 1}"#], &["{}"]),
         ] {
             for value in yes {

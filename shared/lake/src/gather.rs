@@ -6,23 +6,20 @@ use std::{
     io::{self, Read},
     mem,
     ops::ControlFlow,
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
 };
 
 use export::{Catalog, Compression, ExportRequest, Table, Window};
 use jiff::Timestamp;
 
 use crate::{
-    Account, Object, ObjectError, Selection,
-    decode::{Stop, decode},
+    Account, BadRow, Object, ObjectError, Selection,
     fields::Room,
     ids::{Ids, id_of},
-    lines::{Line, Lines, TOO_LONG},
     names::Names,
     place::{Place, place},
     rule::{Binder, Row, Rule, lookups},
     selection::{Time, found},
+    walk::{Look, walk},
 };
 
 /// How many ids are held before they are put in order, each once.
@@ -48,7 +45,7 @@ pub struct Gathered {
     pub ids: Vec<Ids>,
     /// What was noticed on the way.
     pub account: Account,
-    /// Where there was no room for more: the last line of an object that was looked at. Of several
+    /// Where there was no room for more: the last record of an object that was looked at. Of several
     /// objects, what was found then is of no use.
     pub full: Option<u64>,
 }
@@ -91,12 +88,12 @@ impl Gather {
         })
     }
 
-    /// Looks at the records of these objects, of each from line `first_line` on, until some `most` ids
-    /// are held. `open` gives an object's stored bytes.
+    /// Looks at the records of these objects, of each from record `first` on, until some `most` ids are
+    /// held. `open` gives an object's stored bytes.
     pub fn run<R: Read>(
         &self,
         objects: &[Object],
-        first_line: u64,
+        first: u64,
         most: usize,
         workers: usize,
         open: impl Fn(usize) -> io::Result<R> + Sync,
@@ -107,44 +104,35 @@ impl Gather {
             account: Account::default(),
             full: None,
         };
-        let found = walk(
-            self.compression,
-            objects,
-            workers,
-            open,
-            empty,
-            |found, object, number, line| {
-                if number < first_line {
-                    return ControlFlow::Continue(());
-                }
-                let Gathering { heaps, account, full } = found;
-                match self.record(line, heaps) {
-                    Ok(Some(time)) => account.span(time),
-                    Ok(None) => account.outside += 1,
-                    Err(reason) => account.bad(&self.table, &object.key, number, reason),
-                }
-                if heaps.iter().any(Heap::is_full) {
-                    *full = Some(number);
-                    return ControlFlow::Break(());
-                }
-                ControlFlow::Continue(())
-            },
-        )?;
+        let look =
+            Look { table: &self.table, compression: self.compression, wanted: first..=u64::MAX };
+        let found = walk(&look, objects, workers, open, empty, |found, _, at, record| {
+            let Gathering { heaps, account, full } = found;
+            match self.record(record, heaps)? {
+                Some(time) => account.span(time),
+                None => account.outside += 1,
+            }
+            if heaps.iter().any(Heap::is_full) {
+                *full = Some(at.record);
+                return Ok(ControlFlow::Break(()));
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
         let mut ids: Vec<Vec<u128>> = vec![Vec::new(); self.rules.len()];
-        let (mut account, mut full) = (Account::default(), None);
+        let (mut accounts, mut full) = (Vec::new(), None);
         for one in found {
-            account.add(one.account);
+            accounts.push(one.account);
             full = full.max(one.full);
             for (all, heap) in ids.iter_mut().zip(one.heaps) {
                 all.extend(heap.ids);
             }
         }
+        let account = Account::of_workers(objects, accounts);
         Ok(Gathered { ids: ids.into_iter().map(Ids::new).collect(), account, full })
     }
 
     /// Takes what a record belongs to, if it passes. Returns its time; none if it is outside.
-    fn record(&self, line: Line<'_>, heaps: &mut [Heap]) -> Result<Option<Timestamp>, String> {
-        let Line::Whole(record) = line else { return Err(TOO_LONG.to_owned()) };
+    fn record(&self, record: &[u8], heaps: &mut [Heap]) -> Result<Option<Timestamp>, String> {
         let mut room = Room::default();
         let (_, found) = found(record, &self.names, &mut room)?;
         let time = self.time.read(found)?;
@@ -169,6 +157,12 @@ struct Gathering {
     heaps: Vec<Heap>,
     account: Account,
     full: Option<u64>,
+}
+
+impl AsMut<Account> for Gathering {
+    fn as_mut(&mut self) -> &mut Account {
+        &mut self.account
+    }
 }
 
 /// Ids as they come, not many more than there are different ones.
@@ -206,100 +200,37 @@ impl Selection {
         workers: usize,
         open: impl Fn(usize) -> io::Result<R> + Sync,
     ) -> Result<(u64, Account), ObjectError> {
-        let empty = || (0, Account::default());
-        let counted =
-            walk(self.compression, objects, workers, open, empty, |sum, object, number, line| {
-                if !self.takes(number) {
-                    return ControlFlow::Continue(());
-                }
-                let (rows, account) = sum;
-                let counted = match line {
-                    Line::Whole(record) => self.count_rows(record, object.arrived),
-                    Line::TooLong => Err(TOO_LONG.to_owned()),
-                };
-                match counted {
-                    Ok(Some((time, more))) => {
-                        *rows += more;
-                        account.span(time);
+        let empty = || Counting { rows: 0, account: Account::default() };
+        let look =
+            Look { table: &self.table, compression: self.compression, wanted: self.wanted() };
+        let counted = walk(&look, objects, workers, open, empty, |sum, object, at, record| {
+            match self.count_rows(record, object.arrived)? {
+                Some(taken) => {
+                    sum.rows += taken.rows;
+                    sum.account.span(taken.time);
+                    if let Some(flaw) = taken.flaw {
+                        let exported = taken.rows > 0;
+                        let row = || BadRow::new(&self.table, &object.key, at.line, flaw, exported);
+                        sum.account.bad(row);
                     }
-                    Ok(None) => account.outside += 1,
-                    Err(reason) => account.bad(&self.table, &object.key, number, reason),
                 }
-                ControlFlow::Continue(())
-            })?;
-        let add = |(rows, mut account): (u64, Account), (more, other)| {
-            account.add(other);
-            (rows + more, account)
-        };
-        Ok(counted.into_iter().fold(empty(), add))
-    }
-}
-
-/// Hands every line of every object that is not blank to `each`, with what its worker has so far, until it
-/// has enough.
-fn walk<A: Send, R: Read>(
-    compression: Compression,
-    objects: &[Object],
-    workers: usize,
-    open: impl Fn(usize) -> io::Result<R> + Sync,
-    begin: impl Fn() -> A + Sync,
-    each: impl Fn(&mut A, &Object, u64, Line<'_>) -> ControlFlow<()> + Sync,
-) -> Result<Vec<A>, ObjectError> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut sum = begin();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(object) = objects.get(index) else { return Ok(sum) };
-            let key = &object.key;
-            let unreadable = |source| ObjectError::Unreadable { key: key.clone(), source };
-            let input = open(index).map_err(unreadable)?;
-            let result = lines_of(key, compression, input, |number, line| {
-                each(&mut sum, object, number, line)
-            });
-            if !matches!(result, Ok(ControlFlow::Continue(()))) {
-                // The others need not begin another one.
-                next.store(objects.len(), Ordering::Relaxed);
+                None => sum.account.outside += 1,
             }
-            _ = result?;
-        }
-    };
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers.max(1)).map(|_| scope.spawn(work)).collect();
-        threads
-            .into_iter()
-            .map(|thread| {
-                let gone = |_| ObjectError::Sink(io::Error::other("a worker is gone"));
-                thread.join().map_err(gone).flatten()
-            })
-            .collect()
-    })
-}
-
-fn lines_of(
-    key: &str,
-    compression: Compression,
-    input: impl Read,
-    mut each: impl FnMut(u64, Line<'_>) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, ObjectError> {
-    let mut take = |number: u64, line: Line<'_>| match line {
-        Line::Whole(record) if record.iter().all(u8::is_ascii_whitespace) => Ok(()),
-        line => each(number, line).is_continue().then_some(()).ok_or(Enough),
-    };
-    let mut lines = Lines::default();
-    let decoded = decode(key, compression, input, |bytes| {
-        lines.push(bytes, |place, line| take(place.number, line))
-    });
-    let decoded = decoded
-        .and_then(|()| lines.finish(|place, line| take(place.number, line)).map_err(Stop::By));
-    let key = key.to_owned();
-    match decoded {
-        Ok(()) => Ok(ControlFlow::Continue(())),
-        Err(Stop::By(Enough)) => Ok(ControlFlow::Break(())),
-        Err(Stop::Corrupt(source)) => Err(ObjectError::Corrupt { key, source }),
-        Err(Stop::Unreadable(source)) => Err(ObjectError::Unreadable { key, source }),
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let rows = counted.iter().map(|one| one.rows).sum();
+        Ok((rows, Account::of_workers(objects, counted.into_iter().map(|one| one.account))))
     }
 }
 
-/// No more lines are wanted.
-struct Enough;
+/// What a worker counted so far.
+struct Counting {
+    rows: u64,
+    account: Account,
+}
+
+impl AsMut<Account> for Counting {
+    fn as_mut(&mut self) -> &mut Account {
+        &mut self.account
+    }
+}

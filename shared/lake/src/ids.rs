@@ -5,7 +5,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::csv::text_of;
+use crate::text::text_of;
 
 /// The bytes of an id, as stored.
 pub const ID_BYTES: usize = 16;
@@ -64,12 +64,14 @@ impl From<Ids> for Vec<u128> {
     }
 }
 
-/// Returns the id that a JSON value is; none if it is null or no Unicode.
+/// Returns the id that a JSON value is; `None` if it is null.
 pub(crate) fn id_of(json: &str) -> Option<u128> {
     if json == "null" {
         return None;
     }
-    let text = if json.starts_with('"') { text_of(json).ok()? } else { json.into() };
+    let text = text_of(json);
+    // Where U+FFFD took the place of something, different ids would be the same.
+    let text = if text.is_unicode { text.text } else { json.into() };
     Some(uuid(text.as_bytes()).unwrap_or_else(|| {
         let digest = Sha256::digest(text.as_bytes());
         digest.iter().take(ID_BYTES).fold(0, |id, byte| id << 8 | u128::from(*byte))
@@ -110,6 +112,7 @@ mod tests {
         assert_eq!(id_of("\"\\u0061\""), id_of("\"a\""));
         assert_eq!(id_of("7"), id_of("\"7\""));
         assert_eq!(id_of("null"), None);
+        assert_ne!(id_of("\"\\ud83d\""), id_of("\"\\ud83e\""));
     }
 
     proptest! {

@@ -1,4 +1,7 @@
-//! Lines of a decoded object, each in memory as a whole, none larger than a row may be.
+//! Lines of a decoded object. None is in memory that is larger than a row may be: of a longer one, the
+//! values are handed on one by one.
+
+use crate::values::{Value, Values};
 
 /// The longest row that is exported, in bytes.
 pub(crate) const MAX_ROW_BYTES: usize = 16 << 20;
@@ -13,8 +16,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(crate) enum Line<'a> {
     /// The line without its end.
     Whole(&'a [u8]),
-    /// More than a row may be.
-    TooLong,
+    /// A value on a line that is longer than a row may be. Its line is handed on as a blank one at its end.
+    Part(Value<'a>),
 }
 
 /// Where a line stands.
@@ -22,7 +25,7 @@ pub(crate) enum Line<'a> {
 pub(crate) struct Place {
     /// Its number, from 1.
     pub(crate) number: u64,
-    /// The first byte after its end, counted from 0.
+    /// The first byte after its end, counted from 0; of no meaning for a part of a line.
     pub(crate) end: u64,
 }
 
@@ -49,29 +52,31 @@ impl Lines {
         while let Some(end) = memchr::memchr(b'\n', rest) {
             let after = bytes.len() - rest.len() + end + 1;
             self.place = Place { number: self.place.number + 1, end: begin + after as u64 };
-            if self.begun.is_empty() && !self.begun.too_long {
+            if self.begun.is_empty() {
                 each(self.place, trimmed(self.place.number, &rest[..end]))?;
             } else {
-                self.begun.push(&rest[..end]);
-                each(self.place, self.begun.line(self.place.number))?;
-                self.begun.clear();
+                self.begun.push(self.place, &rest[..end], &mut each)?;
+                self.begun.finish(self.place, &mut each)?;
             }
             rest = &rest[end + 1..];
         }
-        self.begun.push(rest);
-        Ok(())
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let place = Place { number: self.place.number + 1, end: self.read };
+        self.begun.push(place, rest, &mut each)
     }
 
     /// Calls `each` with the last line, if it has no end.
     pub(crate) fn finish<E>(
-        self,
-        mut each: impl FnMut(Place, Line<'_>) -> Result<(), E>,
+        mut self,
+        each: impl FnMut(Place, Line<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        if self.begun.is_empty() && !self.begun.too_long {
+        if self.begun.is_empty() {
             return Ok(());
         }
-        let number = self.place.number + 1;
-        each(Place { number, end: self.read }, self.begun.line(number))
+        let place = Place { number: self.place.number + 1, end: self.read };
+        self.begun.finish(place, each)
     }
 }
 
@@ -79,36 +84,53 @@ impl Lines {
 #[derive(Default)]
 struct Begun {
     bytes: Vec<u8>,
-    too_long: bool,
+    /// What cuts the line into values, once it is too long to be held.
+    values: Option<Values>,
 }
 
 impl Begun {
-    fn push(&mut self, bytes: &[u8]) {
-        if self.too_long || self.bytes.len() + bytes.len() > MAX_ROW_BYTES {
-            self.too_long = true;
-            self.bytes = Vec::new();
-        } else {
-            self.bytes.extend(bytes);
+    fn push<E>(
+        &mut self,
+        place: Place,
+        bytes: &[u8],
+        mut each: impl FnMut(Place, Line<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.values.is_none() && self.bytes.len() + bytes.len() <= MAX_ROW_BYTES {
+            self.bytes.extend_from_slice(bytes);
+            return Ok(());
         }
+        let values = self.values.get_or_insert_default();
+        let mut part = |value: Value<'_>| each(place, Line::Part(value));
+        let begun = std::mem::take(&mut self.bytes);
+        values.push(unmarked(place.number, &begun), &mut part)?;
+        values.push(bytes, part)
     }
 
-    fn line(&self, number: u64) -> Line<'_> {
-        if self.too_long { Line::TooLong } else { trimmed(number, &self.bytes) }
+    fn finish<E>(
+        &mut self,
+        place: Place,
+        mut each: impl FnMut(Place, Line<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if let Some(values) = self.values.take() {
+            values.finish(|value| each(place, Line::Part(value)))?;
+        }
+        each(place, trimmed(place.number, &self.bytes))?;
+        self.bytes.clear();
+        Ok(())
     }
 
     fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.too_long = false;
+        self.bytes.is_empty() && self.values.is_none()
     }
 }
 
 fn trimmed(number: u64, line: &[u8]) -> Line<'_> {
-    let line = if number == 1 { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line) } else { line };
+    let line = unmarked(number, line);
     Line::Whole(line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+fn unmarked(number: u64, line: &[u8]) -> &[u8] {
+    if number == 1 { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line) } else { line }
 }
 
 #[cfg(test)]
@@ -119,13 +141,18 @@ mod tests {
 
     /// The lines of what comes in these pieces.
     fn lines<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
-        let (mut lines, mut found) = (Lines::default(), Vec::new());
+        let (mut lines, mut found) = (Lines::default(), Vec::<Vec<u8>>::new());
+        let (mut number, mut ended) = (1, true);
         let mut each = |place: Place, line: Line<'_>| {
-            assert_eq!(place.number, found.len() as u64 + 1);
-            found.push(match line {
-                Line::Whole(line) => line.to_vec(),
-                Line::TooLong => b"too long".to_vec(),
-            });
+            assert_eq!(place.number, number);
+            match line {
+                Line::Whole(line) if ended => found.push(line.to_vec()),
+                Line::Whole(line) => assert!(line.is_empty()),
+                Line::Part(Value::Whole(value)) => found.push(value.to_vec()),
+                Line::Part(Value::TooLong) => found.push(b"too long".to_vec()),
+            }
+            ended = matches!(line, Line::Whole(_));
+            number += u64::from(ended);
             Ok::<_, ()>(())
         };
         for piece in pieces {
@@ -158,6 +185,16 @@ mod tests {
             lines(input.chunks(100_000)),
             [b"a".to_vec(), b"too long".to_vec(), b"b".to_vec()]
         );
+    }
+
+    #[test]
+    fn values_of_a_line_beyond_the_limit_come_one_by_one() {
+        let (value, count) = (format!("{{\"a\":\"{}\"}}", "x".repeat(1 << 20)), 40);
+        let input = format!("{{}}\n[{}]\n{{}}", vec![&value[..]; count].join(","));
+        let mut want = vec![value.into_bytes(); count];
+        want.insert(0, b"{}".to_vec());
+        want.push(b"{}".to_vec());
+        assert!(lines(input.as_bytes().chunks(100_000)) == want);
     }
 
     #[test]

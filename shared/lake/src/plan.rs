@@ -287,7 +287,13 @@ impl<'a> Ways<'a> {
         }
         let way = match &self.request.files {
             // Where rows are filed by their own time, nobody has to look at it.
-            Files::Hourly(_) if dataset.late.is_zero() && self.table.omit.is_none() => Way::Copy,
+            Files::Hourly(_)
+                if dataset.early.is_zero()
+                    && dataset.late.is_zero()
+                    && self.table.omit.is_none() =>
+            {
+                Way::Copy
+            }
             Files::Hourly(_)
             | Files::Tables
             | Files::Single(_)
@@ -303,12 +309,13 @@ impl<'a> Ways<'a> {
     }
 
     /// Tells whether all that is filed at `hour` is inside of the window: rows are filed by their own
-    /// time, or some time after it.
+    /// time, or some time before or after it.
     fn inside(&self, hour: Timestamp) -> bool {
         let dataset = self.catalog.dataset_of(self.table);
         let window = self.request.window;
+        let latest = dataset.path.span().saturating_add(dataset.early);
         window.from() <= earliest(hour, dataset.late)
-            && hour.saturating_add(dataset.path.span()).is_ok_and(|end| end <= window.to())
+            && hour.checked_add(latest).is_ok_and(|end| end <= window.to())
     }
 }
 
@@ -319,6 +326,7 @@ fn earliest(hour: Timestamp, late: SignedDuration) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use export::Window;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -327,6 +335,7 @@ mod tests {
         name = "visits"
         path = "{workspace}/{yyyy}/{MM}/{dd}/{HH}/"
         time = "at"
+        early_hours = 0
         compression = "gzip"
 
         [[table]]
@@ -337,6 +346,40 @@ mod tests {
 
     fn at(hours: i64) -> Timestamp {
         Timestamp::from_second(hours * 3600).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_gets_exactly_its_rows_however_they_were_filed(
+            early in 0..4_i64, late in 0..30_i64, daily in any::<bool>(), from in 0..200_i64, minutes in 1..6000_i64,
+            rows in prop::collection::vec((0..12_000_i64, -1000..=1000_i64), 0..200)
+        ) {
+            let (hours, span) = if daily { ("", 1440) } else { ("{HH}/", 60) };
+            let catalog = CATALOG.replace("{HH}/", hours)
+                .replace("early_hours = 0", &format!("early_hours = {early}\nlate_hours = {late}"));
+            let catalog = Catalog::parse("test", &catalog).unwrap();
+            let dataset = catalog.dataset_of(catalog.table("visits").unwrap());
+            let minute = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
+            let window = Window::new(minute(from * 40), minute(from * 40 + minutes)).unwrap();
+            let tables = vec![TableSelection::whole("visits")];
+            let request = ExportRequest::new(tables, window, Format::Jsonl);
+            let ways = Ways::new(&catalog, &request, 0).unwrap();
+            let listed: Vec<Timestamp> = dataset.path
+                .partitions(&"acme".parse().unwrap(), window, (dataset.early, dataset.late)).unwrap()
+                .map(|(at, _)| at).collect();
+            for (time, off) in rows {
+                // Filed up to `early` before its time, or up to `late` after it.
+                let most = if off < 0 { early } else { late };
+                let filed = time + off * most * 60 / 1000;
+                let partition = minute(filed.div_euclid(span) * span);
+                let time = minute(time);
+                if window.contains(time) {
+                    prop_assert!(listed.contains(&partition), "{} filed at {}", time, partition);
+                } else {
+                    prop_assert!(!listed.contains(&partition) || !ways.inside(partition), "{} filed at {}", time, partition);
+                }
+            }
+        }
     }
 
     /// A plan over hours of two objects of ten bytes.

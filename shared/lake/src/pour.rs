@@ -8,6 +8,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     io::{self, Read},
     ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
@@ -326,7 +327,12 @@ impl<'a> Worker<'a> {
             self.hand_on((run, *made - 1), next)
         });
         for index in pour.runs[run].clone() {
-            rows.object(index, &pour.objects[index], || open(index))?;
+            let object = &pour.objects[index];
+            let poured = AssertUnwindSafe(|| rows.object(index, object, || open(index)));
+            // Nothing is done with what a panic leaves behind: the error ends the run.
+            catch_unwind(poured).unwrap_or_else(|_| {
+                Err(Ended::Failed(ObjectError::Panicked { key: object.key.clone() }))
+            })?;
         }
         rows.finish()
     }

@@ -7,11 +7,15 @@ use std::io::{self, Read};
 use archive::{SEGMENT_BYTES, Segment};
 use jiff::Timestamp;
 
+use export::Compression;
+
 use crate::{
-    Account, ObjectError, Pack, Selection,
-    decode::{Stop, decode, is_gzip},
-    lines::{Line, Lines, TOO_LONG},
+    Account, BadRow, ObjectError, Pack, Selection,
+    decode::{Stop, decode},
+    lines::{Line, Lines},
+    records::{Records, Take},
     splice::{put_together, splice},
+    stored::{peek, stored_as},
 };
 
 /// A source object.
@@ -79,8 +83,12 @@ pub(crate) enum Ended {
 pub(crate) struct Rows<'a, F> {
     selection: &'a Selection,
     pack: Pack,
-    /// When the rows of the object at hand were filed.
+    /// The key of the object at hand.
+    key: String,
+    /// When its rows were filed.
     arrived: Option<Timestamp>,
+    /// What is known of its records.
+    records: Records,
     /// Rows that were not handed on yet.
     raw: Vec<u8>,
     row_count: u64,
@@ -91,8 +99,17 @@ pub(crate) struct Rows<'a, F> {
 impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
     /// Returns one that hands on what it makes.
     pub(crate) fn new(selection: &'a Selection, pack: Pack, hand_on: F) -> Self {
-        let (raw, account) = (Vec::new(), Account::default());
-        Self { selection, pack, arrived: None, raw, row_count: 0, account, hand_on }
+        Self {
+            selection,
+            pack,
+            key: String::new(),
+            arrived: None,
+            records: Records::default(),
+            raw: Vec::new(),
+            row_count: 0,
+            account: Account::default(),
+            hand_on,
+        }
     }
 
     /// Pours the rows of an object, whose stored bytes `open` gives, as often as it is called.
@@ -103,31 +120,34 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
         open: impl Fn() -> io::Result<R>,
     ) -> Result<(), Ended> {
         self.arrived = object.arrived;
+        self.key.clone_from(&object.key);
+        self.records = Records::default();
         let key = &object.key;
         let unreadable =
             |source| Ended::Failed(ObjectError::Unreadable { key: key.clone(), source });
-        let gzip = is_gzip(self.selection.compression, key);
+        let (head, mut input) = open().and_then(peek).map_err(unreadable)?;
+        let stored = stored_as(self.selection.compression, key, &head)
+            .map_err(|what| Ended::Failed(ObjectError::Foreign { key: key.clone(), what }))?;
         let compressed = matches!(self.pack, Pack::Deflate(_));
-        if !(gzip && compressed && self.selection.passes_through()) {
-            return self.transcode(key, open().map_err(unreadable)?);
+        if !(stored == Compression::Gzip && compressed && self.selection.passes_through()) {
+            return self.transcode(stored, input);
         }
         // If anything is wrong with it, the last reading says what.
         if !object.likely_whole {
-            return self.cut(key, open().map_err(unreadable)?);
+            return self.cut(input);
         }
         if object.size_bytes <= MAX_HELD_BYTES {
             let mut data =
                 Vec::with_capacity(usize::try_from(object.size_bytes).unwrap_or_default());
-            open().and_then(|mut input| input.read_to_end(&mut data)).map_err(unreadable)?;
+            input.read_to_end(&mut data).map_err(unreadable)?;
             return match splice(self.selection, index, &data[..]) {
                 Some((segment, account, stretches)) => {
                     let kept = Stretch::Bytes(put_together(data, stretches));
                     self.take_over(segment, account, vec![kept])
                 }
-                None => self.cut(key, &data[..]),
+                None => self.cut(&data[..]),
             };
         }
-        let input = open().map_err(unreadable)?;
         match splice(self.selection, index, input) {
             Some((segment, account, stretches))
                 if object.refer && are_worth_referring(&stretches) =>
@@ -138,17 +158,18 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
                 self.take_over(segment, account, Vec::new())?;
                 self.again(key, open().map_err(unreadable)?, stretches)
             }
-            None => self.cut(key, open().map_err(unreadable)?),
+            None => self.cut(open().map_err(unreadable)?),
         }
     }
 
     /// Pours a gzip object some of whose rows are not wanted.
-    fn cut(&mut self, key: &str, input: impl Read) -> Result<(), Ended> {
+    fn cut(&mut self, input: impl Read) -> Result<(), Ended> {
         // Where rows are chosen by their columns, hardly a stretch is left that is worth a look.
         if self.selection.is_filtered() {
-            return self.transcode(key, input);
+            return self.transcode(Compression::Gzip, input);
         }
-        edge::pour(self, key, input).map_err(|stop| ended(key, stop))
+        let poured = edge::pour(self, input);
+        poured.map_err(|stop| ended(&self.key, stop))
     }
 
     /// Hands on what is left.
@@ -157,34 +178,25 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
         Ok(self.account)
     }
 
-    fn transcode(&mut self, key: &str, input: impl Read) -> Result<(), Ended> {
+    fn transcode(&mut self, stored: Compression, input: impl Read) -> Result<(), Ended> {
         let mut lines = Lines::default();
-        let decoded = decode(key, self.selection.compression, input, |bytes| {
-            lines.push(bytes, |place, line| self.line(key, place.number, line))
+        let decoded = decode(stored, input, |bytes| {
+            lines.push(bytes, |place, line| self.line(place.number, line))
         });
-        decoded.map_err(|stop| ended(key, stop))?;
-        lines.finish(|place, line| self.line(key, place.number, line))
+        decoded.map_err(|stop| ended(&self.key, stop))?;
+        lines.finish(|place, line| self.line(place.number, line))
     }
 
-    fn line(&mut self, key: &str, number: u64, line: Line<'_>) -> Result<(), Ended> {
-        if !self.selection.takes(number) {
-            return Ok(());
-        }
-        let result = match line {
-            Line::Whole(record) if record.iter().all(u8::is_ascii_whitespace) => return Ok(()),
-            Line::Whole(record) => self.selection.push_rows(record, self.arrived, &mut self.raw),
-            Line::TooLong => Err(TOO_LONG.to_owned()),
-        };
-        match result {
-            Ok(Some((time, rows))) => {
-                self.row_count += rows;
-                self.account.span(time);
-            }
-            Ok(None) => self.account.outside += 1,
-            Err(reason) => self.account.bad(&self.selection.table, key, number, reason),
-        }
-        let (bytes, rows) = self.pack.cut();
-        if self.raw.len() >= bytes || self.row_count >= rows { self.flush() } else { Ok(()) }
+    fn line(&mut self, number: u64, line: Line<'_>) -> Result<(), Ended> {
+        let mut records = std::mem::take(&mut self.records);
+        let read = records.line(self, number, line);
+        self.records = records;
+        read
+    }
+
+    fn bad_row(&mut self, line: u64, reason: String, exported: bool) {
+        let (table, key) = (&self.selection.table, &self.key);
+        self.account.bad(|| BadRow::new(table, key, line, reason, exported));
     }
 
     fn flush(&mut self) -> Result<(), Ended> {
@@ -260,6 +272,41 @@ fn are_worth_referring(stretches: &[Stretch]) -> bool {
         }
     }
     bytes >= count * MIN_REFERRED_STRETCH_BYTES
+}
+
+impl<F: FnMut(Made) -> Result<(), Stopped>> Take for Rows<'_, F> {
+    type Stop = Ended;
+
+    fn wants(&self, number: u64) -> bool {
+        self.selection.wanted().contains(&number)
+    }
+
+    fn take(&mut self, line: u64, _: u64, record: &[u8]) -> Result<Result<(), String>, Ended> {
+        match self.selection.push_rows(record, self.arrived, &mut self.raw) {
+            Ok(Some(taken)) => {
+                self.row_count += taken.rows;
+                self.account.span(taken.time);
+                if let Some(flaw) = taken.flaw {
+                    self.bad_row(line, flaw, taken.rows > 0);
+                }
+            }
+            Ok(None) => self.account.outside += 1,
+            Err(reason) => return Ok(Err(reason)),
+        }
+        let (bytes, rows) = self.pack.cut();
+        if self.raw.len() >= bytes || self.row_count >= rows {
+            self.flush()?;
+        }
+        Ok(Ok(()))
+    }
+
+    fn bad(&mut self, line: u64, reason: String) {
+        self.bad_row(line, reason, false);
+    }
+
+    fn foreign(&mut self, what: &'static str) -> Ended {
+        Ended::Failed(ObjectError::Foreign { key: self.key.clone(), what })
+    }
 }
 
 /// Says of which object it was what stopped its decoding.

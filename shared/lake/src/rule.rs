@@ -189,7 +189,7 @@ fn each(found: &[Option<&str>], explode: &Explode, source: &Source, check: &Chec
         (some, all) = (some || passes, all && passes);
         Ok(())
     };
-    // What is no list has no values.
+    // What is not a list has no values, and is null to a filter.
     _ = explode.each(found, &mut see);
     if check.is_for_null() { all } else { some }
 }

@@ -18,6 +18,7 @@ use crate::{
     release::Release,
     rule::{Binder, Row, Rule, id_at, lookups},
     separators::{has_separators, push_escaped},
+    text::text_of,
 };
 
 /// What becomes of a record that would go in as it is.
@@ -35,6 +36,15 @@ pub(crate) enum Verdict {
     Bad(String),
 }
 
+/// What is taken of a record that is inside of the window.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) time: Timestamp,
+    pub(crate) rows: u64,
+    /// What of it is not in its rows, or not as it is in the record.
+    pub(crate) flaw: Option<String>,
+}
+
 /// The most that the rows of one record may have, in bytes: a column of the record stands in each.
 const MAX_RECORD_BYTES: usize = 64 << 20;
 
@@ -43,7 +53,7 @@ const RECORD_TOO_LONG: &str =
     "its rows have more than 64 MiB together, the most that those of a record may have";
 
 /// Raised whenever the same records give other bytes than before.
-const ROWS: u32 = 1;
+pub(crate) const ROWS: u32 = 2;
 
 /// One table's part of an export, ready to be applied to records.
 #[derive(Debug)]
@@ -65,8 +75,8 @@ pub struct Selection {
     /// As they are written, which is the same for the same rules.
     filters: Vec<String>,
     sets: Arc<[Ids]>,
-    /// The lines of an object that are looked at.
-    lines: RangeInclusive<u64>,
+    /// The records of an object that are looked at.
+    records: RangeInclusive<u64>,
     /// Whether characters are escaped at which some readers end a line.
     escapes: bool,
     /// What is written of a row; none passes records through as they are.
@@ -112,13 +122,12 @@ impl Selection {
         };
         let time = Time::of(catalog, table, &mut names);
         let lookups = lookups(catalog, request);
-        let filters: Vec<&Filter> = request.filters_of(&asked.table).collect();
+        // What rows are chosen by and what tells this choice from others are made of the same.
+        let required = table.require.as_deref().map(Filter::is_there);
+        let filters: Vec<&Filter> = request.filters_of(&asked.table).chain(&required).collect();
         let mut binder = Binder { catalog, table, lookups: &lookups, names: &mut names };
-        let mut rules =
+        let rules =
             filters.iter().map(|filter| binder.bind(filter)).collect::<Option<Vec<Rule>>>()?;
-        if let Some(column) = &table.require {
-            rules.push(binder.bind(&Filter::is_there(column))?);
-        }
         let related = rules.iter().any(Rule::is_related);
         let relation = table.relation_path().filter(|_| related);
         let cell = |names: &mut Vec<String>, column: &Column| Cell {
@@ -143,7 +152,7 @@ impl Selection {
             rules,
             filters: filters.into_iter().map(|f| written(catalog, table, f)).collect(),
             sets: Arc::new([]),
-            lines: 1..=u64::MAX,
+            records: 1..=u64::MAX,
             escapes: false,
             cells: columns
                 .map(|columns| columns.into_iter().map(|c| cell(&mut names, c)).collect()),
@@ -157,15 +166,15 @@ impl Selection {
         Self { sets, ..self }
     }
 
-    /// The same, of these lines of an object, counted from 1.
+    /// The same, of these records of an object, counted from 1.
     #[must_use]
-    pub fn with_lines(self, lines: RangeInclusive<u64>) -> Self {
-        Self { lines, ..self }
+    pub fn with_records(self, records: RangeInclusive<u64>) -> Self {
+        Self { records, ..self }
     }
 
-    /// Whether a line is looked at.
-    pub(crate) fn takes(&self, line: u64) -> bool {
-        self.lines.contains(&line)
+    /// Which records of an object are looked at, counted from 1.
+    pub(crate) fn wanted(&self) -> RangeInclusive<u64> {
+        self.records.clone()
     }
 
     /// Whether something has to be looked up before rows can be chosen.
@@ -205,7 +214,7 @@ impl Selection {
     /// Tells whether records that are taken go in as they are.
     pub(crate) fn passes_through(&self) -> bool {
         let whole = self.cells.is_none() && self.explode.is_none() && self.release.is_none();
-        whole && self.format == Format::Jsonl && self.lines == (1..=u64::MAX)
+        whole && self.format == Format::Jsonl && self.records == (1..=u64::MAX)
     }
 
     /// Whether rows are chosen by their columns.
@@ -242,29 +251,30 @@ impl Selection {
         value == Some("true")
     }
 
-    /// Appends the rows that are taken of a record, which was filed by `arrived`. Returns its time and how many they are, none if it
-    /// is outside of the window, or what is wrong with it.
+    /// Appends the rows that are taken of a record, which was filed by `arrived`. Returns `None` if it is
+    /// outside of the window, and as an error why none of it can be exported.
     pub(crate) fn push_rows(
         &self,
         record: &[u8],
         arrived: Option<Timestamp>,
         out: &mut Vec<u8>,
-    ) -> Result<Option<(Timestamp, u64)>, String> {
-        let begin = out.len();
+    ) -> Result<Option<Taken>, String> {
+        let (begin, mut flaw) = (out.len(), None);
         let pushed = self.each_row(record, arrived, |text, found, elements| {
-            self.push_row(text, found, elements, out)?;
+            flaw = flaw.take().or(self.push_row(text, found, elements, out));
             let too_long = out.len() - begin > MAX_RECORD_BYTES;
             if too_long { Err(RECORD_TOO_LONG.to_owned()) } else { Ok(()) }
         });
-        pushed.inspect_err(|_| out.truncate(begin))
+        let taken = pushed.inspect_err(|_| out.truncate(begin))?;
+        Ok(taken.map(|taken| Taken { flaw: flaw.or(taken.flaw), ..taken }))
     }
 
-    /// Counts the rows that are taken of a record, likewise.
+    /// Counts the rows that [`Self::push_rows`] would append.
     pub(crate) fn count_rows(
         &self,
         record: &[u8],
         arrived: Option<Timestamp>,
-    ) -> Result<Option<(Timestamp, u64)>, String> {
+    ) -> Result<Option<Taken>, String> {
         self.each_row(record, arrived, |_, _, _| Ok(()))
     }
 
@@ -274,7 +284,8 @@ impl Selection {
         record: &[u8],
         arrived: Option<Timestamp>,
         mut each: impl FnMut(&str, &[Option<&str>], &[Element<'_>]) -> Result<(), String>,
-    ) -> Result<Option<(Timestamp, u64)>, String> {
+    ) -> Result<Option<Taken>, String> {
+        let taken = |time, rows, flaw| Ok(Some(Taken { time, rows, flaw }));
         let mut room = Room::default();
         let (text, found) = found(record, &self.names, &mut room)?;
         let time = self.time.read(found)?;
@@ -283,43 +294,44 @@ impl Selection {
         }
         let released = |release: &Release| release.has(time, arrived, found);
         if self.omits(found) || !self.release.as_ref().is_none_or(released) {
-            return Ok(Some((time, 0)));
+            return taken(time, 0, None);
         }
         let Some(explode) = &self.explode else {
             if !self.passes(found, &[]) {
-                return Ok(Some((time, 0)));
+                return taken(time, 0, None);
             }
             each(text, found, &[])?;
-            return Ok(Some((time, 1)));
+            return taken(time, 1, None);
         };
         let mut rows = 0;
-        explode.each(found, &mut |elements| {
+        let flaw = explode.each(found, &mut |elements| {
             if self.passes(found, elements) {
                 each(text, found, elements)?;
                 rows += 1;
             }
             Ok(())
         })?;
-        Ok(Some((time, rows)))
+        taken(time, rows, flaw)
     }
 
+    /// Appends a row. Returns what is not in it as it is in the record, if there is something.
     fn push_row(
         &self,
         record: &str,
         found: &[Option<&str>],
         elements: &[Element<'_>],
         out: &mut Vec<u8>,
-    ) -> Result<(), String> {
+    ) -> Option<String> {
         let Some(cells) = &self.cells else {
             self.push_json(record, out);
             out.push(b'\n');
-            return Ok(());
+            return None;
         };
         let values = cells.iter().map(|cell| cell.value(found, elements));
         match self.format {
             Format::Csv => {
-                csv::push_row(out, values, self.csv)
-                    .map_err(|_| "a text in it is not Unicode".to_owned())?;
+                let flawed = &cells[csv::push_row(out, values, self.csv)?];
+                Some(format!("{} is not Unicode: it is written with U+FFFD", flawed.header))
             }
             Format::Jsonl => {
                 for (i, (cell, value)) in cells.iter().zip(values).enumerate() {
@@ -328,9 +340,9 @@ impl Selection {
                     self.push_json(value.as_deref().unwrap_or("null"), out);
                 }
                 out.extend(b"}\n");
+                None
             }
         }
-        Ok(())
     }
 
     fn push_json(&self, json: &str, out: &mut Vec<u8>) {
@@ -364,7 +376,7 @@ impl Cell {
 
 /// Returns an instant as SQL databases read it; as it is, if it cannot be read.
 fn sql_time(json: &str, format: TimeFormat) -> Cow<'_, str> {
-    match parse_time(json.trim_matches('"'), format) {
+    match parse_time(&text_of(json).text, format) {
         Some(at) => {
             let at = at.to_zoned(TimeZone::UTC);
             Cow::Owned(at.strftime("\"%Y-%m-%d %H:%M:%S.%3f\"").to_string())
@@ -395,7 +407,7 @@ impl Time {
         let Some(value) = self.place.find(found) else {
             return Err(format!("it has no time: {} is missing", self.path));
         };
-        parse_time(value.trim_matches('"'), self.format)
+        parse_time(&text_of(value).text, self.format)
             .ok_or_else(|| format!("its time, {}, cannot be read", self.path))
     }
 }
@@ -407,6 +419,6 @@ pub(crate) fn found<'a, 'r>(
     room: &'r mut Room<'a>,
 ) -> Result<(&'a str, &'r [Option<&'a str>]), String> {
     let text = simdutf8::basic::from_utf8(record).map_err(|_| "it is not UTF-8".to_owned())?;
-    let found = fields(text, names, room).map_err(|e| format!("it is not one JSON object: {e}"))?;
+    let found = fields(text, names, room)?;
     Ok((text, found))
 }

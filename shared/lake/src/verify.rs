@@ -74,7 +74,7 @@ fn one<R: Read>(key: &str, open: impl Fn() -> io::Result<R>) -> Result<Verified,
     let mut input =
         Hashing { input: open().map_err(unreadable)?, hasher: crc32fast::Hasher::new() };
     let (mut last, mut has_rows) = (b'\n', false);
-    let decoded = decode(key, Compression::Gzip, &mut input, |bytes| {
+    let decoded = decode(Compression::Gzip, &mut input, |bytes| {
         last = bytes.last().copied().unwrap_or(last);
         has_rows = has_rows || !bytes.iter().all(u8::is_ascii_whitespace);
         Ok::<(), Infallible>(())

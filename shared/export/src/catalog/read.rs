@@ -32,6 +32,7 @@ impl Catalog {
                 time: FieldPath::parse(raw.time.get_ref())
                     .map_err(|reason| fail(raw.time.span().start, reason))?,
                 time_format: raw.time_format,
+                early: SignedDuration::from_hours(i64::from(raw.early_hours.unwrap_or(1))),
                 late: SignedDuration::from_hours(i64::from(raw.late_hours)),
                 compression: raw.compression,
                 release: raw.release.map(release).transpose().map_err(|(at, why)| fail(at, why))?,
@@ -68,8 +69,20 @@ impl Catalog {
 }
 
 impl FieldPath {
+    /// Reads names that are joined by dots. One that has a dot itself stands in quotes.
     fn parse(text: &str) -> Result<Self, String> {
-        let names: Vec<String> = text.split('.').map(str::to_owned).collect();
+        let mut names = Vec::new();
+        let mut rest = Some(text);
+        while let Some(text) = rest {
+            let quoted = text.strip_prefix('"').and_then(|text| text.split_once('"'));
+            let (name, after) =
+                quoted.unwrap_or_else(|| text.split_at(text.find('.').unwrap_or(text.len())));
+            names.push(name.to_owned());
+            rest = after.strip_prefix('.');
+            if rest.is_none() && !after.is_empty() {
+                return Err(format!("{text:?} is no field: after a name in quotes there is a dot"));
+            }
+        }
         if names.iter().any(String::is_empty) {
             return Err(format!("{text:?} is no field: names are joined by single dots"));
         }
@@ -105,6 +118,7 @@ struct RawDataset {
     time: Spanned<String>,
     #[serde(default)]
     time_format: TimeFormat,
+    early_hours: Option<u16>,
     #[serde(default)]
     late_hours: u16,
     #[serde(default)]
@@ -367,6 +381,31 @@ mod tests {
         assert_eq!(coveo.excel_backslash, ExcelBackslash::Literal);
         assert_eq!(coveo.no_newline_rows, NoNewlineRows::Drop);
         assert!(Catalog::parse("test", "[coveo]\nexcel_backslash = \"odd\"").is_err());
+    }
+
+    #[test]
+    fn a_name_with_a_dot_stands_in_quotes() {
+        let path = |text: &str| FieldPath::parse(text).map(|path| path.0);
+        let names = |names: &[&str]| Ok(names.iter().map(|&name| name.to_owned()).collect());
+        assert_eq!(path("event.time"), names(&["event", "time"]));
+        assert_eq!(path(r#""event.time""#), names(&["event.time"]));
+        assert_eq!(path(r#"meta."event.time".at"#), names(&["meta", "event.time", "at"]));
+        for text in ["", ".", "a.", r#""a"b"#, r#""a"."#] {
+            assert!(path(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_in_another_case_is_found_where_there_is_no_choice() {
+        let text = "[[dataset]]\nname = \"d\"\npath = \"{workspace}/{yyyy}/{MM}/{dd}/\"\ntime = \"t\"\n\
+                    [[table]]\nname = \"x\"\ndataset = \"d\"\ncolumns = [\"userId\", \"userid\", \"Page\"]";
+        let catalog = Catalog::parse("test", text).unwrap();
+        let find = |name| catalog.table("x").unwrap().find(name).map(|column| &column.name[..]);
+        assert_eq!(
+            (find("userId"), find("userid"), find("PAGE")),
+            (Some("userId"), Some("userid"), Some("Page"))
+        );
+        assert_eq!(find("USERID"), None, "either could be meant");
     }
 
     #[test]

@@ -13,6 +13,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod golden;
+mod lost;
+
 const CATALOG: &str = r#"
     [[dataset]]
     name = "visits"
@@ -58,9 +61,9 @@ pub(crate) fn jsonl() -> Selection {
     selection("visits", None, Format::Jsonl)
 }
 
-fn gzip(text: &str) -> Vec<u8> {
+fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.write_all(text.as_ref()).unwrap();
     encoder.finish().unwrap()
 }
 
@@ -253,7 +256,15 @@ fn every_compression_gives_the_same_rows() {
     for (key, object) in [
         ("a.json.gz", gzip(ROWS)),
         ("a.json.gz", [gzip(first), gzip(""), gzip(second)].concat()),
-        ("a.json.zst", frames),
+        ("a.json.zst", frames.clone()),
+        // What an object is shows in its bytes, whatever its key says.
+        ("stream-1-2026-03-01", gzip(ROWS)),
+        ("A.JSON.GZ", gzip(ROWS)),
+        ("a.json", gzip(ROWS)),
+        ("a.json", frames.clone()),
+        ("a.json.gz", frames),
+        ("a.json.gz", ROWS.into()),
+        ("a.zst", ROWS.into()),
     ] {
         assert_eq!(poured(&jsonl(), key, &object).0, want, "{key}");
     }
@@ -284,9 +295,117 @@ fn bad_rows_are_counted_listed_and_left_out() {
     1: it is not one JSON object: EOF while parsing a string at line 1 column 13
     2: it has no time: meta.at is missing
     3: its time, meta.at, cannot be read
-    4: it is not one JSON object: invalid type: sequence, expected a JSON object at line 1 column 0
+    4: it is JSON, but not an object
     5: it is not one JSON object: expected value at line 1 column 1
     ");
+}
+
+#[test]
+fn what_is_not_json_lines_fails_by_what_it_is() {
+    let utf_16: Vec<u8> = ROWS.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (object, want) in [
+        (&b"PAR1\x15\x04\x15\n"[..], "Parquet"),
+        (b"BZh91AY&SY\n", "bzip2"),
+        (b"PK\x03\x04\n", "ZIP"),
+        (&utf_16, "UTF-16"),
+        (b"{\n  \"page\": \"/a\"\n}\n", "JSON with records over several lines"),
+        (b"[\n  {\n    \"page\": 1\n  }\n]\n", "JSON with records over several lines"),
+    ] {
+        for object in [object.to_vec(), gzip(object)] {
+            for claimed in [Claimed::Small, Claimed::Large, Claimed::Edge] {
+                let result = try_pour(&jsonl(), &[("a", object.clone())], 1, claimed);
+                let Err(ObjectError::Foreign { what, .. }) = result else {
+                    panic!("{want}: {result:?}")
+                };
+                assert_eq!(what, want);
+            }
+        }
+    }
+    let result = try_pour(&jsonl(), &[("a.gz", gzip(gzip(ROWS)))], 1, Claimed::Small);
+    assert!(matches!(result, Err(ObjectError::Foreign { what: "compressed twice", .. })));
+}
+
+#[test]
+fn several_records_on_a_line_are_as_many_rows() {
+    let lines: Vec<&str> = ROWS.lines().filter(|line| !line.is_empty()).collect();
+    let (first, late, last) = (lines[0], lines[1], lines[2]);
+    let want = format!("{first}\n{last}\n{first}\n");
+    for (text, bad) in [
+        (format!("{first}{late}{last}{first}"), 0),
+        (format!("{first} {last}\n{late}{first}\n"), 0),
+        (format!("[{first},{late},{last}, {first}]\n"), 0),
+        (format!("[\n{first},\n{late},\n{last},\n{first}\n]\n"), 0),
+        (format!("\u{feff}[{first},null,{last},{{\"cut\":}},{first}]"), 2),
+        (format!("{first}{last}oops\n{first}{{\"cut\":"), 2),
+    ] {
+        for (key, object) in [("a.json", text.clone().into_bytes()), ("a.gz", gzip(&text))] {
+            for claimed in [Claimed::Small, Claimed::Large, Claimed::Edge] {
+                let objects = [(key, object.clone())];
+                let (read, poured) = try_pour(&jsonl(), &objects, 1, claimed).unwrap();
+                assert_eq!((read, poured.account.bad_rows), (want.clone(), bad), "{text}");
+            }
+        }
+        let object = Object {
+            key: "a".to_owned(),
+            size_bytes: 1,
+            likely_whole: true,
+            refer: false,
+            arrived: None,
+        };
+        let counted = jsonl().count(&[object], 1, |_| Ok(text.as_bytes())).unwrap();
+        assert_eq!((counted.0, counted.1.bad_rows), (3, bad), "{text}");
+    }
+}
+
+#[test]
+fn the_first_bad_rows_are_listed_however_many_look() {
+    let objects: Vec<(String, String)> = (0..40)
+        .map(|n| (format!("{n}.json"), "bad\n".repeat(if n % 3 == 0 { 900 } else { n })))
+        .collect();
+    let listed: Vec<Object> = objects
+        .iter()
+        .map(|(key, text)| Object {
+            key: key.clone(),
+            size_bytes: text.len() as u64,
+            likely_whole: true,
+            refer: false,
+            arrived: None,
+        })
+        .collect();
+    let count = |workers| {
+        jsonl().count(&listed, workers, |index| Ok(objects[index].1.as_bytes())).unwrap().1
+    };
+    let (alone, together) = (count(1), count(4));
+    assert_eq!(alone.listed.len(), crate::MAX_LISTED_BAD_ROWS);
+    assert_eq!((alone.bad_rows, alone.listed), (together.bad_rows, together.listed));
+}
+
+#[test]
+fn a_panic_names_the_object() {
+    struct Bug;
+    impl Read for Bug {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("a bug")
+        }
+    }
+    let object = |key: &str| Object {
+        key: key.to_owned(),
+        size_bytes: 1,
+        likely_whole: true,
+        refer: false,
+        arrived: None,
+    };
+    let (selection, objects) = (&jsonl(), &[object("bad.json")][..]);
+    let pour =
+        Pour { selection, objects, runs: runs_of(objects), pack: Pack::Deflate(5), workers: 2 };
+    let poured = pour.run(|_| Ok(Bug), |_, _| Ok(())).map(drop);
+    let counted = selection.count(objects, 2, |_| Ok(Bug)).map(drop);
+    for result in [poured, counted] {
+        assert!(
+            matches!(&result, Err(ObjectError::Panicked { key }) if key == "bad.json"),
+            "{result:?}"
+        );
+    }
 }
 
 /// A connection that breaks.
@@ -307,9 +426,9 @@ fn a_damaged_object_is_told_from_one_that_did_not_come() {
     for (key, object) in [
         ("cut.gz", &whole[..whole.len() - 9]),
         ("flipped.gz", &flipped[..]),
-        ("plain.gz", ROWS.as_bytes()),
+        ("text.gz", b"page,at\n/a,soon\n"),
         ("cut.zst", &zstd[..zstd.len() - 3]),
-        ("plain.zst", ROWS.as_bytes()),
+        ("text.zst", b"page,at\n/a,soon\n"),
     ] {
         for claimed in [Claimed::Small, Claimed::Large, Claimed::Referred, Claimed::Edge] {
             let result = try_pour(&jsonl(), &[(key, object.to_vec())], 2, claimed);
@@ -551,7 +670,7 @@ fn rows_and_blocks_beyond_what_is_held_are_poured_at_the_edge_of_a_window() {
     assert!(text == many && poured.segment.rows == 20_000);
 
     let (row, long) = (row((900, true)), "x".repeat(40 << 20));
-    let object = gzip(&format!("{row}{long}\n{row}"));
+    let object = gzip(format!("{row}{long}\n{row}"));
     let (text, poured) = try_pour(&jsonl(), &[("a.gz", object)], 2, Claimed::Edge).unwrap();
     assert_eq!((text, poured.account.bad_rows), (row.repeat(2), 1));
 }

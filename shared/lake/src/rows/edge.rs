@@ -42,11 +42,10 @@ const MAX_KEPT_ROW: u64 = 1 << 20;
 /// Pours the rows of a gzip object that go in as they are.
 pub(super) fn pour<F: FnMut(Made) -> Result<(), Stopped>>(
     rows: &mut Rows<'_, F>,
-    key: &str,
     input: impl Read,
 ) -> Result<(), Stop<Ended>> {
     let stream = RefCell::default();
-    let mut edge = Edge::new(rows, key, &stream);
+    let mut edge = Edge::new(rows, &stream);
     gzip::read(Tee { input, kept: &stream }, &mut edge)?;
     edge.finish().map_err(Stop::By)
 }
@@ -58,19 +57,10 @@ struct Edge<'e, 'a, F> {
 }
 
 impl<'e, 'a, F: FnMut(Made) -> Result<(), Stopped>> Edge<'e, 'a, F> {
-    fn new(rows: &'e mut Rows<'a, F>, key: &'e str, stream: &'e RefCell<Kept>) -> Self {
+    fn new(rows: &'e mut Rows<'a, F>, stream: &'e RefCell<Kept>) -> Self {
         let (content, blocks) = (Kept::default(), Vec::new());
-        let cut = Cut {
-            rows,
-            key,
-            stream,
-            used: 0,
-            content,
-            blocks,
-            stream_at: 0,
-            judged: 0,
-            open: None,
-        };
+        let cut =
+            Cut { rows, stream, used: 0, content, blocks, stream_at: 0, judged: 0, open: None };
         Self { lines: Lines::default(), cut }
     }
 
@@ -111,7 +101,6 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Receiver for Edge<'_, '_, F> {
 /// Cuts an object into blocks that are taken over, and the rest.
 struct Cut<'e, 'a, F> {
     rows: &'e mut Rows<'a, F>,
-    key: &'e str,
     /// The object, as stored.
     stream: &'e RefCell<Kept>,
     /// How much of it was decoded for certain.
@@ -158,11 +147,12 @@ impl Begin {
 
 impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
     fn line(&mut self, place: lines::Place, line: Line<'_>) -> Result<(), Ended> {
-        let begin = std::mem::replace(&mut self.judged, place.end);
-        let (verdict, len) = match line {
-            Line::Whole(record) => (self.rows.selection.judge(record), record.len() as u64),
-            Line::TooLong => (Verdict::Altered, 0),
+        let Line::Whole(record) = line else {
+            self.close()?;
+            return self.rows.line(place.number, line);
         };
+        let begin = std::mem::replace(&mut self.judged, place.end);
+        let (verdict, len) = (self.rows.selection.judge(record), record.len() as u64);
         // A carriage return, a byte order mark and a missing end are not as they should be.
         let as_it_is = len + 1 == place.end - begin && len <= MAX_KEPT_ROW;
         if let Verdict::Taken(time) = verdict
@@ -183,7 +173,7 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
             Verdict::Outside => self.rows.account.outside += 1,
             Verdict::Omitted(time) => self.rows.account.span(time),
             Verdict::Taken(_) | Verdict::Altered | Verdict::Bad(_) => {
-                self.rows.line(self.key, place.number, line)?;
+                self.rows.line(place.number, line)?;
             }
         }
         Ok(())

@@ -282,7 +282,7 @@ fn poured(catalog: &Catalog, request: &ExportRequest, lake: &Lake, most: usize) 
         let keys = portions(&gather, &objects[0], &data, most).into_iter();
         keys.map(|(lines, keys)| {
             let here: Vec<Ids> = sets.iter().map(|set| set.within(&keys[0])).collect();
-            selection().with_sets(here.into()).with_lines(lines)
+            selection().with_sets(here.into()).with_records(lines)
         })
         .collect()
     } else {

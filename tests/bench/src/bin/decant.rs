@@ -24,6 +24,7 @@ const CATALOG: &str = r#"
 name = "events"
 path = "{workspace}/{yyyy}/{MM}/{dd}/{HH}/"
 time = "time"
+early_hours = 0
 compression = "gzip"
 
 [[table]]

@@ -40,7 +40,7 @@ fn made(object: &[u8], piece: usize) -> Vec<(u64, Vec<Stretch>)> {
         });
         Ok(())
     });
-    let mut edge = Chopped(Edge::new(&mut rows, "a.gz", &stream), piece);
+    let mut edge = Chopped(Edge::new(&mut rows, &stream), piece);
     assert!(gzip::read(Tee { input: object, kept: &stream }, &mut edge).is_ok());
     edge.0.finish().unwrap();
     rows.finish().unwrap();

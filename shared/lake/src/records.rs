@@ -1,0 +1,119 @@
+//! The records of an object: one a line, as it should be, or several values on one.
+
+use crate::{
+    lines::{Line, TOO_LONG},
+    stored::foreign,
+    values::{Value, values},
+};
+
+/// Whoever looks at the records of an object.
+pub(crate) trait Take {
+    /// Why no more are wanted.
+    type Stop;
+
+    /// Tells whether the record of this number, counted from 1, is looked at.
+    fn wants(&self, number: u64) -> bool;
+
+    /// Looks at a record, which stands on this line. Returns what is wrong with it if none of it is of use.
+    fn take(
+        &mut self,
+        line: u64,
+        number: u64,
+        record: &[u8],
+    ) -> Result<Result<(), String>, Self::Stop>;
+
+    /// Notes a bad record.
+    fn bad(&mut self, line: u64, reason: String);
+
+    /// Returns why an object is not read on that is not JSON Lines but this.
+    fn foreign(&mut self, what: &'static str) -> Self::Stop;
+}
+
+/// What is known of an object on the way through its records.
+#[derive(Debug, Default)]
+pub(crate) struct Records {
+    /// How many there were.
+    count: u64,
+    /// Whether the first line only begins a list.
+    begins_list: bool,
+}
+
+impl Records {
+    /// Hands on the records of a line.
+    pub(crate) fn line<T: Take>(
+        &mut self,
+        to: &mut T,
+        number: u64,
+        line: Line<'_>,
+    ) -> Result<(), T::Stop> {
+        let record = match line {
+            Line::Whole(record) if record.iter().all(u8::is_ascii_whitespace) => return Ok(()),
+            Line::Whole(record) => record,
+            Line::Part(value) => return self.value(to, number, value),
+        };
+        // Nearly always, that is all.
+        let mut reason = None;
+        if to.wants(self.count + 1) {
+            match to.take(number, self.count + 1, record)? {
+                Ok(()) => {
+                    self.count += 1;
+                    return Ok(());
+                }
+                Err(bad) => reason = Some(bad),
+            }
+        }
+        if let Some(what) = reason.as_ref().and_then(|_| self.foreign(number, record)) {
+            return Err(to.foreign(what));
+        }
+        if is_one(record) {
+            self.count += 1;
+            if let Some(reason) = reason {
+                to.bad(number, reason);
+            }
+            return Ok(());
+        }
+        let before = self.count;
+        values(record, |value| self.value(to, number, value))?;
+        self.begins_list |= number == 1 && self.count == before;
+        Ok(())
+    }
+
+    fn value<T: Take>(&mut self, to: &mut T, line: u64, value: Value<'_>) -> Result<(), T::Stop> {
+        self.count += 1;
+        if !to.wants(self.count) {
+            return Ok(());
+        }
+        let taken = match value {
+            Value::Whole(record) => to.take(line, self.count, record)?,
+            Value::TooLong => Err(TOO_LONG.to_owned()),
+        };
+        if let Err(reason) = taken {
+            to.bad(line, reason);
+        }
+        Ok(())
+    }
+
+    /// Returns what an object is that is not JSON Lines, told from its first record, which is bad.
+    fn foreign(&self, line: u64, record: &[u8]) -> Option<&'static str> {
+        let is_first = line == 1 || (line == 2 && self.begins_list);
+        match record.trim_ascii() {
+            _ if !is_first => None,
+            b"{" => Some("JSON with records over several lines"),
+            _ => foreign(record),
+        }
+    }
+}
+
+/// Tells whether a line is one value and nothing else.
+fn is_one(record: &[u8]) -> bool {
+    let record = record.trim_ascii();
+    let mut len = 0;
+    let only_first = values(record, |value| match value {
+        Value::Whole(value) if len == 0 => {
+            len = value.len();
+            Ok(())
+        }
+        Value::Whole(_) | Value::TooLong => Err(()),
+    });
+    only_first.is_ok() && len == record.len()
+}

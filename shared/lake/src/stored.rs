@@ -1,0 +1,178 @@
+//! What an object is stored as, told from its key and from how it begins.
+
+use std::io::{self, Read};
+
+use export::Compression;
+
+/// How much of an object is looked at, in bytes: a tar archive is told from its 257th byte on.
+const HEAD_BYTES: u64 = 512;
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+/// How files begin that are not JSON Lines, and are met in lakes.
+const FOREIGN: [(&[u8], &str); 22] = [
+    (b"PAR1", "Parquet"),
+    (b"PARE", "encrypted Parquet"),
+    (b"Obj\x01", "Avro"),
+    (b"ORC", "ORC"),
+    (b"ARROW1", "Arrow"),
+    (b"SEQ\x06", "a Hadoop sequence file"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x5d\0\0", "LZMA"),
+    (b"\x04\x22\x4d\x18", "LZ4"),
+    (b"\x02\x21\x4c\x18", "LZ4"),
+    (b"\xff\x06\0\0sNaPpY", "Snappy"),
+    (b"\x89LZO", "LZO"),
+    (b"\x1f\x9d", "compress"),
+    (b"PK\x03\x04", "ZIP"),
+    (b"PK\x05\x06", "ZIP"),
+    (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+    (b"SQLite format 3\0", "SQLite"),
+    (b"%PDF-", "PDF"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+    (b"\0\0\xfe\xff", "UTF-32"),
+];
+
+/// Reads the beginning of an object. Returns it, and what reads the whole.
+pub(crate) fn peek<R: Read>(mut input: R) -> io::Result<(Vec<u8>, impl Read)> {
+    let mut head = Vec::new();
+    input.by_ref().take(HEAD_BYTES).read_to_end(&mut head)?;
+    Ok((head.clone(), io::Cursor::new(head).chain(input)))
+}
+
+/// Returns how an object is compressed that begins with `head`, or what it is if it cannot be JSON Lines.
+/// What the catalog says is not doubted, unless it says that nothing is compressed.
+pub(crate) fn stored_as(
+    compression: Compression,
+    key: &str,
+    head: &[u8],
+) -> Result<Compression, &'static str> {
+    let found = compression_of(head);
+    match (compression, found) {
+        (Compression::Gzip | Compression::Zstd, _) => Ok(compression),
+        (Compression::Auto, Some(found)) => Ok(found),
+        (Compression::None, Some(Compression::Gzip)) => Err("gzip"),
+        (Compression::None, Some(_)) => Err("Zstandard"),
+        (Compression::Auto | Compression::None, None) => match foreign(head) {
+            Some(what) => Err(what),
+            None if compression == Compression::Auto && !looks_like_json(head) => Ok(by_key(key)),
+            None => Ok(Compression::None),
+        },
+    }
+}
+
+/// Tells whether the object `key` is likely to be stored as gzip. For certain, its bytes tell.
+pub fn is_gzip(compression: Compression, key: &str) -> bool {
+    match compression {
+        Compression::Auto => by_key(key) == Compression::Gzip,
+        named => named == Compression::Gzip,
+    }
+}
+
+fn by_key(key: &str) -> Compression {
+    let suffix = key.rsplit_once('.').map_or("", |(_, suffix)| suffix);
+    let is = |known: &[&str]| known.iter().any(|known| suffix.eq_ignore_ascii_case(known));
+    if is(&["gz", "gzip"]) {
+        Compression::Gzip
+    } else if is(&["zst", "zstd"]) {
+        Compression::Zstd
+    } else {
+        Compression::None
+    }
+}
+
+fn compression_of(head: &[u8]) -> Option<Compression> {
+    // Zstandard also begins with frames that are to be skipped (RFC 8878, section 3.1.2).
+    let skippable = matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]);
+    if head.starts_with(GZIP) {
+        Some(Compression::Gzip)
+    } else if head.starts_with(ZSTD) || skippable {
+        Some(Compression::Zstd)
+    } else {
+        None
+    }
+}
+
+/// Tells what begins with `head`, if it is nothing that rows could begin with.
+pub(crate) fn foreign(head: &[u8]) -> Option<&'static str> {
+    let begins = |magic: &[u8]| match magic {
+        // These could be the first letters of a text as well.
+        b"ORC" => head.starts_with(magic) && head.get(3).is_none_or(|byte| !is_printable(*byte)),
+        b"BZh" => matches!(head, [b'B', b'Z', b'h', b'1'..=b'9', b'1' | 0x17, ..]),
+        _ => head.starts_with(magic),
+    };
+    if let Some((_, what)) = FOREIGN.iter().find(|(magic, _)| begins(magic)) {
+        return Some(what);
+    }
+    match head {
+        _ if compression_of(head).is_some() => Some("compressed twice"),
+        // Without a mark, every other byte of what stands for ASCII is zero.
+        [0, b'{' | b'[' | b' ' | b'\n', ..] | [b'{' | b'[' | b' ' | b'\n', 0, ..] => Some("UTF-16"),
+        _ if head.get(257..262) == Some(b"ustar") => Some("tar"),
+        // No text has a zero at its beginning.
+        _ if !looks_like_json(head) && head.iter().take(16).any(|byte| *byte == 0) => {
+            Some("binary data")
+        }
+        _ => None,
+    }
+}
+
+fn is_printable(byte: u8) -> bool {
+    byte == b' ' || byte.is_ascii_graphic()
+}
+
+fn looks_like_json(head: &[u8]) -> bool {
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    matches!(text.first(), Some(b'{' | b'[' | b'"' | 0x1e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_says_more_than_the_key() {
+        use Compression::{Auto, Gzip, None, Zstd};
+        let (gzip, zstd, json) =
+            (&[0x1f, 0x8b, 8][..], &[0x28, 0xb5, 0x2f, 0xfd][..], &b" {\"a\":1}"[..]);
+        for (compression, key, head, want) in [
+            (Auto, "a", gzip, Ok(Gzip)),
+            (Auto, "a.json", gzip, Ok(Gzip)),
+            (Auto, "a.JSON.GZ", gzip, Ok(Gzip)),
+            (Auto, "a.gz", zstd, Ok(Zstd)),
+            (Auto, "a", &[0x5a, 0x2a, 0x4d, 0x18], Ok(Zstd)),
+            (Auto, "a.gz", json, Ok(None)),
+            (Auto, "a.GZ", b"\x1fcut", Ok(Gzip)),
+            (Auto, "a.Zstd", b"", Ok(Zstd)),
+            (Auto, "a.json", b"text", Ok(None)),
+            (Auto, "a.json", b"ORCHID", Ok(None)),
+            (Auto, "a.json", b"ORC\x0a\x12", Err("ORC")),
+            (Auto, "a.json", b"BZh is no row", Ok(None)),
+            (Gzip, "a", json, Ok(Gzip)),
+            (None, "a", json, Ok(None)),
+            (None, "a.gz", gzip, Err("gzip")),
+            (Auto, "a.gz", b"BZh91AY&SY", Err("bzip2")),
+            (None, "a.json", b"PAR1\x15", Err("Parquet")),
+            (Auto, "a.json", b"{\0\"\0", Err("UTF-16")),
+            (Auto, "a.json", b"\xff\xfe{\0", Err("UTF-16")),
+            (Auto, "a.json", b"\x12\x34\0\0\x56", Err("binary data")),
+        ] {
+            assert_eq!(stored_as(compression, key, head), want, "{key} {head:?}");
+        }
+        assert!(is_gzip(Auto, "a.GZ") && !is_gzip(Auto, "gz") && is_gzip(Gzip, "a"));
+    }
+
+    #[test]
+    fn nothing_is_lost_by_a_look() {
+        for len in [0, 1, 512, 513, 5000] {
+            let object: Vec<u8> = (0..len).map(|n: u32| n.to_le_bytes()[0]).collect();
+            let (head, mut input) = peek(&object[..]).unwrap();
+            let mut read = Vec::new();
+            input.read_to_end(&mut read).unwrap();
+            assert!(object.starts_with(&head) && read == object, "{len}");
+        }
+    }
+}
