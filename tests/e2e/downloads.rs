@@ -106,6 +106,21 @@ async fn every_link_answers_head_and_is_shown_on_request() {
     assert_eq!((wrong.status, wrong.text("/errors/0/code")), (400, "wrong_redirect"));
 }
 
+/// The local stack is as strict with links as S3, or the tests here would show nothing.
+#[tokio::test]
+async fn a_link_is_for_its_method_and_for_nobody_who_says_who_they_are_besides() {
+    let (user, done) = ready().await;
+    let link = user.get(done.text("/links/download")).await.unwrap();
+    let url = link.header("location");
+
+    assert_eq!(follow(&user, "HEAD", url).await.status, 403);
+    let both = user.get(url).await.unwrap();
+    let said = String::from_utf8_lossy(&both.bytes).into_owned();
+    assert_eq!(both.status, 400);
+    assert!(said.contains("InvalidArgument") && said.contains("one auth mechanism"), "{said}");
+    assert_eq!(follow(&user, "GET", url).await.status, 200);
+}
+
 #[tokio::test]
 async fn a_link_ends_with_its_archive() {
     let (user, done) = ready().await;

@@ -83,7 +83,8 @@ def deploy(name, port):
     catalog = (ROOT / "shared/export/catalog.toml").read_text()
     limited = catalog.replace('name = "amplitude_events"\npath', 'name = "amplitude_events"\nmax_export_megabytes = 20\npath', 1)
     s3.put_object(Bucket=LAKE, Key="catalog.toml", Body=limited.encode())
-    base_url = f"http://127.0.0.1:{port}/_aws/execute-api/{API_ID}/live"
+    # Another host than that of S3, as on AWS: clients drop a token where a redirect leads to another host.
+    base_url = f"http://localhost:{port}/_aws/execute-api/{API_ID}/live"
     parameters = {"Architecture": "x86_64" if os.uname().machine == "x86_64" else "arm64", "LakeBucketName": LAKE, "CatalogKey": "catalog.toml",
                   "PublicBaseUrl": base_url, "StepMegabytes": "1", "LookupMegabytes": "1", "BuilderConcurrency": "4",
                   "RequestWaitSeconds": "5", "CoveoRowLimit": "200000", "CallbackHosts": "127.0.0.1", "RequestsPerSecond": "10000", "RequestBurst": "10000"}
