@@ -5,7 +5,7 @@ mod ask;
 mod routes;
 mod size;
 
-use lambda_http::{Error, run, tracing};
+use lambda_http::{Error, tracing};
 
 use crate::routes::App;
 
@@ -15,5 +15,5 @@ async fn main() -> Result<(), Error> {
 
     let aws = cloud::aws_config().await;
 
-    run(routes::all(App::from_env(&aws).await?)).await
+    web::serve(routes::all(App::from_env(&aws).await?)).await
 }

@@ -12,7 +12,7 @@ mod route;
 mod tables;
 mod view;
 
-use lambda_http::{Error, run, tracing};
+use lambda_http::{Error, tracing};
 
 use crate::app::App;
 
@@ -22,5 +22,5 @@ async fn main() -> Result<(), Error> {
 
     let aws = cloud::aws_config().await;
 
-    run(app::router(App::from_env(&aws).await?)).await
+    web::serve(app::router(App::from_env(&aws).await?)).await
 }

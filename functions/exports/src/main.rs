@@ -13,7 +13,7 @@ mod view;
 mod workspace;
 mod write;
 
-use lambda_http::{Error, run, tracing};
+use lambda_http::{Error, tracing};
 
 use crate::app::App;
 
@@ -23,5 +23,5 @@ async fn main() -> Result<(), Error> {
 
     let aws = cloud::aws_config().await;
 
-    run(routes::all(App::from_env(&aws).await?)).await
+    web::serve(routes::all(App::from_env(&aws).await?)).await
 }

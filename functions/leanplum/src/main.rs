@@ -7,7 +7,7 @@ mod calls;
 mod envelope;
 mod files;
 
-use lambda_http::{Error, run, tracing};
+use lambda_http::{Error, tracing};
 
 use crate::app::App;
 
@@ -17,5 +17,5 @@ async fn main() -> Result<(), Error> {
 
     let aws = cloud::aws_config().await;
 
-    run(app::router(App::from_env(&aws).await?)).await
+    web::serve(app::router(App::from_env(&aws).await?)).await
 }

@@ -5,8 +5,8 @@ mod answer;
 mod ask;
 mod routes;
 
-use lambda_http::{Error, run, tracing};
-use web::Services;
+use lambda_http::{Error, tracing};
+use web::{Services, serve};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -14,5 +14,5 @@ async fn main() -> Result<(), Error> {
 
     let aws = cloud::aws_config().await;
 
-    run(routes::all(Services::from_env(&aws).await?)).await
+    serve(routes::all(Services::from_env(&aws).await?)).await
 }

@@ -6,6 +6,7 @@ mod context;
 mod counting;
 mod download;
 mod problem;
+mod serve;
 mod services;
 
 /// The most bytes of a list in an answer: API Gateway and Lambda take 6 MB, headers and escapes included.
@@ -17,4 +18,5 @@ pub use context::{BaseUrl, with_context};
 pub use counting::Counted;
 pub use download::{lead_to, tell_bad_rows, wants_redirect};
 pub use problem::Problem;
+pub use serve::serve;
 pub use services::Services;

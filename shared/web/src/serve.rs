@@ -1,0 +1,89 @@
+//! Serving a router to API Gateway.
+
+use axum::{Router, http::StatusCode};
+use lambda_http::{
+    Adapter, Error, LambdaEvent, Service as _,
+    aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse},
+    lambda_runtime::{run, service_fn},
+    request::LambdaRequest,
+};
+use serde::Serialize;
+
+/// The most bytes of a path and a query. API Gateway lets 10,240 pass, which are three times as many
+/// where each has to be encoded. The HTTP library takes 65,534 and panics beyond.
+const MAX_TARGET_BYTES: usize = 48 << 10;
+
+/// What is answered.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer<A> {
+    Of(A),
+    TooLong(Box<ApiGatewayProxyResponse>),
+}
+
+/// Answers all that API Gateway sends, for as long as the function is warm.
+pub async fn serve(router: Router) -> Result<(), Error> {
+    let mut adapter = Adapter::from(router);
+    run(service_fn(move |event: LambdaEvent<LambdaRequest>| {
+        let answer = match &event.payload {
+            LambdaRequest::ApiGatewayV1(request) if target_bytes(request) > MAX_TARGET_BYTES => {
+                None
+            }
+            _ => Some(adapter.call(event)),
+        };
+        async {
+            match answer {
+                Some(answer) => Ok::<_, Error>(Answer::Of(answer.await?)),
+                None => Ok(Answer::TooLong(Box::new(too_long()))),
+            }
+        }
+    }))
+    .await
+}
+
+/// Returns how long the URL of a request becomes, host aside.
+fn target_bytes(request: &ApiGatewayProxyRequest) -> usize {
+    let path = request.path.as_deref().unwrap_or_default().len() * 3;
+    path + request.multi_value_query_string_parameters.to_query_string().len()
+}
+
+fn too_long() -> ApiGatewayProxyResponse {
+    let mut response = ApiGatewayProxyResponse::default();
+    response.status_code = i64::from(StatusCode::URI_TOO_LONG.as_u16());
+    let body = r#"{"message": "The URL is too long. Shorten the query, or send a body if the call takes one."}"#;
+    response.body = Some(body.into());
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, panic};
+
+    use lambda_http::{Request, aws_lambda_events::query_map::QueryMap};
+
+    use super::*;
+
+    fn request(brackets: usize) -> ApiGatewayProxyRequest {
+        let mut request = ApiGatewayProxyRequest::default();
+        request.path = Some("/rest/ua/v15/exports".to_owned());
+        let query = HashMap::from([("f".to_owned(), vec!["(".repeat(brackets)])]);
+        request.multi_value_query_string_parameters = QueryMap::from(query);
+        request
+    }
+
+    #[test]
+    fn what_the_http_library_cannot_take_is_refused_before() {
+        let fits = |brackets: usize| target_bytes(&request(brackets)) <= MAX_TARGET_BYTES;
+        let taken = |brackets: usize| {
+            panic::catch_unwind(|| {
+                _ = Request::from(LambdaRequest::ApiGatewayV1(request(brackets)));
+            })
+            .is_ok()
+        };
+        assert!(fits(10_240) && taken(10_240), "what API Gateway lets pass is answered");
+        assert!(!fits(30_000) && !taken(30_000));
+        let largest = (0..30_000).rev().find(|brackets| fits(*brackets)).unwrap();
+        assert!(taken(largest), "{largest}");
+        assert_eq!(too_long().status_code, 414);
+    }
+}
