@@ -29,7 +29,7 @@ async fn ask(user: &User, query: &str) -> Reply {
     user.send("GET", &url, &[("authorization", &pair(&user.token))], None).await.unwrap()
 }
 
-fn pair(token: &str) -> String {
+pub(crate) fn pair(token: &str) -> String {
     use std::fmt::Write as _;
     let mut text = String::new();
     write!(text, "{}:{token}", &token[4..20]).unwrap();

@@ -34,8 +34,7 @@ async fn all_faults_come_in_one_answer_with_place_value_and_suggestion() {
           "code": "unknown_field",
           "detail": "There is no field \"fromat\" here. Remove it or correct its name.",
           "pointer": "/fromat",
-          "suggestion": "format",
-          "value": "csv"
+          "suggestion": "format"
         },
         {
           "allowed": "[...]",

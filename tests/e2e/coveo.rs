@@ -565,6 +565,7 @@ async fn an_export_can_be_created_by_a_body_and_deleted() {
     assert_eq!(user.get(&url).await.unwrap().text("/type"), "NotFound");
     assert_eq!(user.send("DELETE", &url, &[], None).await.unwrap().status, 404);
     assert_eq!(user.get(EXPORTS).await.unwrap().body, json!([]));
+    crate::janitor::round(&user.stack).await;
     let prefix = format!("exports/{}/", user.workspace);
     assert_eq!(user.stack.export_keys(&prefix).await.unwrap(), Vec::<String>::new());
 }

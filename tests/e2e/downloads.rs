@@ -228,6 +228,7 @@ async fn a_deleted_archive_is_gone_and_deleting_it_again_changes_nothing() {
         assert_eq!(reply.status, 204, "{}", reply.body);
     }
 
+    crate::janitor::round(&user.stack).await;
     assert!(user.stack.export_keys(&prefix).await.unwrap().is_empty());
     let gone = user.get(done.text("/links/download")).await.unwrap();
     assert_eq!((gone.status, gone.text("/code")), (410, "export_deleted"));

@@ -94,6 +94,7 @@ async fn every_file_of_csv_has_a_header_and_so_many_rows_at_most() {
     let none = user.get(&format!("{url}/files/nothing.csv")).await.unwrap();
     assert_eq!((none.status, none.text("/code")), (404, "file_not_found"));
     assert_eq!(user.send("DELETE", &url, &[], None).await.unwrap().status, 204);
+    crate::janitor::round(&user.stack).await;
     let prefix = format!("exports/{}/", user.workspace);
     assert_eq!(user.stack.export_keys(&prefix).await.unwrap(), Vec::<String>::new());
     assert_eq!(user.get(&format!("{url}/files")).await.unwrap().text("/code"), "export_deleted");

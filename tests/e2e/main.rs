@@ -20,6 +20,7 @@ mod janitor;
 mod leanplum;
 mod lifecycle;
 mod liferay;
+mod limits;
 mod readers;
 mod settings;
 

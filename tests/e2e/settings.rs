@@ -179,3 +179,33 @@ fn tables_are_encrypted_and_can_be_restored() {
     let (_, exports) = tables.iter().find(|(name, _)| name == "ExportTable").unwrap();
     assert_eq!(exports["TimeToLiveSpecification"]["Enabled"], true);
 }
+
+#[test]
+fn what_the_gateway_itself_answers_suits_clients_of_every_api_and_repeats_nothing() {
+    let template = template();
+    let api = &template["Resources"]["Api"]["Properties"];
+    let answers = api["GatewayResponses"].as_object().unwrap();
+    for kind in ["DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN", "THROTTLED"] {
+        assert!(answers.contains_key(kind), "{kind}");
+    }
+    for (kind, answer) in answers {
+        let text = answer["ResponseTemplates"]["application/json"].as_str().unwrap();
+        // The gateway's own text of an error may have a token in it.
+        assert!(!text.contains('$'), "{kind}: {text}");
+        let body: Value = serde_json::from_str(text).unwrap();
+        for pointer in ["/detail", "/message", "/response/0/error/message"] {
+            assert_eq!(body.pointer(pointer), body.get("detail"), "{kind}: {pointer}");
+        }
+        assert_eq!(body["response"][0]["success"], false, "{kind}");
+        assert_eq!(body.get("status"), answer.get("StatusCode"), "{kind}");
+        let title = body["status"].as_u64().map(|status| {
+            let status = reqwest::StatusCode::from_u16(u16::try_from(status).unwrap()).unwrap();
+            status.canonical_reason().unwrap()
+        });
+        let renamed =
+            |title| if title == "Payload Too Large" { "Content Too Large" } else { title };
+        assert!(title.is_none_or(|title| body["title"] == renamed(title)), "{kind}: {text}");
+        let headers = &answer["ResponseParameters"]["Headers"];
+        assert_eq!(headers["Content-Type"], "'application/json'", "{kind}");
+    }
+}

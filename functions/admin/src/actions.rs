@@ -1,7 +1,7 @@
 //! The actions, as payloads of an invocation: `{"action": "create_token", ...}`.
 
 use anyhow::{Context as _, ensure};
-use export::{Privilege, Token, TokenRecord, Workspace};
+use export::{OwnQuota, Privilege, Secret, Token, TokenRecord, Workspace};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::tracing::info;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,14 @@ enum Action {
     ListTokens {},
     /// Ends a token at once.
     RevokeToken { id: String },
+    /// Sets what a workspace may use. The deployment's default holds for what is left out.
+    SetQuota {
+        workspace: Workspace,
+        #[serde(default)]
+        quota: OwnQuota,
+    },
+    /// Reads what was set for a workspace.
+    GetQuota { workspace: Workspace },
     /// Reads the catalog as the other functions will.
     CheckCatalog {},
 }
@@ -34,10 +42,25 @@ enum Action {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Answer {
-    Created { token: String, id: String },
-    Tokens { tokens: Vec<Listed> },
-    Revoked { revoked: String },
-    Catalog { datasets: usize, tables: usize },
+    Created {
+        #[serde(serialize_with = "Secret::serialize_revealed")]
+        token: Secret,
+        id: String,
+    },
+    Tokens {
+        tokens: Vec<Listed>,
+    },
+    Revoked {
+        revoked: String,
+    },
+    Quota {
+        workspace: Workspace,
+        quota: OwnQuota,
+    },
+    Catalog {
+        datasets: usize,
+        tables: usize,
+    },
 }
 
 /// A token as operators see it.
@@ -81,7 +104,7 @@ pub(crate) async fn run(app: &App, payload: Value) -> anyhow::Result<Answer> {
             };
             app.tokens.put(&record).await?;
             info!(token.id = record.id, "made token {}", record.id);
-            Ok(Answer::Created { token: token.reveal(), id: record.id })
+            Ok(Answer::Created { token: Secret::new(token.reveal()), id: record.id })
         }
         Action::ListTokens {} => {
             let tokens = app.tokens.list().await?.into_iter().map(Listed::from).collect();
@@ -94,6 +117,16 @@ pub(crate) async fn run(app: &App, payload: Value) -> anyhow::Result<Answer> {
             );
             info!(token.id = id, "revoked token {id}");
             Ok(Answer::Revoked { revoked: id })
+        }
+        Action::SetQuota { workspace, quota } => {
+            quota.check().context("set a quota")?;
+            app.exports.set_own_quota(&workspace, quota).await?;
+            info!(workspace = %workspace, "set the quota of {workspace}");
+            Ok(Answer::Quota { workspace, quota })
+        }
+        Action::GetQuota { workspace } => {
+            let quota = app.exports.own_quota(&workspace).await?;
+            Ok(Answer::Quota { workspace, quota })
         }
         Action::CheckCatalog {} => {
             let catalog = app.lake.catalog(app.catalog_key.as_deref()).await?;
@@ -116,5 +149,19 @@ impl From<TokenRecord> for Listed {
             expires_at: token.expires_at,
             revoked_at: token.revoked_at,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_token_is_in_the_answer_and_in_no_log() {
+        let token = Secret::new("dct_s3cr3t".to_owned());
+        let answer = Answer::Created { token, id: "7".to_owned() };
+        assert!(!format!("{answer:?}").contains("s3cr3t"));
+        let json = serde_json::to_string(&answer).unwrap();
+        assert_eq!(json, r#"{"token":"dct_s3cr3t","id":"7"}"#);
     }
 }

@@ -1,12 +1,13 @@
 //! What this function works with.
 
 use aws_config::SdkConfig;
-use cloud::{LakeBucket, TokenTable, env};
+use cloud::{ExportTable, LakeBucket, TokenTable, env};
 
 /// The settings `template.yaml` gives this function.
 #[derive(Debug)]
 pub(crate) struct Settings {
     token_table: String,
+    export_table: String,
     lake_bucket: String,
     catalog_key: Option<String>,
 }
@@ -16,6 +17,7 @@ impl Settings {
     pub(crate) fn from_env() -> anyhow::Result<Self> {
         Ok(Self {
             token_table: env::required("TOKEN_TABLE")?,
+            export_table: env::required("EXPORT_TABLE")?,
             lake_bucket: env::required("LAKE_BUCKET")?,
             catalog_key: env::optional("CATALOG_KEY")?,
         })
@@ -26,14 +28,17 @@ impl Settings {
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) tokens: TokenTable,
+    pub(crate) exports: ExportTable,
     pub(crate) lake: LakeBucket,
     pub(crate) catalog_key: Option<String>,
 }
 
 impl App {
     pub(crate) fn new(aws: &SdkConfig, settings: Settings) -> Self {
+        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
         Self {
-            tokens: TokenTable::new(aws_sdk_dynamodb::Client::new(aws), settings.token_table),
+            tokens: TokenTable::new(dynamodb.clone(), settings.token_table),
+            exports: ExportTable::new(dynamodb, settings.export_table),
             lake: LakeBucket::new(cloud::s3_client(aws), settings.lake_bucket),
             catalog_key: settings.catalog_key,
         }

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tracing::error;
-use web::Denial;
+use web::{Denial, RETRY_AFTER_BUSY, is_busy};
 
 /// What a request is answered.
 #[derive(Debug)]
@@ -82,6 +82,11 @@ impl IntoResponse for Refused {
             Self::Denied(Denial::Invalid(..)) => {
                 told(StatusCode::FORBIDDEN, "Invalid API Key".to_owned())
             }
+            Self::Denied(Denial::OverQuota(over)) => {
+                let mut response = told(StatusCode::TOO_MANY_REQUESTS, over.detail());
+                response.headers_mut().insert(header::RETRY_AFTER, over.retry_after.into());
+                response
+            }
             Self::Denied(Denial::Unavailable(error)) => Self::Broken(error.into()).into_response(),
             Self::Denied(denial) => told(StatusCode::FORBIDDEN, denial.detail()),
             Self::Query(text) => told(StatusCode::BAD_REQUEST, text),
@@ -117,6 +122,12 @@ impl IntoResponse for Refused {
             }
             Self::Broken(error) => {
                 error!("failed to {error:#}");
+                if is_busy(&error) {
+                    let text = "There is too much to do at the moment. Ask for the same URL again.";
+                    let mut response = told(StatusCode::SERVICE_UNAVAILABLE, text.to_owned());
+                    response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_BUSY.into());
+                    return response;
+                }
                 let text = "Something went wrong on our side. Try again; if it keeps failing, ask your operator.";
                 told(StatusCode::INTERNAL_SERVER_ERROR, text.to_owned())
             }

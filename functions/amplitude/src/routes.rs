@@ -84,8 +84,7 @@ async fn export(
     if !newest.is_some_and(|newest| newest.stands(now)) {
         check_size(services, &new, window, &base).await?;
     }
-    let joined =
-        services.exports.join(&new, &ask::key(window), |newest| newest.stands(now)).await?;
+    let joined = services.join(&new, &ask::key(window), |newest| newest.stands(now)).await?;
     let export = match joined {
         Joined::Kept(export) => *export,
         Joined::New { .. } => {

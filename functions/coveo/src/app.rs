@@ -45,8 +45,7 @@ impl App {
     }
 }
 
-/// One request.
-#[derive(Debug)]
+/// One request. It is never printed: a token is among its headers.
 pub(crate) struct Request {
     pub(crate) app: App,
     pub(crate) base: BaseUrl,
@@ -84,7 +83,7 @@ async fn handle(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refused> {
-    let query = Params::of_query(uri.query().unwrap_or_default());
+    let query = Params::of_query(uri.query().unwrap_or_default())?;
     let request = Request { app, base, method, headers, query, body, now: Timestamp::now() };
     let method = &request.method;
     let response = match Call::of(method, uri.path()) {

@@ -23,6 +23,7 @@ pub(crate) async fn rows(
         Counted::Later => Err(Refused::later(
             "Counting takes longer than a request may. It goes on: ask again in some seconds.",
         )),
+        Counted::Denied(denial) => Err(denial.into()),
         Counted::Failed(detail) => Err(Refused::broken(detail)),
     }
 }

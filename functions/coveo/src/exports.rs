@@ -73,7 +73,7 @@ async fn create_of(
     let id = ExportId::generate();
     let export =
         Export::queued(id, caller.workspace, asked_for, request.now, patience).asked_by(asked);
-    match app.services.exports.create(&export, None).await? {
+    match app.services.create(&export, None).await? {
         Created::New => app.services.submit(&export).await,
         Created::Before(_) | Created::OtherRequest => {
             return Err(anyhow::anyhow!("create export {id}: it is there already").into());
@@ -161,10 +161,8 @@ pub(crate) async fn delete(request: &Request, id: &str) -> Result<Response, Refu
     let found = find(request, &workspace, id).await?;
     let exports = &request.app.services.exports;
     let withdraw = |e: &Export| view::asked(e).map(|_| e.withdrawn(request.now));
-    let gone = exports.change(&workspace, found.id, withdraw).await?;
-    if let Some(gone) = gone {
-        request.app.services.remove_archive(&gone).await?;
-    }
+    // The janitor removes the ZIP, as the record says.
+    exports.change(&workspace, found.id, withdraw).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -5,7 +5,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use export::{Filter, NamedFilter, Privilege, Scope, Workspace};
+use export::{Filter, MAX_NAMED_FILTERS, NamedFilter, Privilege, Scope, Workspace};
 use serde::Serialize;
 use web::Caller;
 
@@ -103,7 +103,8 @@ pub(crate) async fn replace(request: &Request, id: &str) -> Result<Response, Ref
 /// `DELETE /filters/reporting/{id}`: removes it. Filters that name it cannot be used any more.
 pub(crate) async fn delete(request: &Request, id: &str) -> Result<Response, Refused> {
     let Caller { workspace, .. } = request.caller(Privilege::Edit).await?;
-    if !request.app.services.exports.delete_named_filter(&workspace, id).await? {
+    let exports = &request.app.services.exports;
+    if !NamedFilter::may_be_id(id) || !exports.delete_named_filter(&workspace, id).await? {
         return Err(unknown());
     }
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -126,8 +127,15 @@ fn written(request: &Request) -> Result<(String, String), Refused> {
 /// Sees to it that a filter can be used, together with the others.
 fn check(request: &Request, others: Vec<NamedFilter>, filter: &NamedFilter) -> Result<(), Refused> {
     let others = others.into_iter().filter(|other| other.id != filter.id);
+    let all: Vec<NamedFilter> = others.chain([filter.clone()]).collect();
+    if !NamedFilter::fit(&all) {
+        let message = format!(
+            "An organization has {MAX_NAMED_FILTERS} named filters at most, of 1 MiB together. Delete some."
+        );
+        return Err(Refused::bad("TooManyFilters", message));
+    }
     let pair = |filter: NamedFilter| (filter.id, filter.value);
-    let named: Vec<(String, String)> = others.chain([filter.clone()]).map(pair).collect();
+    let named: Vec<(String, String)> = all.into_iter().map(pair).collect();
     let catalog = &request.app.services.catalog;
     let known = tables::all(catalog).into_iter().map(|(_, table)| table.name.as_str());
     let scope = Scope::new(catalog, known, PREFIX, &named);

@@ -9,18 +9,25 @@ use web::{is_json, nesting};
 
 use crate::refused::Refused;
 
+/// The parameters that have one value. Others are lists, or are not known.
+const SINGLE: [&str; 8] =
+    ["org", "from", "to", "filename", "d", "format", "useDisplayNames", "redirect"];
+
 /// Names and all their values, in order. Those that are blank are as good as not there.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Params(BTreeMap<String, Vec<String>>);
 
 impl Params {
-    /// Reads a query.
-    pub(crate) fn of_query(query: &str) -> Self {
+    /// Reads a query. Only parameters that are lists may be there more than once.
+    pub(crate) fn of_query(query: &str) -> Result<Self, Refused> {
         let mut params = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             params.add(&name, value.into_owned());
         }
-        params
+        match SINGLE.into_iter().find(|name| params.all(name).len() > 1) {
+            Some(name) => Err(Refused::parameter(format!("{name} is there twice. Send it once."))),
+            None => Ok(params),
+        }
     }
 
     /// Reads a JSON body whose fields are texts, lists of texts and truth values. `fields` are their
@@ -116,11 +123,13 @@ mod tests {
 
     #[test]
     fn a_query_is_read_however_it_is_encoded() {
-        let params = Params::of_query("f=a+%3D%3D%27x%27&f=b&d=%C3%A9&org=&useDisplayNames=False");
+        let params =
+            Params::of_query("f=a+%3D%3D%27x%27&f=b&d=%C3%A9&org=&useDisplayNames=False").unwrap();
         assert_eq!(params.all("f"), ["a =='x'", "b"]);
         assert_eq!(params.one("d"), Some("é"));
         assert_eq!(params.one("org"), None);
         assert!(!params.flag("useDisplayNames", true).unwrap());
-        assert!(Params::of_query("x=1").flag("x", true).is_err());
+        assert!(Params::of_query("to=a&to=b").is_err());
+        assert!(Params::of_query("x=1").unwrap().flag("x", true).is_err());
     }
 }

@@ -10,7 +10,7 @@ use axum::{
 use export::Privilege;
 use serde::Serialize;
 use tracing::error;
-use web::Denial;
+use web::{Denial, RETRY_AFTER_BUSY, is_busy};
 
 /// Why a request is not answered.
 #[derive(Debug)]
@@ -91,6 +91,13 @@ impl Refused {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)
     }
 
+    /// What would probably go well some seconds later.
+    fn busy() -> Self {
+        let message = "There is too much to do at the moment. Wait some seconds and try again.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
+            .with(header::RETRY_AFTER, &RETRY_AFTER_BUSY.to_string())
+    }
+
     /// An answer that is being worked on.
     pub(crate) fn later(message: &str) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message)
@@ -105,6 +112,9 @@ impl Refused {
 impl From<Denial> for Refused {
     fn from(denial: Denial) -> Self {
         let denied = |message: String| Self::new(StatusCode::FORBIDDEN, "AccessDenied", message);
+        if let Denial::Unavailable(error) = denial {
+            return error.into();
+        }
         match &denial {
             Denial::Missing | Denial::Invalid(..) => {
                 let unauthorized =
@@ -128,7 +138,11 @@ impl From<Denial> for Refused {
                     "This needs the privilege Analytics - Data exports - {name}, which the token lacks."
                 ))
             }
-            Denial::Unavailable(_) => anyhow::anyhow!("look up a token: {denial:?}").into(),
+            Denial::OverQuota(over) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", over.detail())
+                    .with(header::RETRY_AFTER, &over.retry_after.to_string())
+            }
+            Denial::Unavailable(_) => Self::busy(),
         }
     }
 }
@@ -137,6 +151,9 @@ impl From<anyhow::Error> for Refused {
     /// Ours to solve: the chain of causes goes to the log and nowhere else.
     fn from(error: anyhow::Error) -> Self {
         error!("failed to {error:#}");
+        if is_busy(&error) {
+            return Self::busy();
+        }
         let message = "Something went wrong on our side. Try again; if it keeps failing, ask your operator, \
                        giving the X-Request-Id of this answer.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)

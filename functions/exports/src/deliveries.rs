@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, StatusCode},
 };
 use export::{Delivery, Privilege};
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use web::Problem;
 
-use crate::{app::App, read::find};
+use crate::{app::App, path::Path, read::find};
 
 /// The attempts there were.
 #[derive(Debug, Serialize)]

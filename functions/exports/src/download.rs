@@ -15,8 +15,7 @@ use crate::{
     read::{find, ready},
 };
 
-/// A request for something to download.
-#[derive(Debug)]
+/// A request for something to download. It is never printed: a token is among its headers.
 pub(crate) struct Asked {
     method: Method,
     headers: HeaderMap,

@@ -14,6 +14,9 @@ use crate::{app::App, write};
 /// The most source objects of an export that is explained, which has to fit the function's memory.
 const MOST_OBJECTS: usize = 100_000;
 
+/// What explaining costs beside itself, in requests: the lake is listed for it.
+const COST: u32 = 9;
+
 /// What would be done for a request.
 #[derive(Debug, Serialize)]
 pub(crate) struct Explained {
@@ -53,14 +56,16 @@ pub(crate) async fn explain(
         app.services.authenticator.bearer(&headers, Privilege::View, now).await?;
     let body = write::json(&headers, &body, &app.services.limits)?;
     let request = write::order(&app, &workspace, &body, now).await?.request;
+    app.services.spend(&workspace, COST, now).await?;
     let catalog = &app.services.catalog;
 
     let (mut plan, mut tables) = (Plan::default(), Vec::new());
     let mut looked_up: Vec<String> = Vec::new();
+    let mut listed = Listed::new();
     for (index, table) in lookup_tables(catalog, &request) {
         let Some(known) = catalog.table(&table) else { continue };
         let dataset = catalog.dataset_of(known);
-        let filed = filed(&app, &plan, dataset, &workspace, request.window).await?;
+        let filed = filed(&app, &plan, &mut listed, (dataset, &workspace, request.window)).await?;
         plan.add_lookup(catalog, &request, index, filed, app.step_bytes);
         looked_up.push(table);
     }
@@ -68,7 +73,7 @@ pub(crate) async fn explain(
         let ways = Ways::new(catalog, &request, index);
         let (Some(ways), Some(table)) = (ways, catalog.table(&selection.table)) else { continue };
         let dataset = catalog.dataset_of(table);
-        let filed = filed(&app, &plan, dataset, &workspace, request.window).await?;
+        let filed = filed(&app, &plan, &mut listed, (dataset, &workspace, request.window)).await?;
         let mut sums: BTreeMap<(Way, Reason), (u64, u64)> = BTreeMap::new();
         for (hour, object) in
             filed.iter().flat_map(|(hour, all)| all.iter().map(move |o| (*hour, o)))
@@ -91,25 +96,36 @@ pub(crate) async fn explain(
     Ok(Json(Explained { tables, looked_up, steps: plan.steps.len(), builders }))
 }
 
-/// Lists what is filed, if it fits beside what is planned already.
+/// What is filed, by partition.
+type Filed = Vec<(Timestamp, Vec<SourceObject>)>;
+
+/// What was listed already, by the name of its dataset: many tables may be of one.
+type Listed = BTreeMap<String, Filed>;
+
+/// Lists what is filed, once for each dataset, if it fits beside what is planned already.
 async fn filed(
     app: &App,
     plan: &Plan,
-    dataset: &Dataset,
-    workspace: &Workspace,
-    window: Window,
-) -> Result<Vec<(Timestamp, Vec<SourceObject>)>, Problem> {
+    listed: &mut Listed,
+    (dataset, workspace, window): (&Dataset, &Workspace, Window),
+) -> Result<Filed, Problem> {
     let most = MOST_OBJECTS.saturating_sub(plan.object_count());
-    match app.services.lake.filed(dataset, workspace, window, most).await {
-        Err(cloud::Error::TooManyObjects) => {
-            let detail = format!(
-                "The export reads more than {MOST_OBJECTS} source objects, the most that are explained. It \
-                 can be made; to see how, ask for a shorter window or fewer tables."
-            );
-            Err(Problem::invalid(Fault::new("too_many_objects", "", detail)))
-        }
-        filed => Ok(filed?),
+    if let Some(known) = listed.get(&dataset.name) {
+        let count: usize = known.iter().map(|(_, objects)| objects.len()).sum();
+        return if count > most { Err(too_many()) } else { Ok(known.clone()) };
     }
+    match app.services.lake.filed(dataset, workspace, window, most).await {
+        Err(cloud::Error::TooManyObjects) => Err(too_many()),
+        filed => Ok(listed.entry(dataset.name.clone()).or_insert(filed?).clone()),
+    }
+}
+
+fn too_many() -> Problem {
+    let detail = format!(
+        "The export reads more than {MOST_OBJECTS} source objects, the most that are explained. It can be \
+         made; to see how, ask for a shorter window or fewer tables."
+    );
+    Problem::invalid(Fault::new("too_many_objects", "", detail))
 }
 
 fn detail(way: Way, reason: Reason) -> &'static str {

@@ -1,11 +1,6 @@
 //! The plain files of an export that is no ZIP.
 
-use axum::{
-    Extension, Json,
-    extract::{Path, State},
-    http::HeaderMap,
-    response::Response,
-};
+use axum::{Extension, Json, extract::State, http::HeaderMap, response::Response};
 use export::{Export, FileKey, FileName, PlainFile, Privilege, State as ExportState};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -14,6 +9,7 @@ use web::{BaseUrl, Problem};
 use crate::{
     app::App,
     download::Asked,
+    path::Path,
     read::{find, ready},
     view,
 };

@@ -7,6 +7,7 @@ mod explain;
 mod files;
 mod idempotency;
 mod list;
+mod path;
 mod read;
 mod routes;
 mod view;

@@ -2,13 +2,13 @@
 
 use axum::{
     Extension, Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use export::{
     ARCHIVE_LIFETIME, ArchiveKey, BadRowsKey, Export, ExportId, Format, LINK_LIFETIME, Limits,
-    Privilege, Status,
+    Privilege, Quota, Status,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,6 +17,7 @@ use web::{BaseUrl, Caller, Problem};
 use crate::{
     app::App,
     download::Asked,
+    path::Path,
     view::{self, View},
 };
 
@@ -85,6 +86,8 @@ pub(crate) async fn bad_rows(
 struct LimitsView {
     #[serde(flatten)]
     limits: Limits,
+    /// What the caller's workspace may use.
+    workspace: Quota,
     formats: [&'static str; 2],
     archive_hours: i64,
     download_link_seconds: u64,
@@ -95,9 +98,12 @@ pub(crate) async fn limits(
     State(app): State<App>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    app.services.authenticator.bearer(&headers, Privilege::View, Timestamp::now()).await?;
+    let Caller { workspace, .. } =
+        app.services.authenticator.bearer(&headers, Privilege::View, Timestamp::now()).await?;
+    let own = app.services.exports.own_quota(&workspace).await?;
     let view = LimitsView {
         limits: app.services.limits,
+        workspace: app.services.quota.with(own),
         formats: Format::ALL.map(|(name, _)| name),
         archive_hours: ARCHIVE_LIFETIME.as_hours(),
         download_link_seconds: LINK_LIFETIME.as_secs(),

@@ -3,7 +3,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, StatusCode},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -14,7 +14,7 @@ use serde::Serialize;
 use uuid::Uuid;
 use web::{Caller, Problem};
 
-use crate::app::App;
+use crate::{app::App, path::Path};
 
 /// Bytes of a signing secret: Standard Webhooks allows 24 to 64.
 const SECRET_BYTES: usize = 32;
@@ -39,7 +39,8 @@ struct SecretView {
 pub(crate) struct NewSecret {
     id: Uuid,
     created_at: Timestamp,
-    secret: String,
+    #[serde(serialize_with = "Secret::serialize_revealed")]
+    secret: Secret,
 }
 
 /// `GET /v1/workspace`: what there is to know of it.
@@ -73,7 +74,6 @@ pub(crate) async fn add_secret(
     let sealed = app.seal.seal(&secret, Purpose::Callback(&workspace)).await?;
     let stored = SigningSecret { id: Uuid::now_v7(), sealed, created_at: now };
     app.services.exports.add_signing_secret(&workspace, &stored).await?;
-    let secret = secret.reveal().to_owned();
     Ok((StatusCode::CREATED, Json(NewSecret { id: stored.id, created_at: now, secret })))
 }
 

@@ -3,7 +3,7 @@
 use axum::{
     Extension, Json,
     body::Bytes,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -16,6 +16,7 @@ use web::{BaseUrl, Caller, Problem, is_json, nesting};
 use crate::{
     app::App,
     idempotency,
+    path::Path,
     read::{self, RETRY_AFTER},
     view::{self, View},
 };
@@ -59,7 +60,7 @@ pub(crate) async fn create(
         let credential = app.seal.credential(&export, opener).await?;
         export = export.with_copy(target, credential);
     }
-    match app.services.exports.create(&export, key.as_ref()).await? {
+    match app.services.create(&export, key.as_ref()).await? {
         Created::New => {
             app.services.submit(&export).await;
             Ok(accepted(&export, &base, now))
@@ -158,7 +159,7 @@ pub(crate) async fn delete(
             "The export ended without an archive; there is nothing to delete.",
         )),
         Status::Succeeded | Status::Expired | Status::Deleted => {
-            app.services.remove_archive(&export).await?;
+            // The record says what has to go, and the janitor removes it: there may be many files.
             Ok(StatusCode::NO_CONTENT)
         }
     }

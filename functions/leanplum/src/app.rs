@@ -51,6 +51,9 @@ pub(crate) fn router(app: App) -> Router {
     Router::new()
         .route("/api", any(api))
         .route("/files/{name}", get(files::file))
+        .method_not_allowed_fallback(async || {
+            Refused::new(StatusCode::METHOD_NOT_ALLOWED, "Use GET.")
+        })
         .fallback(async || Refused::new(StatusCode::NOT_FOUND, "Calls are at /api?action=..."))
         // Our own limit is answered in our own words.
         .layer(DefaultBodyLimit::disable())

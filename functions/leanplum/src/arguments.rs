@@ -1,6 +1,6 @@
 //! The arguments of a call, from its query and its body, in any of the forms that clients send.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use axum::{
     body::{Body, Bytes},
@@ -19,8 +19,15 @@ const MAX_CALLS: usize = 50;
 const CALLS: &str = "data";
 
 /// Names and values. Those that are empty are as good as not there.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Default, PartialEq, Eq)]
 pub(crate) struct Arguments(BTreeMap<String, String>);
+
+impl fmt::Debug for Arguments {
+    /// Shows names only: keys and secrets are among the values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Arguments {
     /// Reads query and body. What the query says counts before what the body says, and what comes first
@@ -31,7 +38,7 @@ impl Arguments {
         body: &Bytes,
     ) -> Result<Self, Refused> {
         let mut arguments = Self::default();
-        arguments.add_form(query.as_bytes());
+        arguments.add_form(query.as_bytes())?;
         if body.len() > MAX_BODY_BYTES {
             return Err(Refused::bad(format!("The body has more than {MAX_BODY_BYTES} bytes.")));
         }
@@ -45,15 +52,25 @@ impl Arguments {
         } else if kind.starts_with("multipart/form-data") {
             arguments.add_multipart(headers, body).await?;
         } else {
-            arguments.add_form(body);
+            arguments.add_form(body)?;
         }
         Ok(arguments)
     }
 
-    fn add_form(&mut self, form: &[u8]) {
+    /// Adds the arguments of a form. One that says two things at once says neither.
+    fn add_form(&mut self, form: &[u8]) -> Result<(), Refused> {
+        let mut own: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(form) {
-            self.add(&name, value.into_owned());
+            let before = own.entry(name.clone().into_owned()).or_insert(value.clone().into_owned());
+            if *before != value {
+                let name: String = name.chars().take(60).collect();
+                return Err(Refused::wrong(&name, "It is there twice. Send it once."));
+            }
         }
+        for (name, value) in own {
+            self.add(&name, value);
+        }
+        Ok(())
     }
 
     fn add_json(&mut self, body: &[u8]) -> Result<(), Refused> {
@@ -151,6 +168,19 @@ mod tests {
         for wrong in ["", "data=1", "data=%5B%5D", "data=%5B1%5D", "data=%5B"] {
             assert!(read(wrong, "", "").await.calls().is_err(), "{wrong}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_there_twice_is_refused_and_no_value_is_shown() {
+        let form = async |query: &str, body: &'static str| {
+            let body = Bytes::from_static(body.as_bytes());
+            Arguments::read(query, &HeaderMap::new(), &body).await
+        };
+        assert!(form("a=1&a=2", "").await.is_err());
+        assert!(form("", "a=1&a=2").await.is_err());
+        let both = form("a=1&a=1&b=s3cr3t", "a=2").await.unwrap();
+        assert_eq!(both.get("a"), Some("1"), "the query counts first");
+        assert_eq!(format!("{both:?}"), r#"{"a", "b"}"#);
     }
 
     #[tokio::test]

@@ -86,16 +86,23 @@ async fn caller(
     if arguments.required("apiVersion")? != API_VERSION {
         return Err(Refused::bad(format!("Unsupported API version. Use {API_VERSION}.")));
     }
-    let denied = |denial| match denial {
+    app.services.authenticator.token_in(key, app_id, privilege, now).await.map_err(denied)
+}
+
+/// Refuses somebody in this API's words.
+fn denied(denial: Denial) -> Refused {
+    match denial {
         Denial::WorkspaceForbidden | Denial::WorkspaceRequired(_) => {
             Refused::new(StatusCode::NOT_FOUND, "App not found.")
         }
         Denial::Missing | Denial::Invalid(..) | Denial::PrivilegeMissing(_) => {
             Refused::new(StatusCode::FORBIDDEN, "Invalid access key")
         }
+        Denial::OverQuota(over) => {
+            Refused::later(StatusCode::TOO_MANY_REQUESTS, over.detail(), over.retry_after)
+        }
         Denial::Unavailable(error) => error.into(),
-    };
-    app.services.authenticator.token_in(key, app_id, privilege, now).await.map_err(denied)
+    }
 }
 
 /// `exportData`: makes an export of some days.
@@ -114,8 +121,12 @@ async fn export_data(
     let ask = ask.planned(&services.limits, now)?;
     // What is not counted in time may have rows; why it cannot be counted, the job will say.
     let counted = services.count_rows(workspace, &ask.sessions(), wait, now).await?;
-    if matches!(counted, Counted::Rows(rows) if rows.iter().all(|rows| *rows == 0)) {
-        return Err(Refused::new(StatusCode::NOT_FOUND, "No matching data found."));
+    match counted {
+        Counted::Rows(rows) if rows.iter().all(|rows| *rows == 0) => {
+            return Err(Refused::new(StatusCode::NOT_FOUND, "No matching data found."));
+        }
+        Counted::Denied(denial) => return Err(denied(denial)),
+        Counted::Rows(_) | Counted::Later | Counted::Failed(_) => {}
     }
     let number = app_number(workspace);
     let (job, secret) = (job_id(number)?, Uuid::new_v4().to_string());
@@ -138,7 +149,7 @@ async fn export_data(
         return Err(Refused::told("You can only export data 24 times per day"));
     }
     services.exports.put_link(&secret, &export, now + JOB_LIFETIME).await?;
-    match services.exports.join(&export, &key_of(&job), |_| true).await? {
+    match services.join(&export, &key_of(&job), |_| true).await.map_err(denied)? {
         Joined::New { .. } => services.submit(&export).await,
         Joined::Kept(_) => return Err(anyhow::anyhow!("make job {job}: there is one").into()),
     }

@@ -7,6 +7,7 @@ use axum::{
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use outbox::leanplum::{Element, Envelope};
 use tracing::error;
+use web::{RETRY_AFTER_BUSY, is_busy};
 
 const KIND: HeaderValue = HeaderValue::from_static("application/json;charset=utf-8");
 
@@ -15,11 +16,18 @@ const KIND: HeaderValue = HeaderValue::from_static("application/json;charset=utf
 pub(crate) struct Refused {
     status: StatusCode,
     message: String,
+    /// When to try again, in seconds.
+    retry_after: Option<u64>,
 }
 
 impl Refused {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        Self { status, message: message.into(), retry_after: None }
+    }
+
+    /// A call that may succeed some seconds later.
+    pub(crate) fn later(status: StatusCode, message: impl Into<String>, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..Self::new(status, message) }
     }
 
     /// What is said of it among others.
@@ -52,6 +60,10 @@ impl From<anyhow::Error> for Refused {
     /// Ours to solve: the chain of causes goes to the log and nowhere else.
     fn from(error: anyhow::Error) -> Self {
         error!("failed to {error:#}");
+        if is_busy(&error) {
+            let message = "There is too much to do at the moment. Wait some seconds and try again.";
+            return Self::later(StatusCode::SERVICE_UNAVAILABLE, message, RETRY_AFTER_BUSY);
+        }
         let message =
             "Something went wrong on our side. Try again; if it keeps failing, ask your operator.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
@@ -66,7 +78,12 @@ impl From<cloud::Error> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        answer(self.status, &self.element().alone())
+        let (status, retry_after) = (self.status, self.retry_after);
+        let mut response = answer(status, &self.element().alone());
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 

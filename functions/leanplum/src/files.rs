@@ -2,7 +2,7 @@
 
 use axum::{
     Extension,
-    extract::{Path, RawQuery, State},
+    extract::{Path, RawQuery, State, rejection::PathRejection},
     http::{Method, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -16,13 +16,14 @@ use crate::{app::App, ask::secret_of, envelope::Refused};
 pub(crate) async fn file(
     State(app): State<App>,
     Extension(base): Extension<BaseUrl>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     method: Method,
 ) -> Result<Response, Refused> {
     let now = Timestamp::now();
     let nothing =
         || Ok((StatusCode::NOT_FOUND, "There is no such file, or no more.").into_response());
+    let Ok(Path(name)) = name else { return nothing() };
     let Some(secret) = secret_of(&name) else { return nothing() };
     let Some(export) = app.services.exports.linked(secret).await? else { return nothing() };
     let ExportState::Succeeded { archive } = &export.state else { return nothing() };

@@ -9,7 +9,7 @@ use export::{Export, FileName, State};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use tracing::error;
-use web::Denial;
+use web::{Denial, RETRY_AFTER_BUSY, is_busy};
 
 use crate::ask::Ask;
 
@@ -157,6 +157,11 @@ impl IntoResponse for Refused {
         let told = |status: StatusCode, message: &str| {
             (status, Json(ErrorBody { message, status: "ERROR" })).into_response()
         };
+        let later = |status: StatusCode, message: &str, seconds: u64| {
+            let mut response = told(status, message);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            response
+        };
         match self {
             // Clients know a bad token by an answer that is quite empty.
             Self::Denied(denial) => match (denial.challenge(), &denial) {
@@ -164,11 +169,13 @@ impl IntoResponse for Refused {
                     (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)])
                         .into_response()
                 }
-                (None, Denial::Unavailable(_)) => {
-                    error!("failed to look up a token: {denial:?}");
-                    told(StatusCode::INTERNAL_SERVER_ERROR, &denial.detail())
+                (None, Denial::OverQuota(over)) => {
+                    later(StatusCode::TOO_MANY_REQUESTS, &over.detail(), over.retry_after)
                 }
-                (None, _) => told(StatusCode::FORBIDDEN, &denial.detail()),
+                (None, _) => match denial {
+                    Denial::Unavailable(error) => Self::Broken(error.into()).into_response(),
+                    denial => told(StatusCode::FORBIDDEN, &denial.detail()),
+                },
             },
             Self::Wrong(Refusal::Request(message)) => told(StatusCode::BAD_REQUEST, &message),
             Self::Wrong(Refusal::Retention(description)) => {
@@ -187,6 +194,10 @@ impl IntoResponse for Refused {
             }
             Self::Broken(error) => {
                 error!("failed to {error:#}");
+                if is_busy(&error) {
+                    let message = "There is too much to do at the moment. Please come back later.";
+                    return later(StatusCode::SERVICE_UNAVAILABLE, message, RETRY_AFTER_BUSY);
+                }
                 told(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "Something went wrong on our side. Try again; if it keeps failing, ask your operator.",

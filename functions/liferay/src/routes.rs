@@ -2,7 +2,7 @@
 
 use axum::{
     Extension, Router,
-    extract::{Path, RawQuery, State},
+    extract::{Path, RawQuery, State, rejection::PathRejection},
     http::{HeaderMap, Method},
     middleware::from_fn_with_state,
     routing::get,
@@ -36,7 +36,7 @@ pub(crate) fn all(services: Services) -> Router {
 async fn export(
     State(services): State<Services>,
     Extension(base): Extension<BaseUrl>,
-    Path(kind): Path<String>,
+    kind: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,
@@ -44,6 +44,8 @@ async fn export(
     let now = Timestamp::now();
     let Caller { workspace, .. } =
         services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
+    // What is no text is no type.
+    let kind = kind.map(|Path(kind)| kind).unwrap_or_default();
     let query = query.as_deref().unwrap_or_default();
     let ask = Ask::read(&kind, query, &services.catalog, &services.limits, now)?;
     let redirect = wants_redirect(query).map_err(Refusal::Request)?;
@@ -63,7 +65,7 @@ async fn export(
         let (id, request) = (ExportId::generate(), ask.request());
         let new = Export::queued(id, workspace, request, now, services.patience);
         let new = new.in_lane(Lane::Liferay);
-        let joined = exports.join(&new, &key, |newest| newest.stands(now)).await?;
+        let joined = services.join(&new, &key, |newest| newest.stands(now)).await?;
         if let Joined::New { .. } = joined {
             services.submit(&new).await;
         }

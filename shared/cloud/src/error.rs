@@ -2,8 +2,28 @@
 
 use std::error::Error as StdError;
 
+use aws_sdk_dynamodb::{
+    error::ErrorMetadata,
+    types::error::{
+        ProvisionedThroughputExceededException, RequestLimitExceeded, ThrottlingException,
+    },
+};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use export::ExportId;
+
+/// What AWS's services call a refusal because of a rate.
+const BUSY: [&str; 10] = [
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "ServiceUnavailable",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+];
 
 /// The result of an operation on AWS.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -69,6 +89,25 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the same call would probably succeed a moment later: AWS refused it because of its rate, or
+    /// too many changed the same export.
+    pub fn is_busy(&self) -> bool {
+        let Self::Aws { source, .. } = self else { return matches!(self, Self::Stale(_)) };
+        let mut next: Option<&(dyn StdError + 'static)> = Some(source.as_ref());
+        while let Some(error) = next {
+            let code = error.downcast_ref::<ErrorMetadata>().and_then(ErrorMetadata::code);
+            if code.is_some_and(|code| BUSY.contains(&code))
+                || error.is::<ProvisionedThroughputExceededException>()
+                || error.is::<RequestLimitExceeded>()
+                || error.is::<ThrottlingException>()
+            {
+                return true;
+            }
+            next = error.source();
+        }
+        false
+    }
+
     pub(crate) fn aws<E>(action: &'static str) -> impl FnOnce(E) -> Self
     where
         E: Into<Box<dyn StdError + Send + Sync>>,
@@ -145,4 +184,25 @@ fn reason<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
         _ => format!("status {}", status(error).unwrap_or_default()),
     };
     said.chars().take(MAX_REASON).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::operation::{get_item::GetItemError, put_item::PutItemError};
+
+    use super::*;
+
+    #[test]
+    fn what_was_refused_for_its_rate_is_worth_another_try() {
+        let code = |code: &str| {
+            let metadata = ErrorMetadata::builder().code(code).build();
+            Error::aws("get export")(GetItemError::generic(metadata)).is_busy()
+        };
+        assert!(code("ThrottlingException") && code("SlowDown"));
+        assert!(!code("AccessDeniedException"));
+        let modeled = ProvisionedThroughputExceededException::builder().build();
+        let error = PutItemError::ProvisionedThroughputExceededException(modeled);
+        assert!(Error::aws("put export")(error).is_busy());
+        assert!(!Error::TooManyObjects.is_busy());
+    }
 }

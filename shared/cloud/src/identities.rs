@@ -189,10 +189,7 @@ impl ExportTable {
             let put = put.build().map_err(Error::aws("create export"))?;
             write = write.transact_items(TransactWriteItem::builder().put(put).build());
         }
-        let error = match write.send().await {
-            Ok(_) => return Ok(Stored::Yes),
-            Err(error) => error,
-        };
+        let Err(error) = write.send().await else { return Ok(Stored::Yes) };
         let stored = match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                 let reasons = cancelled.cancellation_reasons();

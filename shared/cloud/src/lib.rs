@@ -31,6 +31,7 @@ mod seal;
 mod signing_secrets;
 mod slots;
 mod tokens;
+mod usage;
 
 pub use archives::{ArchiveBucket, Link, LinkMethod, LinkUse};
 pub use assembly::Stored;
@@ -51,3 +52,4 @@ pub use queue::{ExportQueue, Job, Queue};
 pub use seal::{Purpose, Seal};
 pub use signing_secrets::{SIGNING_SECRETS, SigningSecret};
 pub use tokens::TokenTable;
+pub use usage::Admission;

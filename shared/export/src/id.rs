@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -14,6 +15,15 @@ impl ExportId {
     /// Returns an identifier no other export has.
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
+    }
+
+    /// Returns when it was generated, to the millisecond.
+    pub fn created_at(&self) -> Timestamp {
+        let parts = self.0.get_timestamp().map(|timestamp| timestamp.to_unix());
+        let at = parts.and_then(|(seconds, nanoseconds)| {
+            Timestamp::new(seconds.try_into().ok()?, nanoseconds.try_into().ok()?).ok()
+        });
+        at.unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     /// Returns one of `shards` numbers, spread evenly over exports.
@@ -31,9 +41,32 @@ impl fmt::Display for ExportId {
 impl FromStr for ExportId {
     type Err = uuid::Error;
 
-    /// Accepts the canonical form only, so that an export has one URL.
+    /// Accepts 36 characters with hyphens, in any case (RFC 9562, section 4).
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        let id = Uuid::try_parse(s)?;
-        if id.to_string() == s { Ok(Self(id)) } else { Uuid::try_parse("").map(Self) }
+        let hyphenated = s.len() == 36;
+        Uuid::try_parse(if hyphenated { s } else { "" }).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_in_any_case_and_written_in_one() {
+        let id = ExportId::generate();
+        let text = id.to_string();
+        assert_eq!((text.parse(), text.to_uppercase().parse()), (Ok(id), Ok(id)));
+        assert_eq!(text.to_uppercase().parse::<ExportId>().unwrap().to_string(), text);
+        let bare = text.replace('-', "");
+        for wrong in ["", &bare, &format!("{{{text}}}"), &format!("urn:uuid:{text}"), &text[1..]] {
+            assert!(wrong.parse::<ExportId>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_id_knows_when_it_was_generated() {
+        let age = Timestamp::now().duration_since(ExportId::generate().created_at());
+        assert!(age.as_secs().abs() < 5, "{age}");
     }
 }

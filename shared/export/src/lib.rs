@@ -23,6 +23,7 @@ mod key;
 mod limits;
 mod named_filter;
 mod partition;
+mod quota;
 mod record;
 mod request;
 mod secret;
@@ -53,10 +54,11 @@ pub use filter::{
 pub use id::ExportId;
 pub use key::{ArchiveKey, BadRowsKey, FileKey, PlainKey, WorkKey};
 pub use limits::{LINK_LIFETIME, Limits, MAX_BODY_BYTES, MAX_BODY_DEPTH, WindowTooLong};
-pub use named_filter::NamedFilter;
+pub use named_filter::{MAX_NAMED_FILTERS, NamedFilter};
 pub use partition::{
     MAX_PARTITIONS, PartitionPath, PartitionPathError, TooManyPartitions, is_hidden,
 };
+pub use quota::{OverQuota, OwnQuota, Quota, QuotaError, QuotaKind};
 pub use record::{
     ARCHIVE_LIFETIME, Archive, Asked, BUILD_LEASE, Dialect, Export, Failure, FailureCode, LEASE,
     Lane, Lease, MAX_FAILURES, REMOVAL_DELAY, RESEND_AFTER, Refusal, STEP_PATIENCE, State, Status,

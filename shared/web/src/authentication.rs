@@ -2,11 +2,11 @@
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use cloud::TokenTable;
-use export::{Privilege, Token, TokenRecord, Workspace};
+use cloud::{ExportTable, TokenTable};
+use export::{OverQuota, Privilege, Quota, Token, TokenRecord, Workspace};
 use jiff::Timestamp;
 
-use crate::Problem;
+use crate::{Problem, RETRY_AFTER_BUSY};
 
 /// The header by which the holder of a token for several workspaces chooses one.
 const WORKSPACE_HEADER: &str = "decant-workspace";
@@ -15,6 +15,8 @@ const WORKSPACE_HEADER: &str = "decant-workspace";
 #[derive(Clone, Debug)]
 pub struct Authenticator {
     tokens: TokenTable,
+    exports: ExportTable,
+    quota: Quota,
 }
 
 /// Somebody whose token is good for what they do.
@@ -39,14 +41,16 @@ pub enum Denial {
     WorkspaceForbidden,
     /// The token lacks a privilege.
     PrivilegeMissing(Privilege),
-    /// Tokens cannot be looked up.
+    /// The workspace has used up what it may.
+    OverQuota(OverQuota),
+    /// Tokens, or what the workspace uses, cannot be looked up.
     Unavailable(cloud::Error),
 }
 
 impl Authenticator {
-    /// Returns one that looks tokens up in `tokens`.
-    pub fn new(tokens: TokenTable) -> Self {
-        Self { tokens }
+    /// Returns one that looks tokens up in `tokens`, and counts requests in `exports`.
+    pub fn new(tokens: TokenTable, exports: ExportTable, quota: Quota) -> Self {
+        Self { tokens, exports, quota }
     }
 
     /// Finds out who sent a request with a bearer token (RFC 6750), and that they may do what needs
@@ -122,7 +126,20 @@ impl Authenticator {
             let detail = "The token was revoked or has expired. Ask your operator for a new one.";
             return Err(Denial::Invalid("token_ended", detail.to_owned()));
         }
-        caller(&record, chosen, privilege)
+        let caller = caller(&record, chosen, privilege)?;
+        self.spend(&caller.workspace, 1, now).await?;
+        Ok(caller)
+    }
+
+    /// Counts requests of a workspace: one each, more where one costs as much as several.
+    pub(crate) async fn spend(
+        &self,
+        workspace: &Workspace,
+        requests: u32,
+        now: Timestamp,
+    ) -> Result<(), Denial> {
+        self.exports.spend_requests(workspace, self.quota, requests, now).await??;
+        Ok(())
     }
 }
 
@@ -164,7 +181,21 @@ impl Denial {
             Self::WorkspaceRequired(_)
             | Self::WorkspaceForbidden
             | Self::PrivilegeMissing(_)
+            | Self::OverQuota(_)
             | Self::Unavailable(_) => None,
+        }
+    }
+
+    /// Returns when to try again, in seconds, where that helps.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::OverQuota(over) => Some(over.retry_after),
+            Self::Unavailable(error) => error.is_busy().then_some(RETRY_AFTER_BUSY),
+            Self::Missing
+            | Self::Invalid(..)
+            | Self::WorkspaceRequired(_)
+            | Self::WorkspaceForbidden
+            | Self::PrivilegeMissing(_) => None,
         }
     }
 
@@ -186,8 +217,21 @@ impl Denial {
                 };
                 format!("This needs the privilege \"{name}\", which the token does not have.")
             }
+            Self::OverQuota(over) => over.detail(),
             Self::Unavailable(_) => "Something went wrong on our side. Try again.".to_owned(),
         }
+    }
+}
+
+impl From<cloud::Error> for Denial {
+    fn from(error: cloud::Error) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+impl From<OverQuota> for Denial {
+    fn from(over: OverQuota) -> Self {
+        Self::OverQuota(over)
     }
 }
 
@@ -200,8 +244,13 @@ impl From<Denial> for Problem {
             Denial::WorkspaceRequired(_) => (StatusCode::BAD_REQUEST, "workspace_required"),
             Denial::WorkspaceForbidden => (StatusCode::FORBIDDEN, "workspace_forbidden"),
             Denial::PrivilegeMissing(_) => (StatusCode::FORBIDDEN, "privilege_missing"),
+            Denial::OverQuota(over) => (StatusCode::TOO_MANY_REQUESTS, over.code()),
         };
         let problem = Self::new(status, code, denial.detail());
+        let problem = match denial.retry_after() {
+            Some(seconds) => problem.header(header::RETRY_AFTER, seconds.into()),
+            None => problem,
+        };
         match denial.challenge() {
             Some(challenge) => problem.header(header::WWW_AUTHENTICATE, challenge),
             None => problem,
@@ -227,6 +276,8 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use axum::response::IntoResponse as _;
+
     use super::*;
 
     fn record(workspaces: &[&str], privileges: &[Privilege]) -> TokenRecord {
@@ -265,6 +316,15 @@ mod tests {
         let editor = record(&["acme"], &[Privilege::Edit]);
         assert!(caller(&editor, None, Privilege::View).is_ok());
         assert!(caller(&record(&["acme"], &[]), None, Privilege::View).is_err());
+    }
+
+    #[test]
+    fn who_has_used_up_a_quota_is_told_when_to_come_back() {
+        let kind = export::QuotaKind::Requests;
+        let over = OverQuota { kind, most: 10, retry_after: 7 };
+        let response = Problem::from(Denial::from(over)).into_response();
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "7");
     }
 
     #[test]

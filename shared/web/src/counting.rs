@@ -10,7 +10,7 @@ use export::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::Services;
+use crate::{Denial, Services};
 
 /// How long an answer is given again without looking.
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
@@ -18,7 +18,7 @@ const FRESH: SignedDuration = SignedDuration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What came of counting.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Counted {
     /// So many rows of each table.
     Rows(Vec<u64>),
@@ -26,6 +26,8 @@ pub enum Counted {
     Later,
     /// They cannot be counted, and why.
     Failed(String),
+    /// The workspace may not make the export that counts them.
+    Denied(Denial),
 }
 
 impl Services {
@@ -47,9 +49,10 @@ impl Services {
             State::Queued { .. } | State::Running { .. } => true,
             _ => false,
         };
-        let mut export = match self.exports.join(&new, &key, fresh).await? {
-            Joined::Kept(export) => *export,
-            Joined::New { .. } => {
+        let mut export = match self.join(&new, &key, fresh).await {
+            Err(denial) => return Ok(Counted::Denied(denial)),
+            Ok(Joined::Kept(export)) => *export,
+            Ok(Joined::New { .. }) => {
                 self.submit(&new).await;
                 new
             }

@@ -1,5 +1,6 @@
 //! What every HTTP function needs: who calls, under which base URL, and how to say what is wrong.
 
+mod admission;
 mod authentication;
 mod body;
 mod context;
@@ -17,6 +18,6 @@ pub use body::{is_json, nesting};
 pub use context::{BaseUrl, with_context};
 pub use counting::Counted;
 pub use download::{lead_to, tell_bad_rows, wants_redirect};
-pub use problem::Problem;
+pub use problem::{Problem, RETRY_AFTER_BUSY, is_busy};
 pub use serve::serve;
 pub use services::Services;

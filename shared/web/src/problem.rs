@@ -9,6 +9,17 @@ use export::{Fault, Faults};
 use serde::Serialize;
 use tracing::error;
 
+/// When to try again where there is too much to do, in seconds.
+pub const RETRY_AFTER_BUSY: u64 = 5;
+
+/// Whether what went wrong would probably go well some seconds later.
+pub fn is_busy(error: &anyhow::Error) -> bool {
+    let busy = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<cloud::Error>().is_some_and(cloud::Error::is_busy)
+    };
+    error.chain().any(busy)
+}
+
 /// An answer that says what is wrong. What the log keeps of it is another thing.
 #[derive(Debug)]
 pub struct Problem {
@@ -63,7 +74,13 @@ impl Problem {
 impl<E: Into<anyhow::Error>> From<E> for Problem {
     /// Ours to solve: the chain of causes goes to the log and nowhere else.
     fn from(error: E) -> Self {
-        error!("failed to {:#}", error.into());
+        let error = error.into();
+        error!("failed to {error:#}");
+        if is_busy(&error) {
+            let detail = "There is too much to do at the moment. Wait some seconds and try again.";
+            return Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+                .header(header::RETRY_AFTER, RETRY_AFTER_BUSY.into());
+        }
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
@@ -88,5 +105,22 @@ impl IntoResponse for Problem {
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use export::ExportId;
+
+    use super::*;
+
+    #[test]
+    fn what_will_go_well_in_a_moment_is_not_an_internal_error() {
+        let stale = cloud::Error::Stale(ExportId::generate());
+        let response = Problem::from(anyhow::Error::new(stale).context("create")).into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "5");
+        let other = Problem::from(anyhow::anyhow!("think")).into_response();
+        assert_eq!(other.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use aws_config::SdkConfig;
 use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, TokenTable, env};
-use export::{Catalog, Export, Limits, Workspace};
+use export::{Catalog, Export, Limits, Quota, Workspace};
 use jiff::SignedDuration;
 use tracing::{error, info};
 
@@ -28,6 +28,8 @@ pub struct Services {
     pub catalog: Arc<Catalog>,
     /// What a request may ask for at most, in every API.
     pub limits: Limits,
+    /// What a workspace may use, unless its operator set something else.
+    pub quota: Quota,
     /// How long an export may take before it is given up.
     pub patience: SignedDuration,
     /// The URL under which users reach the API, if it is not API Gateway's own.
@@ -44,12 +46,20 @@ impl Services {
         let catalog_key: Option<String> = env::optional("CATALOG_KEY")?;
         let catalog = lake.catalog(catalog_key.as_deref()).await.context("load the catalog")?;
         let tokens = TokenTable::new(dynamodb.clone(), env::required("TOKEN_TABLE")?);
+        let exports = ExportTable::new(dynamodb, env::required("EXPORT_TABLE")?);
+        let quota = Quota {
+            exports_at_once: env::required("EXPORTS_AT_ONCE")?,
+            exports_a_day: env::required("EXPORTS_A_DAY")?,
+            requests_a_second: env::required("REQUESTS_A_SECOND")?,
+            request_burst: env::required("REQUEST_BURST")?,
+        };
         Ok(Self {
-            exports: ExportTable::new(dynamodb, env::required("EXPORT_TABLE")?),
             queue: ExportQueue::new(sqs, env::required("EXPORT_QUEUE_URL")?),
             archives: ArchiveBucket::new(s3, env::required("EXPORT_BUCKET")?),
             lake,
-            authenticator: Authenticator::new(tokens),
+            authenticator: Authenticator::new(tokens, exports.clone(), quota),
+            exports,
+            quota,
             catalog: Arc::new(catalog),
             limits: Limits { window_days: env::required("MAX_WINDOW_DAYS")?, ..Limits::default() },
             patience: SignedDuration::from_hours(i64::from(env::required::<u16>(
@@ -70,17 +80,6 @@ impl Services {
         }
         let named = self.exports.named_filters(workspace).await?;
         Ok(named.into_iter().map(|filter| (filter.id, filter.value)).collect())
-    }
-
-    /// Removes the archive of an export that was just deleted.
-    ///
-    /// If this breaks, the record still says that the object has to go, and the janitor sees to it.
-    pub async fn remove_archive(&self, export: &Export) -> cloud::Result<()> {
-        if export.removed().is_some() {
-            self.archives.remove(export).await?;
-            self.exports.change(&export.workspace, export.id, Export::removed).await?;
-        }
-        Ok(())
     }
 
     /// Asks for an export that was just stored to be built.

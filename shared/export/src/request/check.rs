@@ -637,7 +637,7 @@ mod tests {
         let list = |len: usize, text: &str| vec![Value::from(text); len];
         let key = "k".repeat(200_000);
         let fields = (0..20_000).map(|n| (format!("field-{n}"), json!("s3cr3t")));
-        let keys = serde_json::Map::from_iter(fields);
+        let keys: Map<String, Value> = fields.collect();
         for (pointer, value, count) in [
             ("/columns/liferay_page", json!(list(65_000, "x")), 65_000),
             ("/columns/liferay_page", json!(list(65_000, "title")), 64_999),

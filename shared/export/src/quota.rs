@@ -1,0 +1,238 @@
+//! What a workspace may use: exports, and requests.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+use jiff::{Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+
+const SECOND_MICROS: i64 = 1_000_000;
+/// When to try again where an unfinished export has to end first, in seconds.
+const RETRY_AT_ONCE: u64 = 10;
+
+/// What a workspace may use at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Quota {
+    /// Exports that are not finished.
+    pub exports_at_once: u32,
+    /// Exports made on one day (UTC).
+    pub exports_a_day: u32,
+    /// Requests a second, on average.
+    pub requests_a_second: u32,
+    /// Requests at one moment, after a pause.
+    pub request_burst: u32,
+}
+
+/// What an operator set for one workspace. The deployment's default holds for what is None.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnQuota {
+    /// See [`Quota::exports_at_once`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exports_at_once: Option<u32>,
+    /// See [`Quota::exports_a_day`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exports_a_day: Option<u32>,
+    /// See [`Quota::requests_a_second`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_a_second: Option<u32>,
+    /// See [`Quota::request_burst`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_burst: Option<u32>,
+}
+
+/// A quota that cannot be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} is a number from 1 to {most}")]
+pub struct QuotaError {
+    name: &'static str,
+    most: u32,
+}
+
+/// A quota that a workspace has used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverQuota {
+    /// Which one.
+    pub kind: QuotaKind,
+    /// How much of it there is.
+    pub most: u32,
+    /// When to try again, in seconds.
+    pub retry_after: u64,
+}
+
+/// The quotas there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuotaKind {
+    /// See [`Quota::exports_at_once`].
+    ExportsAtOnce,
+    /// See [`Quota::exports_a_day`].
+    ExportsADay,
+    /// See [`Quota::requests_a_second`].
+    Requests,
+}
+
+impl Quota {
+    /// Returns what holds for a workspace.
+    pub fn with(self, own: OwnQuota) -> Self {
+        Self {
+            exports_at_once: own.exports_at_once.unwrap_or(self.exports_at_once),
+            exports_a_day: own.exports_a_day.unwrap_or(self.exports_a_day),
+            requests_a_second: own.requests_a_second.unwrap_or(self.requests_a_second),
+            request_burst: own.request_burst.unwrap_or(self.request_burst),
+        }
+    }
+
+    /// Returns what `requests` take out of the token bucket, and what a full one holds, in microseconds of
+    /// waiting. More than a burst costs no more than a burst.
+    pub fn cost(&self, requests: u32) -> (i64, i64) {
+        let each = SECOND_MICROS.checked_div(self.requests_a_second.into()).unwrap_or(i64::MAX);
+        let whole = each.saturating_mul(self.request_burst.into());
+        (each.saturating_mul(requests.into()).min(whole), whole)
+    }
+
+    /// Takes `requests` out of a token bucket, and returns when it will be full again.
+    ///
+    /// `full_at` is when it would have been full, in microseconds since 1970: all there is to remember of a
+    /// bucket (the generic cell rate algorithm).
+    pub fn spend(&self, full_at: i64, requests: u32, now: Timestamp) -> Result<i64, OverQuota> {
+        let ((cost, whole), now) = (self.cost(requests), now.as_microsecond());
+        let next = full_at.max(now).saturating_add(cost);
+        let over = next.saturating_sub(now).saturating_sub(whole);
+        if over <= 0 {
+            return Ok(next);
+        }
+        let seconds = over.saturating_add(SECOND_MICROS - 1).checked_div(SECOND_MICROS);
+        let retry_after = seconds.unwrap_or(1).max(1).unsigned_abs();
+        Err(OverQuota { kind: QuotaKind::Requests, most: self.requests_a_second, retry_after })
+    }
+
+    /// Refuses one more export beside `unfinished` ones, of `today` ones made today.
+    pub fn one_more(&self, unfinished: usize, today: u32, now: Timestamp) -> Result<(), OverQuota> {
+        if today >= self.exports_a_day {
+            let second = now.as_second().rem_euclid(86_400);
+            let retry_after = 86_400_i64.saturating_sub(second).unsigned_abs();
+            let most = self.exports_a_day;
+            return Err(OverQuota { kind: QuotaKind::ExportsADay, most, retry_after });
+        }
+        if unfinished >= self.exports_at_once as usize {
+            let most = self.exports_at_once;
+            let kind = QuotaKind::ExportsAtOnce;
+            return Err(OverQuota { kind, most, retry_after: RETRY_AT_ONCE });
+        }
+        Ok(())
+    }
+
+    /// Returns the day whose exports are counted, as `2026-03-01`.
+    pub fn day(now: Timestamp) -> String {
+        now.to_zoned(TimeZone::UTC).date().to_string()
+    }
+}
+
+impl OwnQuota {
+    /// Refuses numbers that make no sense.
+    pub fn check(&self) -> Result<(), QuotaError> {
+        for (name, value, most) in [
+            // Each is an id in one record, and is looked at when there may be no more.
+            ("exports_at_once", self.exports_at_once, 1000),
+            ("exports_a_day", self.exports_a_day, 1_000_000),
+            // DynamoDB takes some 1,000 writes of one record in a second.
+            ("requests_a_second", self.requests_a_second, 500),
+            ("request_burst", self.request_burst, 10_000),
+        ] {
+            if value.is_some_and(|value| !(1..=most).contains(&value)) {
+                return Err(QuotaError { name, most });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl OverQuota {
+    /// Returns a stable name that a program can compare.
+    pub fn code(&self) -> &'static str {
+        match self.kind {
+            QuotaKind::ExportsAtOnce => "too_many_exports_at_once",
+            QuotaKind::ExportsADay => "too_many_exports_a_day",
+            QuotaKind::Requests => "too_many_requests",
+        }
+    }
+
+    /// Says what is used up, and what to do.
+    pub fn detail(&self) -> String {
+        let Self { most, retry_after, .. } = self;
+        match self.kind {
+            QuotaKind::ExportsAtOnce => format!(
+                "The workspace has {most} exports that are not finished, the most it may have. Wait until \
+                 one has ended."
+            ),
+            QuotaKind::ExportsADay => format!(
+                "The workspace has made {most} exports today (UTC), the most it may make. Go on tomorrow, or \
+                 ask your operator for more."
+            ),
+            QuotaKind::Requests => format!(
+                "The workspace may send {most} requests a second, and has sent more. Wait {retry_after} s."
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const QUOTA: Quota =
+        Quota { exports_at_once: 2, exports_a_day: 3, requests_a_second: 10, request_burst: 5 };
+
+    #[test]
+    fn a_burst_passes_and_then_as_many_as_are_allowed_a_second() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut full_at = 0;
+        for _ in 0..5 {
+            full_at = QUOTA.spend(full_at, 1, now).unwrap();
+        }
+        let over = QUOTA.spend(full_at, 1, now).unwrap_err();
+        assert_eq!((over.kind, over.most, over.retry_after), (QuotaKind::Requests, 10, 1));
+        let later = now + SignedDuration::from_millis(100);
+        full_at = QUOTA.spend(full_at, 1, later).unwrap();
+        assert!(QUOTA.spend(full_at, 1, later).is_err());
+        assert!(QUOTA.spend(0, 1000, now).is_ok(), "a costly request waits for a full bucket");
+        assert!(QUOTA.spend(1, 1000, now).is_err());
+    }
+
+    #[test]
+    fn one_export_more_than_allowed_is_refused() {
+        let now: Timestamp = "2026-03-01T23:59:00Z".parse().unwrap();
+        assert_eq!(QUOTA.one_more(1, 2, now), Ok(()));
+        assert_eq!(QUOTA.one_more(2, 2, now).unwrap_err().kind, QuotaKind::ExportsAtOnce);
+        let over = QUOTA.one_more(1, 3, now).unwrap_err();
+        assert_eq!((over.kind, over.retry_after), (QuotaKind::ExportsADay, 60));
+        assert_eq!(Quota::day(now), "2026-03-01");
+    }
+
+    #[test]
+    fn what_an_operator_sets_counts_before_the_default() {
+        let own = OwnQuota { exports_a_day: Some(7), ..OwnQuota::default() };
+        assert_eq!(QUOTA.with(own), Quota { exports_a_day: 7, ..QUOTA });
+        assert_eq!(own.check(), Ok(()));
+        for wrong in [0, 1_000_001] {
+            let own = OwnQuota { exports_a_day: Some(wrong), ..own };
+            let said = own.check().unwrap_err().to_string();
+            assert_eq!(said, "exports_a_day is a number from 1 to 1000000");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_than_burst_and_rate_pass(waits in prop::collection::vec(0_i64..300, 1..200)) {
+            let (mut now, mut full_at, mut passed) = (Timestamp::UNIX_EPOCH, 0, 0_i64);
+            for millis in waits {
+                now += SignedDuration::from_millis(millis);
+                if let Ok(next) = QUOTA.spend(full_at, 1, now) {
+                    (full_at, passed) = (next, passed + 1);
+                }
+                prop_assert!(passed <= 5 + now.as_millisecond() * 10 / 1000);
+            }
+        }
+    }
+}
