@@ -64,13 +64,27 @@ impl ExportTable {
 
     /// Reads the latest version of an export; none if the workspace has no such export.
     pub async fn get(&self, workspace: &Workspace, id: ExportId) -> Result<Option<Export>> {
+        self.read(workspace, id, true).await
+    }
+
+    /// Reads a recent version of an export, at half the price: good for those who look again.
+    pub async fn look(&self, workspace: &Workspace, id: ExportId) -> Result<Option<Export>> {
+        self.read(workspace, id, false).await
+    }
+
+    async fn read(
+        &self,
+        workspace: &Workspace,
+        id: ExportId,
+        consistent: bool,
+    ) -> Result<Option<Export>> {
         let output = self
             .client
             .get_item()
             .table_name(&self.name)
             .key("pk", text(pk(workspace)))
             .key("sk", text(sk(id)))
-            .consistent_read(true)
+            .consistent_read(consistent)
             .send()
             .await
             .map_err(Error::aws("get export"))?;

@@ -1,9 +1,9 @@
 //! How many rows an export would have: an export that writes nothing is made, and what it counts is
 //! remembered for some time, by what it counted.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use cloud::Joined;
 use export::{
     CsvStyle, Export, ExportId, ExportRequest, Files, State, TableSelection, Workspace, sha256_hex,
@@ -14,8 +14,6 @@ use crate::{Denial, Services};
 
 /// How long an answer is given again without looking.
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
-/// How often the record is looked at while a request waits.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What came of counting.
 #[derive(Debug)]
@@ -39,7 +37,6 @@ impl Services {
         wait: Duration,
         now: Timestamp,
     ) -> anyhow::Result<Counted> {
-        let begun = Instant::now();
         let request = counting(request);
         let key = sha256_hex(&[b"count/", &serde_json::to_vec(&request)?[..]].concat());
         let id = ExportId::generate();
@@ -49,7 +46,7 @@ impl Services {
             State::Queued { .. } | State::Running { .. } => true,
             _ => false,
         };
-        let mut export = match self.join(&new, &key, fresh).await {
+        let export = match self.join(&new, &key, fresh).await {
             Err(denial) => return Ok(Counted::Denied(denial)),
             Ok(Joined::Kept(export)) => *export,
             Ok(Joined::New { .. }) => {
@@ -57,22 +54,16 @@ impl Services {
                 new
             }
         };
-        loop {
-            match export.state {
-                State::Succeeded { archive } => {
-                    return Ok(Counted::Rows(archive.table_rows.unwrap_or_default()));
-                }
-                State::Queued { .. } | State::Running { .. } if begun.elapsed() < wait => {
-                    tokio::time::sleep(LOOK_EVERY).await;
-                }
-                State::Queued { .. } | State::Running { .. } => return Ok(Counted::Later),
-                State::Failed { failure, .. } => return Ok(Counted::Failed(failure.detail)),
-                State::Cancelled { .. } | State::Expired { .. } | State::Deleted { .. } => {
-                    bail!("count rows: export {} has ended", export.id)
-                }
+        let export = self.wait_for(export, wait).await?;
+        match export.state {
+            State::Succeeded { archive } => {
+                Ok(Counted::Rows(archive.table_rows.unwrap_or_default()))
             }
-            let found = self.exports.get(workspace, export.id).await?;
-            export = found.with_context(|| format!("find export {}", export.id))?;
+            State::Queued { .. } | State::Running { .. } => Ok(Counted::Later),
+            State::Failed { failure, .. } => Ok(Counted::Failed(failure.detail)),
+            State::Cancelled { .. } | State::Expired { .. } | State::Deleted { .. } => {
+                bail!("count rows: export {} has ended", export.id)
+            }
         }
     }
 }

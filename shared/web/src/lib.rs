@@ -9,6 +9,7 @@ mod download;
 mod problem;
 mod serve;
 mod services;
+mod wait;
 
 /// The most bytes of a list in an answer: API Gateway and Lambda take 6 MB, headers and escapes included.
 pub const MAX_LIST_BYTES: usize = 4 << 20;
