@@ -1,7 +1,10 @@
 //! Who calls.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use cloud::{ExportTable, TokenTable};
 use export::{OverQuota, Privilege, Quota, Token, TokenRecord, Workspace};
 use jiff::Timestamp;
@@ -10,6 +13,12 @@ use crate::{Problem, RETRY_AFTER_BUSY};
 
 /// The header by which the holder of a token for several workspaces chooses one.
 const WORKSPACE_HEADER: &str = "decant-workspace";
+
+/// Base64 with or without padding: some clients leave it out of `Authorization`.
+const LENIENT_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Finds out who calls.
 #[derive(Clone, Debug)]
@@ -266,11 +275,14 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The pair of an `Authorization` header whose scheme is Basic, in any case.
+///
+/// A line end behind the password is dropped: `echo key:secret | base64` encodes it, too.
 fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let (scheme, credential) =
         headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    let bytes = BASE64_STANDARD.decode(credential.trim()).ok()?;
-    let (user, password) = str::from_utf8(&bytes).ok()?.split_once(':')?;
+    let bytes = LENIENT_BASE64.decode(credential.trim()).ok()?;
+    let pair = str::from_utf8(&bytes).ok()?.trim_end_matches(['\r', '\n']);
+    let (user, password) = pair.split_once(':')?;
     scheme.eq_ignore_ascii_case("basic").then(|| (user.to_owned(), password.to_owned()))
 }
 
@@ -328,11 +340,17 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_is_split_at_the_first_colon() {
+    fn a_pair_is_split_at_the_first_colon_whether_it_is_padded_or_ends_in_a_line_feed() {
         let headers =
             |value: &str| HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())]);
         let pair = Some(("a".to_owned(), "b:c".to_owned()));
         assert_eq!(basic(&headers("basic YTpiOmM=")), pair);
+        // With a line end behind the password, and without padding.
+        assert_eq!(basic(&headers("Basic YTpiOmMK")), pair);
+        assert_eq!(basic(&headers("Basic YTpiOmMNCg")), pair);
+        let short = Some(("a".to_owned(), "bc".to_owned()));
+        assert_eq!(basic(&headers("Basic YTpiYw")), short);
+        assert_eq!(basic(&headers("Basic YTpiYw==")), short);
         for bad in ["Basic", "Basic %%%", "Basic YQ==", "Bearer YTpiOmM="] {
             assert_eq!(basic(&headers(bad)), None, "{bad}");
         }
