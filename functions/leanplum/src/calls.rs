@@ -1,6 +1,6 @@
 //! The actions.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use cloud::Joined;
@@ -15,6 +15,7 @@ use crate::{
     arguments::Arguments,
     ask::{Ask, app_number, zone},
     envelope::Refused,
+    unoffered::not_offered,
 };
 
 /// The only version there is.
@@ -25,9 +26,9 @@ const A_DAY: u32 = 24;
 const JOB_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long it is remembered which slots of a day were taken.
 const SLOT_LIFETIME: SignedDuration = SignedDuration::from_hours(3 * 24);
-/// Actions of the same service for which a lake of events has no data.
-const NOT_OFFERED: [&str; 5] =
-    ["exportUsers", "exportReport", "exportUser", "getAbTests", "getAbTest"];
+/// What is said of calls for which the time of a request does not suffice.
+const NO_TIME: &str = "The calls before this one took all the time that a request has. Nothing was done: \
+    send it again, with fewer calls at once.";
 
 /// Answers a call of one action or of several.
 pub(crate) async fn call(
@@ -39,12 +40,21 @@ pub(crate) async fn call(
         return act(app, arguments, base, app.wait).await.map(Element::alone);
     }
     let calls = arguments.calls()?;
-    let wait = app.wait / u32::try_from(calls.len()).unwrap_or(u32::MAX);
-    let mut response = Vec::new();
-    for call in &calls {
-        response.push(act(app, call, base, wait).await.unwrap_or_else(Refused::element));
+    let (begun, mut response) = (Instant::now(), Vec::new());
+    for (call, still) in calls.iter().zip((1..=calls.len()).rev()) {
+        let answered = match share(app.wait.saturating_sub(begun.elapsed()), still) {
+            Some(wait) => act(app, call, base, wait).await,
+            None => Err(Refused::new(StatusCode::SERVICE_UNAVAILABLE, NO_TIME)),
+        };
+        response.push(answered.unwrap_or_else(Refused::element));
     }
     Ok(Envelope { response })
+}
+
+/// Returns how long the next of `still` calls may wait of the time that is left; none if there is none.
+fn share(left: Duration, still: usize) -> Option<Duration> {
+    let share = left / u32::try_from(still).unwrap_or(u32::MAX);
+    (!left.is_zero()).then_some(share)
 }
 
 /// Does an action, and waits no longer than `wait` to know whether there is any data.
@@ -64,13 +74,7 @@ async fn act(
             let caller = caller(app, arguments, Privilege::View, now).await?;
             export_results(app, &caller, arguments, base, now).await
         }
-        action if NOT_OFFERED.contains(&action) => Err(Refused::bad(format!(
-            "{action} is not offered here: exportData and getExportResults are."
-        ))),
-        action => {
-            let action: String = action.chars().take(60).collect();
-            Err(Refused::bad(format!("Unknown action: {action}")))
-        }
+        action => Err(not_offered(action)),
     }
 }
 
@@ -185,4 +189,17 @@ fn job_id(app: u64) -> Result<String, Refused> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|e| anyhow::anyhow!("draw random bytes: {e}"))?;
     Ok(format!("export_{app}_{}", u64::from_be_bytes(random) >> 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_share_the_time_that_is_left_and_none_begins_without_any() {
+        let seconds = Duration::from_secs;
+        assert_eq!(share(seconds(25), 50), Some(Duration::from_millis(500)));
+        assert_eq!(share(seconds(10), 1), Some(seconds(10)));
+        assert_eq!(share(Duration::ZERO, 3), None);
+    }
 }

@@ -6,6 +6,7 @@ mod ask;
 mod calls;
 mod envelope;
 mod files;
+mod unoffered;
 
 use lambda_http::{Error, tracing};
 

@@ -5,14 +5,26 @@
 //! | slot: one of so many exports of a day | `W#workspace` | `C#what#number` |
 //! | link: the export that a secret leads to | `L#secret` | `L` |
 
-use aws_sdk_dynamodb::{error::SdkError, operation::put_item::PutItemError};
-use export::{Export, ExportId, State, Workspace};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::{
+    error::SdkError, operation::put_item::PutItemError, types::KeysAndAttributes,
+};
+use export::{Export, ExportId, Workspace};
 use jiff::Timestamp;
 
 use crate::{
     Error, ExportTable, Result,
-    exports::{Item, number, pk, text},
+    exports::{Item, number, pk, sk, text},
 };
+
+/// How many items DynamoDB reads in one call.
+const MAX_KEYS: usize = 100;
+/// How often what DynamoDB left out of an answer is asked for again.
+const MAX_READS: u32 = 6;
 
 /// How long it may take until the export is stored that took a slot.
 const STORED_WITHIN_SECONDS: i64 = 60;
@@ -37,12 +49,14 @@ impl ExportTable {
         until: Timestamp,
     ) -> Result<bool> {
         let taken = self.slots(workspace, what).await?;
+        let stored = self.failed(workspace, &taken).await?;
         for slot in 0..most {
             let held = taken.iter().find(|held| held.slot == slot);
             if let Some(held) = held {
                 // A slot is taken before its export is stored.
                 let new = until.as_second() < held.until + STORED_WITHIN_SECONDS;
-                if self.get(workspace, held.by).await?.map_or(new, |export| counts(&export)) {
+                // What failed was not its user's doing.
+                if stored.get(&held.by).map_or(new, |failed| !failed) {
                     continue;
                 }
             }
@@ -93,6 +107,58 @@ impl ExportTable {
         Ok(output.items.unwrap_or_default().iter().filter_map(slot).collect())
     }
 
+    /// Tells of the exports that hold slots, as far as they are stored, whether they failed.
+    async fn failed(
+        &self,
+        workspace: &Workspace,
+        taken: &[Taken],
+    ) -> Result<HashMap<ExportId, bool>> {
+        let holders: BTreeSet<String> = taken.iter().map(|held| sk(held.by)).collect();
+        let keys: Vec<Item> = holders
+            .into_iter()
+            .map(|sk| [("pk".to_owned(), text(pk(workspace))), ("sk".to_owned(), text(sk))].into())
+            .collect();
+        let mut failed = HashMap::new();
+        for keys in keys.chunks(MAX_KEYS) {
+            failed.extend(self.failed_of(keys.to_vec()).await?);
+        }
+        Ok(failed)
+    }
+
+    async fn failed_of(&self, keys: Vec<Item>) -> Result<HashMap<ExportId, bool>> {
+        let asked = KeysAndAttributes::builder()
+            .set_keys(Some(keys))
+            .consistent_read(true)
+            .projection_expression("sk, #state.#status")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#status", "status")
+            .build()
+            .map_err(Error::aws("read holders of slots"))?;
+        let mut left = Some(HashMap::from([(self.name.clone(), asked)]));
+        let mut failed = HashMap::new();
+        for read in 0..MAX_READS {
+            let Some(asked) = left.take().filter(|asked| !asked.is_empty()) else {
+                return Ok(failed);
+            };
+            if read > 0 {
+                tokio::time::sleep(Duration::from_millis(25 << read)).await;
+            }
+            let output = self.client.batch_get_item().set_request_items(Some(asked)).send().await;
+            let output = output.map_err(Error::aws("read holders of slots"))?;
+            let items = output.responses.unwrap_or_default().into_values().flatten();
+            failed.extend(items.filter_map(|item| {
+                let id = item.get("sk")?.as_s().ok()?.strip_prefix("E#")?.parse().ok()?;
+                let status = item.get("state")?.as_m().ok()?.get("status")?.as_s().ok()?;
+                Some((id, status == "failed"))
+            }));
+            left = output.unprocessed_keys;
+        }
+        if left.is_none_or(|left| left.is_empty()) {
+            return Ok(failed);
+        }
+        Err(Error::aws("read holders of slots")(std::io::Error::other("DynamoDB is too busy")))
+    }
+
     /// Stores where a secret leads.
     pub async fn put_link(&self, secret: &str, export: &Export, until: Timestamp) -> Result<()> {
         self.client
@@ -130,7 +196,5 @@ impl ExportTable {
     }
 }
 
-/// Whether an export uses its slot up: what failed was not its user's doing.
-fn counts(export: &Export) -> bool {
-    !matches!(export.state, State::Failed { .. })
-}
+#[cfg(test)]
+mod tests;
