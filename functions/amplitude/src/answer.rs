@@ -15,6 +15,8 @@ use web::{Denial, RETRY_AFTER_BUSY, is_busy};
 pub(crate) enum Answer {
     /// A small ZIP itself: some HTTP libraries follow no redirects.
     Zip(Bytes),
+    /// How many bytes a small ZIP has, for those who ask for no more than that.
+    Size(u64),
     /// Where the ZIP is: a redirect, or the link as JSON.
     Leads(Response),
 }
@@ -53,14 +55,15 @@ impl From<cloud::Error> for Refused {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
+        let zip = [
+            (header::CONTENT_TYPE, "application/zip"),
+            (header::CONTENT_DISPOSITION, "attachment; filename=\"export.zip\""),
+            (header::CACHE_CONTROL, "no-store"),
+        ];
         match self {
-            Self::Zip(bytes) => {
-                let headers = [
-                    (header::CONTENT_TYPE, "application/zip"),
-                    (header::CONTENT_DISPOSITION, "attachment; filename=\"export.zip\""),
-                    (header::CACHE_CONTROL, "no-store"),
-                ];
-                (headers, bytes).into_response()
+            Self::Zip(bytes) => (zip, bytes).into_response(),
+            Self::Size(bytes) => {
+                (zip, [(header::CONTENT_LENGTH, bytes.to_string())]).into_response()
             }
             Self::Leads(response) => response,
         }
@@ -105,16 +108,17 @@ impl IntoResponse for Refused {
             Self::NoData => {
                 told(StatusCode::NOT_FOUND, "Raw data files were not found.".to_owned())
             }
+            // Not 504: clients take that for a range that is too large, and give it up.
             Self::NotYet => {
                 let text = "The export takes longer than a request may. It goes on: ask for the same URL again.";
-                let mut response = told(StatusCode::GATEWAY_TIMEOUT, text.to_owned());
+                let mut response = told(StatusCode::SERVICE_UNAVAILABLE, text.to_owned());
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
                 response
             }
             Self::Failed(detail) => told(StatusCode::INTERNAL_SERVER_ERROR, detail),
             Self::Method => {
                 let mut response = told(StatusCode::METHOD_NOT_ALLOWED, "Use GET.".to_owned());
-                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
+                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
                 response
             }
             Self::Nothing => {

@@ -2,17 +2,19 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use export::{
-    Catalog, ExportRequest, Files, Format, Limits, TableSelection, Window, Workspace, civil_utc,
-    hour_of, sha256_hex,
+    Asked, Catalog, Dialect, ExportRequest, Files, Format, Limits, TableSelection, Window,
+    Workspace, civil_utc, hour_of, sha256_hex,
 };
 use jiff::{SignedDuration, Timestamp};
 
 /// The table that holds the events.
 pub(crate) const TABLE: &str = "amplitude_events";
 
+/// Where the fingerprint of the lake is remembered.
+const LAKE: &str = "lake";
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// The longest range, in hours: 365 days.
-const MOST_HOURS: i64 = 365 * 24;
+const MAX_HOURS: i64 = 365 * 24;
 /// How long after its end an hour can be exported.
 const DELAY: SignedDuration = SignedDuration::from_hours(2);
 
@@ -34,7 +36,7 @@ impl Ask {
         }
         let end = end.checked_add(HOUR).map_err(|_| "end is too far away.".to_owned())?;
         let hours = end.duration_since(start).as_hours();
-        let most = limits.longest_window().as_hours().min(MOST_HOURS);
+        let most = limits.longest_window().as_hours().min(MAX_HOURS);
         if hours > most {
             let days = most.checked_div(24).unwrap_or_default();
             return Err(format!(
@@ -42,6 +44,11 @@ impl Ask {
             ));
         }
         Ok(Self { start, end })
+    }
+
+    /// Writes it as a query.
+    pub(crate) fn query(&self) -> String {
+        query(self.start, self.end)
     }
 
     /// Returns what of it can be exported at `now`: an hour is complete two hours after its end.
@@ -54,6 +61,18 @@ impl Ask {
 /// Returns what is stored of the identity: the same hours are the same export.
 pub(crate) fn key(window: Window) -> String {
     sha256_hex(format!("amplitude/{}/{}", window.from(), window.to()).as_bytes())
+}
+
+/// Returns what is remembered with an export: who asked first, and the fingerprint of the lake as it was
+/// then.
+pub(crate) fn asked(author: String, lake: &str) -> Asked {
+    let words = [(LAKE.to_owned(), vec![lake.to_owned()])].into();
+    Asked { dialect: Dialect::Amplitude, author, words }
+}
+
+/// Returns the fingerprint of the lake that an export was asked for over.
+pub(crate) fn lake_of(asked: &Asked) -> Option<&str> {
+    asked.words.get(LAKE)?.first().map(String::as_str)
 }
 
 /// Returns the request that stands for the hours of `window`; none if the catalog has no events.
@@ -97,17 +116,22 @@ fn hour(query: &str, name: &str) -> Result<Timestamp, String> {
         Some((day, hour)) if hour.len() == 1 => format!("{day}T0{hour}"),
         _ => text.to_string(),
     };
-    civil_utc(&format!("{padded}00"), &["%Y%m%dT%H%M"]).filter(|_| padded.len() == 11).ok_or_else(
-        || {
-            let sent: String = text.chars().take(40).collect();
-            format!("{name} is \"{sent}\", which is no hour. Give it in UTC, as 20260301T05.")
-        },
-    )
+    civil_utc(&format!("{padded}00"), &["%Y%m%dT%H%M"])
+        .filter(|_| padded.len() == 11)
+        .ok_or_else(|| no_hour(name, &text))
+}
+
+fn no_hour(name: &str, text: &str) -> String {
+    let sent: String = text.chars().take(40).collect();
+    format!("{name} is \"{sent}\", which is no hour. Give it in UTC, as 20260301T05.")
+}
+
+fn written(hour: Timestamp) -> String {
+    hour.strftime("%Y%m%dT%H").to_string()
 }
 
 /// Writes a range of hours as a query.
 pub(crate) fn query(from: Timestamp, to: Timestamp) -> String {
-    let written = |at: Timestamp| at.strftime("%Y%m%dT%H").to_string();
     let last = to.saturating_sub(HOUR).unwrap_or(from);
     format!("start={}&end={}", written(from), written(last))
 }

@@ -2,6 +2,8 @@
 
 mod answer;
 mod ask;
+mod client;
+mod lake;
 mod routes;
 mod size;
 

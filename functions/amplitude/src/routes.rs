@@ -8,27 +8,25 @@ use axum::{
     extract::{RawQuery, State},
     http::{HeaderMap, Method},
     middleware::from_fn_with_state,
+    response::{IntoResponse as _, Response},
     routing::get,
 };
 use cloud::{Joined, env};
-use export::{
-    Archive, ArchiveKey, Dataset, Export, ExportId, Privilege, State as ExportState, Window,
-};
+use export::{Archive, ArchiveKey, Export, ExportId, Privilege, State as ExportState, Window};
 use jiff::Timestamp;
 use web::{BaseUrl, Caller, Services, lead_to, tell_bad_rows, wants_redirect, with_context};
 
 use crate::{
     answer::{Answer, Refused},
-    ask::{self, Ask, TABLE},
-    size,
+    ask::{self, Ask},
+    client::takes_bytes,
+    lake::{Lake, is_current, is_unfinished},
 };
 
 /// The largest ZIP that a function answers itself, in bytes.
-const DIRECT_BYTES: u64 = 4 << 20;
+const MAX_DIRECT_BYTES: u64 = 4 << 20;
 /// A ZIP without files.
 const EMPTY_BYTES: u64 = 22;
-/// How often the record is looked at while a request waits.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What this function works with.
 #[derive(Clone, Debug)]
@@ -57,67 +55,76 @@ pub(crate) fn all(app: App) -> Router {
 }
 
 /// `GET /api/2/export?start=...&end=...`: makes the export of these hours or joins it, waits for it as
-/// long as a request may, and answers the ZIP or leads to it.
+/// long as a request may, and answers the ZIP or leads to it. `HEAD` does the same without the ZIP.
 async fn export(
     State(app): State<App>,
     Extension(base): Extension<BaseUrl>,
     RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,
-) -> Result<Answer, Refused> {
+) -> Result<Response, Refused> {
     let begun = Instant::now();
     let now = Timestamp::now();
     let services = &app.services;
-    let Caller { workspace, .. } =
-        services.authenticator.basic(&headers, Privilege::Edit, now).await?;
-    if method != Method::GET {
-        return Err(Refused::Method);
-    }
+    let caller = services.authenticator.basic(&headers, Privilege::Edit, now).await?;
     let query = query.as_deref().unwrap_or_default();
     let ask = Ask::read(query, &services.limits).map_err(Refused::Query)?;
     let redirect = wants_redirect(query).map_err(Refused::Query)?;
     let window = ask.loaded(now).ok_or(Refused::NoData)?;
-    let request = ask::request(window, &workspace, &services.catalog).ok_or(Refused::NoData)?;
 
-    let new = Export::queued(ExportId::generate(), workspace, request, now, services.patience);
-    let newest = services.exports.newest(&new.workspace, &ask::key(window)).await?;
-    if !newest.is_some_and(|newest| newest.stands(now)) {
-        check_size(services, &new, window, &base).await?;
+    let export = found_or_made(services, &caller, window, &base, now).await?;
+    let export = services.wait_for(export, app.wait.saturating_sub(begun.elapsed())).await?;
+    let archive = match export.state {
+        ExportState::Succeeded { ref archive } => archive,
+        ExportState::Failed { failure, .. } => return Err(Refused::Failed(failure.detail)),
+        // Cancelled or deleted through the native API: the next request makes a new one.
+        ExportState::Queued { .. }
+        | ExportState::Running { .. }
+        | ExportState::Cancelled { .. }
+        | ExportState::Expired { .. }
+        | ExportState::Deleted { .. } => return Err(Refused::NotYet),
+    };
+    let key = ArchiveKey::of(&export.workspace, export.id);
+    let how = How { method, redirect, takes_bytes: takes_bytes(&headers), query: ask.query() };
+    let answer = how.answer(services, archive, &key).await?;
+    Ok(tell_bad_rows(answer.into_response(), export.id, archive, &base))
+}
+
+/// Returns the export that the hours stand for: the one that is under way, the one that was made of the
+/// lake as it is now, or a new one.
+async fn found_or_made(
+    services: &Services,
+    caller: &Caller,
+    window: Window,
+    base: &BaseUrl,
+    now: Timestamp,
+) -> Result<Export, Refused> {
+    let (workspace, key) = (&caller.workspace, ask::key(window));
+    let newest = services.exports.newest(workspace, &key).await?;
+    if let Some(newest) = newest.as_ref().filter(|newest| is_unfinished(newest)) {
+        return Ok(newest.clone());
     }
-    let joined = services.join(&new, &ask::key(window), |newest| newest.stands(now)).await?;
-    let export = match joined {
-        Joined::Kept(export) => *export,
+    let request = ask::request(window, workspace, &services.catalog).ok_or(Refused::NoData)?;
+    let lake = Lake::look(services, workspace, window).await?;
+    let keep = |newest: &Export| is_unfinished(newest) || is_current(newest, lake.print(), now);
+    if !newest.is_some_and(|newest| keep(&newest)) {
+        check_size(&lake, window, base)?;
+    }
+    let new =
+        Export::queued(ExportId::generate(), workspace.clone(), request, now, services.patience)
+            .asked_by(ask::asked(caller.name.clone(), lake.print()));
+    match services.join(&new, &key, keep).await? {
+        Joined::Kept(export) => Ok(*export),
         Joined::New { .. } => {
             services.submit(&new).await;
-            new
+            Ok(new)
         }
-    };
-    let archive = finished(&app, export.clone(), begun).await?;
-    if archive.size_bytes <= EMPTY_BYTES {
-        return Err(Refused::NoData);
     }
-    let key = ArchiveKey::of(&export.workspace, export.id);
-    if redirect && archive.size_bytes <= DIRECT_BYTES {
-        return Ok(Answer::Zip(services.archives.read_archive(&key).await?));
-    }
-    let link = services.link(&archive, &key.to_string(), None, &method, Timestamp::now()).await?;
-    Ok(Answer::Leads(tell_bad_rows(lead_to(link, redirect), export.id, &archive, &base)))
 }
 
 /// Refuses a range without data, and one with more than an export may hold.
-async fn check_size(
-    services: &Services,
-    new: &Export,
-    window: Window,
-    base: &BaseUrl,
-) -> Result<(), Refused> {
-    let Some(dataset) = dataset(services) else { return Err(Refused::NoData) };
-    let mut sizes = services.lake.filed_bytes(dataset, &new.workspace, window).await?;
-    sizes.retain(|(_, bytes)| *bytes > 0);
-    if sizes.is_empty() {
-        return Err(Refused::NoData);
-    }
-    let parts = size::fitting(window, &sizes, dataset.max_export_bytes);
+fn check_size(lake: &Lake, window: Window, base: &BaseUrl) -> Result<(), Refused> {
+    let parts = lake.parts(window).ok_or(Refused::NoData)?;
     if parts.len() > 1 {
         let url = |part: &Window| {
             base.join(&format!("/api/2/export?{}", ask::query(part.from(), part.to())))
@@ -127,26 +134,36 @@ async fn check_size(
     Ok(())
 }
 
-fn dataset(services: &Services) -> Option<&Dataset> {
-    services.catalog.table(TABLE).map(|table| services.catalog.dataset_of(table))
+/// How a client wants to be answered.
+struct How {
+    method: Method,
+    /// Whether it is led to what it is not answered itself, or shown the link.
+    redirect: bool,
+    takes_bytes: bool,
+    /// What it asked for.
+    query: String,
 }
 
-/// Waits until the export has an archive.
-async fn finished(app: &App, mut export: Export, begun: Instant) -> Result<Archive, Refused> {
-    loop {
-        match export.state {
-            ExportState::Succeeded { archive } => return Ok(archive),
-            ExportState::Failed { failure, .. } => return Err(Refused::Failed(failure.detail)),
-            ExportState::Queued { .. } | ExportState::Running { .. }
-                if begun.elapsed() < app.wait =>
-            {
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-            // Cancelled or deleted through the native API: the next request makes a new one.
-            _ => return Err(Refused::NotYet),
+impl How {
+    /// Returns the ZIP itself if it is small and the client can be given bytes, else what leads to it.
+    async fn answer(
+        &self,
+        services: &Services,
+        archive: &Archive,
+        key: &ArchiveKey,
+    ) -> Result<Answer, Refused> {
+        if archive.size_bytes <= EMPTY_BYTES {
+            return Err(Refused::NoData);
         }
-        let found = app.services.exports.get(&export.workspace, export.id).await?;
-        export =
-            found.ok_or_else(|| Refused::Broken(anyhow::anyhow!("find export {}", export.id)))?;
+        if self.redirect && self.takes_bytes && archive.size_bytes <= MAX_DIRECT_BYTES {
+            return Ok(if self.method == Method::HEAD {
+                Answer::Size(archive.size_bytes)
+            } else {
+                Answer::Zip(services.archives.read_archive(key).await?)
+            });
+        }
+        let (key, now) = (key.to_string(), Timestamp::now());
+        let link = services.link_with_query(archive, &key, &self.query, &self.method, now).await?;
+        Ok(Answer::Leads(lead_to(link, self.redirect)))
     }
 }

@@ -53,7 +53,7 @@ pub struct Link {
 
 impl LinkUse {
     /// Returns when the link ends. Links begin with a whole second.
-    fn ends_at(&self) -> Timestamp {
+    pub(crate) fn ends_at(&self) -> Timestamp {
         let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX);
         let end = self.from.as_second().saturating_add(lifetime);
         Timestamp::from_second(end).unwrap_or(self.from)

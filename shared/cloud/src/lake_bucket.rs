@@ -6,7 +6,7 @@ use std::{
 };
 
 use aws_sdk_s3::Client;
-use export::{Catalog, Dataset, SourceObject, Window, Workspace, is_hidden};
+use export::{Catalog, Dataset, SourceObject, Window, Workspace, is_hidden, sha256_hex};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -20,6 +20,26 @@ use crate::{
 const HOURS_OF_A_DAY: usize = 24;
 /// Prefixes listed at the same time.
 const LISTS_AT_ONCE: usize = 16;
+
+/// What is filed in a partition, without a list of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The bytes of its objects, as stored.
+    pub bytes: u64,
+    /// A fingerprint of their keys, sizes and entity tags: another one whenever any of them changes.
+    pub print: u128,
+}
+
+impl Tally {
+    fn add(&mut self, object: &SourceObject) {
+        self.bytes += object.size_bytes;
+        let named = format!("{}\n{}\n{}", object.key, object.etag, object.size_bytes);
+        let digest = sha256_hex(named.as_bytes());
+        // A sum, so that the order in which objects are listed does not matter.
+        let print = u128::from_str_radix(&digest[..32], 16).unwrap_or_default();
+        self.print = self.print.wrapping_add(print);
+    }
+}
 
 /// The bucket of the lake.
 #[derive(Clone, Debug)]
@@ -69,6 +89,20 @@ impl LakeBucket {
             Ok(())
         };
         self.fold(dataset, workspace, window, sum).await
+    }
+
+    /// Returns the tally of what is filed in each partition, likewise.
+    pub async fn tallies(
+        &self,
+        dataset: &Dataset,
+        workspace: &Workspace,
+        window: Window,
+    ) -> Result<Vec<(Timestamp, Tally)>> {
+        let add = |tally: &mut Tally, object: SourceObject| {
+            tally.add(&object);
+            Ok(())
+        };
+        self.fold(dataset, workspace, window, add).await
     }
 
     /// Folds what is filed in each partition, in order of its keys.
@@ -162,3 +196,39 @@ impl LakeBucket {
 /// What S3 has escaped of a key in `x-amz-copy-source`.
 const KEY: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tally_is_another_one_whenever_an_object_is_added_removed_or_changed() {
+        let object = |key: &str, etag: &str, size_bytes| SourceObject {
+            key: key.to_owned(),
+            etag: etag.to_owned(),
+            size_bytes,
+        };
+        let tally = |objects: &[SourceObject]| {
+            let mut tally = Tally::default();
+            for object in objects {
+                tally.add(object);
+            }
+            tally
+        };
+        let (one, two) = (object("a", "\"1\"", 5), object("b", "\"2\"", 6));
+        let both = tally(&[one.clone(), two.clone()]);
+
+        assert_eq!(both, tally(&[two.clone(), one.clone()]), "in any order");
+        assert_eq!(both.bytes, 11);
+        for other in [
+            tally(&[]),
+            tally(std::slice::from_ref(&one)),
+            tally(&[one.clone(), object("b", "\"3\"", 6)]),
+            tally(&[one.clone(), object("c", "\"2\"", 6)]),
+            tally(&[one.clone(), object("b", "\"2\"", 7)]),
+            tally(&[one, two.clone(), two]),
+        ] {
+            assert_ne!(other.print, both.print);
+        }
+    }
+}

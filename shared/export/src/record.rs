@@ -111,10 +111,12 @@ pub struct Asked {
     pub words: BTreeMap<String, Vec<String>>,
 }
 
-/// The dialects that repeat how an export was asked for.
+/// The dialects that remember how an export was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dialect {
+    /// That of Amplitude.
+    Amplitude,
     /// That of Coveo.
     Coveo,
     /// That of Leanplum.
@@ -566,6 +568,7 @@ impl Dialect {
     /// Returns its name, as it is stored.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Amplitude => "amplitude",
             Self::Coveo => "coveo",
             Self::Leanplum => "leanplum",
         }

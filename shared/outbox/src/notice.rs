@@ -49,7 +49,7 @@ impl Notice {
                 let results = leanplum::results(export, asked, &callback.base);
                 (results.alone().to_json(), Vec::new())
             }
-            Some((Dialect::Coveo, _)) | None => {
+            Some((Dialect::Amplitude | Dialect::Coveo, _)) | None => {
                 let secrets = secrets.iter().map(|secret| secret.sealed.clone()).collect();
                 (native::body(export, &callback.base)?, secrets)
             }

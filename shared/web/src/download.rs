@@ -51,10 +51,25 @@ impl Services {
         method: &Method,
         now: Timestamp,
     ) -> cloud::Result<Link> {
-        let method = if method == Method::HEAD { LinkMethod::Head } else { LinkMethod::Get };
-        let lifetime = archive.link_lifetime(now);
-        self.archives.sign(key, LinkUse { method, from: now, lifetime }, name).await
+        self.archives.sign(key, use_of(archive, method, now), name).await
     }
+
+    /// Signs a link likewise, whose URL repeats what was asked for: some clients read it there.
+    pub async fn link_with_query(
+        &self,
+        archive: &Archive,
+        key: &str,
+        query: &str,
+        method: &Method,
+        now: Timestamp,
+    ) -> cloud::Result<Link> {
+        self.archives.sign_with_query(key, use_of(archive, method, now), query).await
+    }
+}
+
+fn use_of(archive: &Archive, method: &Method, now: Timestamp) -> LinkUse {
+    let method = if method == Method::HEAD { LinkMethod::Head } else { LinkMethod::Get };
+    LinkUse { method, from: now, lifetime: archive.link_lifetime(now) }
 }
 
 /// Leads to a file, or shows the link to it. Nobody may keep the answer: a link is made at each click.

@@ -1,0 +1,148 @@
+//! What the lake holds of a range, and whether an export still is what it would make.
+
+use cloud::Tally;
+use export::{Export, FailureCode, State, Status, Window, Workspace, sha256_hex};
+use jiff::{SignedDuration, Timestamp};
+use web::Services;
+
+use crate::{
+    answer::Refused,
+    ask::{self, TABLE},
+    size,
+};
+
+/// How long a failure is answered again that only a change of the lake can mend.
+const FAILURE_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
+
+/// What is filed in a range.
+#[derive(Debug)]
+pub(crate) struct Lake {
+    sizes: Vec<(Timestamp, u64)>,
+    max_bytes: u64,
+    print: String,
+}
+
+impl Lake {
+    /// Lists what is filed in a range.
+    pub(crate) async fn look(
+        services: &Services,
+        workspace: &Workspace,
+        window: Window,
+    ) -> Result<Self, Refused> {
+        let table = services.catalog.table(TABLE).ok_or(Refused::NoData)?;
+        let dataset = services.catalog.dataset_of(table);
+        let tallies = services.lake.tallies(dataset, workspace, window).await?;
+        Ok(Self::of(&tallies, dataset.max_export_bytes))
+    }
+
+    fn of(tallies: &[(Timestamp, Tally)], max_bytes: u64) -> Self {
+        let line = |(at, tally): &(Timestamp, Tally)| format!("{at} {:x}\n", tally.print);
+        let print = sha256_hex(tallies.iter().map(line).collect::<String>().as_bytes());
+        let sizes = tallies.iter().map(|(at, tally)| (*at, tally.bytes));
+        Self { sizes: sizes.filter(|(_, bytes)| *bytes > 0).collect(), max_bytes, print }
+    }
+
+    /// Returns a fingerprint of what is filed: another one whenever it changes.
+    pub(crate) fn print(&self) -> &str {
+        &self.print
+    }
+
+    /// Cuts a range into parts that an export may hold; none if nothing is filed in it.
+    pub(crate) fn parts(&self, window: Window) -> Option<Vec<Window>> {
+        let parts = || size::fitting(window, &self.sizes, self.max_bytes);
+        (!self.sizes.is_empty()).then(parts)
+    }
+}
+
+/// Tells whether an export may still come to an end: whoever asks for the same hours waits for it, too.
+pub(crate) fn is_unfinished(export: &Export) -> bool {
+    matches!(export.state, State::Queued { .. } | State::Running { .. })
+}
+
+/// Tells whether a new export over the lake with this fingerprint would come to the same.
+pub(crate) fn is_current(export: &Export, lake: &str, now: Timestamp) -> bool {
+    if export.asked.as_ref().and_then(ask::lake_of) != Some(lake) {
+        return false;
+    }
+    match &export.state {
+        State::Failed { finished_at, failure } => {
+            let lasts = matches!(
+                failure.code,
+                FailureCode::SourceCorrupt
+                    | FailureCode::TooManyRows
+                    | FailureCode::TooManyFiles
+                    | FailureCode::TooManyObjects
+            );
+            lasts && now.duration_since(*finished_at) < FAILURE_LIFETIME
+        }
+        _ => export.status(now) == Status::Succeeded,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use export::{ExportId, ExportRequest, Failure, Format, TableSelection};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+    const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+    fn running(lake: &str) -> Export {
+        let window = Window::new(NOW, NOW + HOUR).unwrap();
+        let request = ExportRequest::new(vec![TableSelection::whole(TABLE)], window, Format::Jsonl);
+        let acme = "acme".parse().unwrap();
+        Export::queued(ExportId::generate(), acme, request, NOW, HOUR * 24)
+            .asked_by(ask::asked("me".to_owned(), lake))
+            .claim(NOW)
+            .unwrap()
+    }
+
+    fn failed(code: FailureCode) -> Export {
+        running("lake").fail(NOW, Failure { code, detail: String::new() })
+    }
+
+    #[test]
+    fn a_row_that_was_filed_late_makes_a_new_export() {
+        let tally = |bytes, print| (NOW, Tally { bytes, print });
+        let before = Lake::of(&[tally(5, 1)], 10);
+        let after = Lake::of(&[tally(5, 2)], 10);
+        let archive = export::Archive {
+            published_at: NOW,
+            expires_at: NOW,
+            size_bytes: 100,
+            crc32: 0,
+            rows: None,
+            table_files: None,
+            table_rows: None,
+            bad_rows: 0,
+        };
+        let ready = running(before.print()).succeed(NOW, &archive);
+
+        assert!(is_current(&ready, before.print(), NOW));
+        assert!(!is_current(&ready, after.print(), NOW));
+        assert!(!is_current(&ready, before.print(), NOW + HOUR * 25), "its archive is gone");
+    }
+
+    #[test]
+    fn what_only_the_lake_can_mend_is_not_tried_again_at_each_request() {
+        let corrupt = failed(FailureCode::SourceCorrupt);
+        assert!(is_current(&corrupt, "lake", NOW + SignedDuration::from_mins(59)));
+        assert!(!is_current(&corrupt, "lake", NOW + HOUR), "a catalog may have been mended");
+        assert!(!is_current(&corrupt, "other lake", NOW));
+        for code in
+            [FailureCode::SourceChanged, FailureCode::DeadlineExceeded, FailureCode::Internal]
+        {
+            assert!(!is_current(&failed(code), "lake", NOW), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_in_which_nothing_is_filed_has_no_parts() {
+        let window = Window::new(NOW, NOW + HOUR).unwrap();
+        assert_eq!(Lake::of(&[], 10).parts(window), None);
+        assert_eq!(Lake::of(&[(NOW, Tally::default())], 10).parts(window), None);
+        let filed = Tally { bytes: 1, print: 1 };
+        assert_eq!(Lake::of(&[(NOW, filed)], 10).parts(window), Some(vec![window]));
+    }
+}
