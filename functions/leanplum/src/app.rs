@@ -52,7 +52,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/api", any(api))
         .route("/files/{name}", get(files::file))
         .method_not_allowed_fallback(async || {
-            Refused::new(StatusCode::METHOD_NOT_ALLOWED, "Use GET.")
+            let allow = [(header::ALLOW, HeaderValue::from_static("GET, HEAD"))];
+            (allow, Refused::new(StatusCode::METHOD_NOT_ALLOWED, "Use GET or HEAD."))
         })
         .fallback(async || Refused::new(StatusCode::NOT_FOUND, "Calls are at /api?action=..."))
         // Our own limit is answered in our own words.

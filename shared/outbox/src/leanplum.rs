@@ -35,6 +35,12 @@ pub struct Element {
     /// Bytes of all files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub num_bytes: Option<u64>,
+    /// Rows of the lake that could not be read, if there are any. No field of Leanplum's: clients ignore it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub num_bad_rows: Option<u64>,
+    /// The path of the native API that leads to the list of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bad_rows_path: Option<String>,
     /// What came of the copy into a bucket, if one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub s3_copy_status: Option<CopyStatus>,
@@ -117,12 +123,15 @@ pub fn results(export: &Export, asked: &Asked, files: &str) -> Element {
     };
     let names = export.request.part_names(archive.table_files.as_deref().unwrap_or_default());
     let urls: Vec<String> = names.iter().map(|name| format!("{files}/{name}")).collect();
+    let bad_rows = Some(archive.bad_rows).filter(|count| *count > 0);
     let rows = archive.table_rows.as_ref().and_then(|rows| rows.first().copied());
     Element {
         s3_copy_status: copy.map(|copy| copied(copy, &names, &urls)),
         files: Some(urls),
         num_sessions: Some(rows.unwrap_or_default()),
         num_bytes: Some(archive.size_bytes),
+        num_bad_rows: bad_rows,
+        bad_rows_path: bad_rows.map(|_| format!("/v1/exports/{}/bad-rows", export.id)),
         ..base
     }
 }
@@ -196,6 +205,17 @@ mod tests {
     #[test]
     fn a_job_is_told_of_as_clients_know_it() {
         insta::assert_snapshot!(told(&finished(false)), @r#"{"response":[{"success":true,"jobId":"export_1_2","state":"FINISHED","files":["https://a/f-0","https://a/f-1"],"numSessions":1,"numBytes":2}]}"#);
+    }
+
+    #[test]
+    fn rows_that_could_not_be_read_are_told_beside_what_clients_read() {
+        let mut export = finished(false);
+        if let State::Succeeded { archive } = &mut export.state {
+            archive.bad_rows = 3;
+        }
+        let path = format!("/v1/exports/{}/bad-rows", export.id);
+        let want = format!(r#""numBytes":2,"numBadRows":3,"badRowsPath":"{path}"}}"#);
+        assert!(told(&export).contains(&want), "{}", told(&export));
     }
 
     #[test]
