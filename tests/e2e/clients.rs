@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tests::Stack;
 
 use crate::{
+    SMALL, at,
     coveo::put_visits,
     leanplum::{morning, put, session},
 };
@@ -88,4 +89,33 @@ async fn the_python_client_of_leanplum_exports_and_knows_every_error() {
     // A header and, of two sessions: sessions, experiments, no named states, events, parameters, attributes.
     let rows = [3, 3, 1, 3, 3, 3];
     assert_eq!(told, json!(["FINISHED", 2, rows, errors[0], errors[1], errors[2]]));
+}
+
+const MIXPANEL: &str = r#"
+import json, os, sys
+from mixpanel_utils import MixpanelUtils
+url, pair, folder = sys.argv[1:]
+os.chdir(folder)
+path = MixpanelUtils("secret", token="token")._extract_amplitude_data(url, pair)
+print(sum(len(json.load(open(os.path.join(path, name)))) for name in os.listdir(path)))
+"#;
+
+/// It sends no `Accept`, and repeats its credential wherever it is led, so it must not be led anywhere.
+#[tokio::test]
+async fn mixpanels_program_reads_what_amplitude_exports() {
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    user.seed(SMALL, &["amplitude_events"], at("2026-03-01T00:00:00Z"), 2).await.unwrap();
+    let folder = std::env::temp_dir().join(format!("decant-{}", user.workspace));
+    std::fs::create_dir(&folder).unwrap();
+    let base = user.stack.base_url();
+    let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/check/bin/python"))
+        .args(["-c", MIXPANEL])
+        .arg(format!("{base}/api/2/export?start=20260301T00&end=20260301T01"))
+        .arg(format!("{}:{}", &user.token[4..20], user.token))
+        .arg(&folder)
+        .output()
+        .expect("run Python, which make test sets up");
+    std::fs::remove_dir_all(&folder).unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "120\n", "{said}");
 }
