@@ -103,7 +103,7 @@ pub(crate) async fn read(request: &Request, id: &str) -> Result<Response, Refuse
     Ok(told(request, &export, response))
 }
 
-/// Says of rows that an export lacks, too.
+/// Adds what there is to say of bad rows.
 fn told(request: &Request, export: &Export, response: Response) -> Response {
     match export.archive() {
         Some(archive) => tell_bad_rows(response, export.id, archive, &request.base),

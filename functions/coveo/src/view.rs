@@ -28,7 +28,7 @@ pub(crate) struct View {
     replayable: bool,
     using_display_names: bool,
     schedule_id: Option<String>,
-    /// How many rows could not be read and are not in the ZIP. Only there if there are any: the
+    /// How many rows have something that could not be exported. Only there if there are any: the
     /// documents do not know it.
     #[serde(skip_serializing_if = "Option::is_none")]
     bad_rows: Option<u64>,

@@ -1,4 +1,4 @@
-//! Leading to what can be downloaded, and telling what is not in it.
+//! Leading to what can be downloaded, and telling what is not in it or not as it was.
 
 use axum::{
     Json,
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::{BaseUrl, Services};
 
-/// The header that says how many rows an export lacks because they could not be read.
+/// The header that says how many rows of an export have something that could not be exported.
 const BAD_ROWS: &str = "decant-bad-rows";
 
 #[derive(Serialize)]
@@ -82,8 +82,8 @@ pub fn lead_to(link: Link, redirect: bool) -> Response {
     ([no_store], Json(view)).into_response()
 }
 
-/// Says in the headers of an answer about an export how many rows are not in it, and where they are
-/// listed: clients of every dialect take headers that they do not know.
+/// Says in the headers of an answer about an export how many bad rows it has, and where they are listed:
+/// clients of every dialect take headers that they do not know.
 pub fn tell_bad_rows(
     mut response: Response,
     export: ExportId,
