@@ -1,11 +1,9 @@
 //! What goes wrong between the lake and the archive has a clear outcome.
 
-use std::time::Duration;
-
 use export::{Export, ExportId, LEASE, Limits, Order, SourceObject, Window, WorkKey};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tests::{Reply, Stack, User, sample::gzip};
+use tests::{Message, Reply, Stack, User, sample::gzip, until};
 
 use crate::request;
 
@@ -184,11 +182,23 @@ async fn a_message_delivered_twice_builds_once() {
     let export = user.stack.exports().get(&user.workspace, id).await.unwrap().unwrap();
 
     user.stack.queue().send(&export, 0).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    user.stack.left_alone(id).await.unwrap();
 
     let second = user.get(&url).await.unwrap();
     assert_eq!((first.text("/status"), &first.body), ("succeeded", &second.body));
     assert_eq!(first.header("etag"), second.header("etag"));
+}
+
+/// Waits until a builder has received the message about an export and returned it to the queue, to come
+/// again by then: long before the queue would give it to another builder.
+async fn returned(user: &User, id: ExportId, by: Timestamp) {
+    let returned = async || {
+        let messages = user.stack.messages_about(id).await?;
+        let is_returned =
+            |message: &Message| message.received > 0 && message.visible_at <= by.as_second();
+        Ok(messages.iter().any(is_returned).then_some(()))
+    };
+    until("the message to be returned", returned).await.unwrap();
 }
 
 #[tokio::test]
@@ -196,7 +206,7 @@ async fn a_message_before_its_record_waits_for_it() {
     let user = user().await;
     let export = unsent(&user, Timestamp::now());
     user.stack.queue().send(&export, 0).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    returned(&user, export.id, Timestamp::now() + SignedDuration::from_secs(60)).await;
 
     user.stack.exports().put(&export).await.unwrap();
 
@@ -216,11 +226,8 @@ async fn a_message_that_is_not_ours_ends_in_the_dead_letter_queue() {
         "its neighbours go on"
     );
 
-    let begun = std::time::Instant::now();
-    while !user.stack.dead_letters().await.unwrap().contains(&strange) {
-        assert!(begun.elapsed() < Duration::from_mins(2), "it is still in the queue");
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    let arrived = async || Ok(user.stack.dead_letters().await?.contains(&strange).then_some(()));
+    until("the message among the dead letters", arrived).await.unwrap();
 }
 
 #[tokio::test]
@@ -233,7 +240,7 @@ async fn an_export_another_builder_holds_is_left_alone() {
     user.stack.exports().put(&held).await.unwrap();
 
     user.stack.queue().send(&held, 0).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    returned(&user, export.id, now + LEASE).await;
 
     let found = user.stack.exports().get(&user.workspace, export.id).await.unwrap().unwrap();
     assert_eq!(found, held);
@@ -293,22 +300,12 @@ async fn a_batch_that_broke_once_is_free_for_another_attempt() {
     let export = with_a_batch_that_breaks(&user).await;
     let exports = user.stack.exports();
     user.stack.queue().send_batches(&export, &[(0, 1)]).await.unwrap();
+    returned(&user, export.id, Timestamp::now() + LEASE / 4).await;
+
     // A builder that holds it does so for its lease; one that gave it up, for seconds.
-    for _ in 0..3 {
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        let now = Timestamp::now();
-        match exports.claim_batch(&export, 0, now).await.unwrap() {
-            cloud::Claim::Held(until) if until < now + LEASE / 4 => {
-                let cancel = |e: &Export| e.cancel(now);
-                exports.change(&user.workspace, export.id, cancel).await.unwrap();
-                return;
-            }
-            cloud::Claim::Held(_) => {}
-            // The builder was not there yet.
-            cloud::Claim::Ours(_) => {
-                exports.free_batch(&export, 0, Timestamp::UNIX_EPOCH).await.unwrap();
-            }
-        }
-    }
-    panic!("the batch is not freed");
+    let now = Timestamp::now();
+    let claim = exports.claim_batch(&export, 0, now).await.unwrap();
+    assert!(matches!(claim, cloud::Claim::Held(until) if until < now + LEASE / 4), "{claim:?}");
+    let cancel = |e: &Export| e.cancel(now);
+    exports.change(&user.workspace, export.id, cancel).await.unwrap();
 }

@@ -1,10 +1,9 @@
 //! An export from request to download.
 
-use export::{Window, parse_time};
 use serde_json::{Value, json};
-use tests::{Stack, User, sample::SampleObject};
+use tests::{Stack, User, sample::SampleObject, until};
 
-use crate::{SMALL, at, request};
+use crate::{SMALL, at, column, field, inside, request};
 
 const FROM: &str = "2026-03-01T00:20:00Z";
 const TO: &str = "2026-03-01T02:40:00.5Z";
@@ -16,19 +15,6 @@ async fn seeded(dataset: &str) -> (User, Vec<SampleObject>) {
     (user, objects)
 }
 
-/// The rows of objects inside the window, found the slow, obvious way.
-fn inside<'a>(user: &User, dataset: &str, objects: &'a [SampleObject]) -> Vec<&'a str> {
-    let dataset = user.stack.catalog.datasets().find(|d| d.name == dataset).unwrap();
-    let window = Window::new(at(FROM), at(TO)).unwrap();
-    let time = |row: &str| {
-        let row: Value = serde_json::from_str(row).unwrap();
-        parse_time(row[&dataset.time.0[0]].to_string().trim_matches('"'), dataset.time_format)
-            .unwrap()
-    };
-    let rows = objects.iter().flat_map(|object| object.rows.iter().map(String::as_str));
-    rows.filter(|row| window.contains(time(row))).collect()
-}
-
 #[tokio::test]
 async fn json_lines_hold_the_rows_of_the_window_byte_for_byte() {
     for (table, dataset) in [
@@ -37,7 +23,7 @@ async fn json_lines_hold_the_rows_of_the_window_byte_for_byte() {
         ("coveo_clicks", "coveo_clicks"),
     ] {
         let (user, objects) = seeded(dataset).await;
-        let want = inside(&user, dataset, &objects);
+        let want = inside(&user.stack, dataset, &objects, (FROM, TO));
         assert!((50..200).contains(&want.len()), "{} rows to compare", want.len());
 
         let (done, archive) = user.export(&request(table, FROM, TO, "jsonl")).await.unwrap();
@@ -66,7 +52,7 @@ async fn csv_holds_the_chosen_columns_in_the_order_asked_for() {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let want: Vec<Vec<String>> = inside(&user, "liferay_page", &objects)
+    let want: Vec<Vec<String>> = inside(&user.stack, "liferay_page", &objects, (FROM, TO))
         .into_iter()
         .map(|row| {
             let row: Value = serde_json::from_str(row).unwrap();
@@ -110,10 +96,8 @@ async fn the_same_request_gives_the_same_bytes() {
     assert!(first.0.len() > 1000);
     let work = format!("work/{}/", user.workspace);
     // Pieces go when the archive is there.
-    let begun = std::time::Instant::now();
-    while !user.stack.export_keys(&work).await.unwrap().is_empty() {
-        assert!(begun.elapsed().as_secs() < 20, "pieces are left");
-    }
+    let gone = async || Ok(user.stack.export_keys(&work).await?.is_empty().then_some(()));
+    until("pieces to be removed", gone).await.unwrap();
     assert!(first.0 == second.0, "the archives differ");
 }
 
@@ -200,7 +184,10 @@ async fn an_export_is_cancelled_while_it_is_built_and_leaves_nothing() {
         ))
         .await
         .unwrap();
-    while user.get(&url).await.unwrap().body["progress"]["steps_done"].as_u64() < Some(1) {}
+    let begun = async || {
+        Ok((user.get(&url).await?.body["progress"]["steps_done"].as_u64() > Some(0)).then_some(()))
+    };
+    until("a step to be done", begun).await.unwrap();
 
     let cancelled = user.post(&format!("{url}/cancel"), &json!(null)).await.unwrap();
     assert_eq!(
@@ -214,12 +201,10 @@ async fn an_export_is_cancelled_while_it_is_built_and_leaves_nothing() {
     let deleted = user.send("DELETE", &url, &[], None).await.unwrap();
     assert_eq!((deleted.status, deleted.text("/code")), (409, "no_archive"));
 
-    // The builder sees it within a step and stops.
-    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
-    let seen = user.get(&url).await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    // Builders see it within a step and stop.
+    user.stack.left_alone(cancelled.text("/id").parse().unwrap()).await.unwrap();
     let later = user.get(&url).await.unwrap();
-    assert_eq!(seen.body, later.body, "nobody works on it any more");
+    assert_eq!(cancelled.body, later.body, "what has ended does not change");
     assert!(
         later.body["progress"]["steps_done"].as_u64()
             < later.body["progress"]["steps_total"].as_u64()
@@ -260,7 +245,9 @@ async fn a_large_export_is_built_by_several_builders() {
     let rows: usize = objects.iter().map(|object| object.rows.len()).sum();
     assert_eq!(done.body["archive"]["rows"], rows);
     let text = archive.text("amplitude_events.csv").unwrap();
-    assert_eq!(csv::Reader::from_reader(text.as_bytes()).records().count(), rows);
+    let all: Vec<&str> = objects.iter().flat_map(|o| o.rows.iter().map(String::as_str)).collect();
+    let time = "server_upload_time";
+    assert!(column(&text, time) == field(&all, time), "every row is there, once and in its place");
     let id = done.text("/id").parse().unwrap();
     let record = user.stack.exports().get(&user.workspace, id).await.unwrap().unwrap();
     assert!(record.leases > 1, "one builder did it all, so nothing is shown");
@@ -287,12 +274,10 @@ async fn what_one_export_made_is_not_made_again_for_the_next() {
     assert!(made.iter().all(|key| later.contains(key)));
     // The second day is now whole, and the third is new.
     assert_eq!(later.len(), made.len() + 6, "{later:?}");
-    let rows: Vec<&str> =
-        objects[..].iter().flat_map(|object| object.rows.iter().map(String::as_str)).collect();
     let text = archive.text("amplitude_events.jsonl").unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines, rows[..lines.len()]);
-    assert!(lines.len() * 72 / rows.len() >= 58, "two and a half of three days");
+    let window = ("2026-03-01T00:00:00Z", "2026-03-03T12:00:00Z");
+    let want = inside(&user.stack, "amplitude_events", &objects, window);
+    assert!(text.lines().collect::<Vec<_>>() == want, "two and a half of three days");
 
     // The same again makes nothing, and the same bytes.
     let (again, same) = user.export(&first).await.unwrap();

@@ -24,9 +24,13 @@ mod limits;
 mod readers;
 mod settings;
 
+use export::{Window, parse_time};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tests::sample::Sample;
+use tests::{
+    Stack,
+    sample::{Sample, SampleObject},
+};
 
 /// A small lake: rows in two objects an hour.
 const SMALL: Sample = Sample { seed: 7, rows_per_hour: 60, objects_per_hour: 2 };
@@ -34,6 +38,37 @@ const SMALL: Sample = Sample { seed: 7, rows_per_hour: 60, objects_per_hour: 2 }
 /// Reads an instant that is known to be one.
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
+}
+
+/// The rows of a dataset's objects whose time is in the window, found the slow, obvious way.
+fn inside<'a>(
+    stack: &Stack,
+    dataset: &str,
+    objects: &'a [SampleObject],
+    (from, to): (&str, &str),
+) -> Vec<&'a str> {
+    let dataset = stack.catalog.datasets().find(|d| d.name == dataset).unwrap();
+    let window = Window::new(at(from), at(to)).unwrap();
+    let time = |row: &str| {
+        let row: Value = serde_json::from_str(row).unwrap();
+        parse_time(row[&dataset.time.0[0]].to_string().trim_matches('"'), dataset.time_format)
+            .unwrap()
+    };
+    let rows = objects.iter().flat_map(|object| object.rows.iter().map(String::as_str));
+    rows.filter(|row| window.contains(time(row))).collect()
+}
+
+/// A field of each row of JSON Lines.
+fn field(rows: &[&str], name: &str) -> Vec<String> {
+    let of = |row: &&str| serde_json::from_str::<Value>(row).unwrap()[name].clone();
+    rows.iter().map(|row| of(row).as_str().unwrap().to_owned()).collect()
+}
+
+/// A column of CSV.
+fn column(csv: &str, name: &str) -> Vec<String> {
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let place = reader.headers().unwrap().iter().position(|header| header == name).unwrap();
+    reader.records().map(|record| record.unwrap()[place].to_owned()).collect()
 }
 
 /// The body of a request for one table.

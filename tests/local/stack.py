@@ -8,6 +8,7 @@
 
 NAME names a folder below .local, so that a demo and a test run can stand side by side.
 """
+import base64
 import json
 import os
 import pathlib
@@ -101,9 +102,18 @@ def deploy(name, port):
     stack = client("cloudformation", port).describe_stacks(StackName=STACK)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     apply_what_was_dropped(port)
+    outputs["builder_code"] = code_folder(port, "BuilderFunction")
     found = {"endpoint": f"http://127.0.0.1:{port}", "region": REGION, "base_url": base_url, "lake_bucket": LAKE,
              **outputs}
     (folder(name) / "stack.json").write_text(json.dumps(found, indent=2))
+
+
+def code_folder(port, function):
+    """Where MiniStack unpacks what a function runs: by that, its processes are known."""
+    resource = client("cloudformation", port).describe_stack_resource(StackName=STACK, LogicalResourceId=function)
+    physical = resource["StackResourceDetail"]["PhysicalResourceId"]
+    code = client("lambda", port).get_function_configuration(FunctionName=physical)["CodeSha256"]
+    return f"/tmp/ministack-provided-code-{port}/{base64.b64decode(code).hex()}"
 
 
 def fit_for_here(name):

@@ -7,4 +7,4 @@ mod stack;
 
 pub use archive::Archive;
 pub use receiver::{Answer, Received, Receiver};
-pub use stack::{Customer, CustomerKeys, Reply, Stack, User};
+pub use stack::{Customer, CustomerKeys, Message, Reply, Stack, User, until};

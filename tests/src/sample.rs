@@ -248,7 +248,9 @@ mod tests {
         for dataset in catalog.datasets() {
             let objects = sample.hour(&catalog, dataset, &acme, hour);
             assert_eq!(objects.iter().map(|o| o.rows.len()).sum::<usize>(), 50);
-            for (object, again) in objects.iter().zip(sample.hour(&catalog, dataset, &acme, hour)) {
+            let again = sample.hour(&catalog, dataset, &acme, hour);
+            assert_eq!(again.len(), objects.len());
+            for (object, again) in objects.iter().zip(again) {
                 assert_eq!((&object.key, &object.bytes), (&again.key, &again.bytes));
                 for row in &object.rows {
                     let row: Map<String, Value> = serde_json::from_str(row).unwrap();

@@ -1,6 +1,11 @@
 //! A running stack, its users, and what they can do.
 
-use std::{collections::BTreeMap, env, fs, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, bail};
 use aws_config::SdkConfig;
@@ -20,6 +25,9 @@ use crate::{
 /// How long a test waits for something to come true.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How often it looks meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
 /// What `stack.py up` wrote of the stack it started.
 #[derive(Clone, Debug, Deserialize)]
 struct Outputs {
@@ -38,6 +46,21 @@ struct Outputs {
     dead_letter_queue: String,
     #[serde(rename = "SealKeyArn")]
     seal_key: String,
+    /// The folder of what builders run.
+    builder_code: PathBuf,
+}
+
+/// A message that waits in a queue, or that a function works on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Message {
+    /// What it says.
+    pub body: String,
+    /// How often it was received.
+    #[serde(rename = "ReceiveCount")]
+    pub received: u32,
+    /// When it can be received, or received again, in seconds since 1970.
+    pub visible_at: i64,
 }
 
 /// A running stack, seen by its operator.
@@ -281,6 +304,42 @@ impl Stack {
             .collect())
     }
 
+    /// Returns the messages about an export that are in the queue of exports to build, also those that a
+    /// builder works on. Reading them this way changes nothing about them.
+    pub async fn messages_about(&self, id: ExportId) -> anyhow::Result<Vec<Message>> {
+        type ByQueue = BTreeMap<String, BTreeMap<String, BTreeMap<String, Vec<Message>>>>;
+        #[derive(Deserialize)]
+        struct Listed {
+            messages: ByQueue,
+        }
+        let url = format!("{}/_ministack/sqs/messages", self.outputs.endpoint);
+        let url =
+            reqwest::Url::parse_with_params(&url, [("QueueUrl", &self.outputs.export_queue)])?;
+        let bytes = self.http.get(url).send().await?.error_for_status()?.bytes().await?;
+        let listed: Listed = serde_json::from_slice(&bytes).context("read the queue's messages")?;
+        let regions = listed.messages.into_values().flat_map(BTreeMap::into_values);
+        let messages = regions.flat_map(BTreeMap::into_values).flatten();
+        let id = id.to_string();
+        Ok(messages.filter(|message| message.body.contains(&id)).collect())
+    }
+
+    /// Waits until the queue has no message about an export: nobody works on it, and nobody will.
+    pub async fn left_alone(&self, id: ExportId) -> anyhow::Result<()> {
+        let what = format!("no message about export {id}");
+        until(&what, async || Ok(self.messages_about(id).await?.is_empty().then_some(()))).await
+    }
+
+    /// Returns the process ids of the builders that run.
+    pub fn builders(&self) -> anyhow::Result<Vec<String>> {
+        let runs_builder = |process: &fs::DirEntry| {
+            // Most processes belong to others, and any may end at any time.
+            fs::read_link(process.path().join("exe"))
+                .is_ok_and(|program| program.starts_with(&self.outputs.builder_code))
+        };
+        let builders = fs::read_dir("/proc")?.flatten().filter(runs_builder);
+        Ok(builders.map(|process| process.file_name().to_string_lossy().into_owned()).collect())
+    }
+
     /// Puts an object into the lake.
     pub async fn put_source(&self, key: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
         let put =
@@ -429,7 +488,7 @@ impl User {
 
     /// Waits until an export is neither queued nor running, and returns it.
     pub async fn finished(&self, url: &str) -> anyhow::Result<Reply> {
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         loop {
             let reply = self.get(url).await?;
             anyhow::ensure!(reply.status == 200, "read an export: {} {}", reply.status, reply.body);
@@ -457,6 +516,21 @@ impl User {
         let file = self.stack.http.get(link.header("location")).send().await?;
         anyhow::ensure!(file.status() == StatusCode::OK, "download: {}", file.status());
         Ok(Archive(file.bytes().await?.to_vec()))
+    }
+}
+
+/// Looks again and again until there is what is waited for, and returns it. Fails after two minutes.
+pub async fn until<T>(
+    what: &str,
+    mut look: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
+) -> anyhow::Result<T> {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look().await? {
+            return Ok(found);
+        }
+        anyhow::ensure!(begun.elapsed() < 2 * PATIENCE, "waited in vain for {what}");
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
