@@ -6,9 +6,7 @@ use archive::{
     END_OF_MEMBER,
     deflate::{BitReader, DeflateError, Inflater, Receiver},
 };
-use export::{
-    Catalog, ExportRequest, Format, TableSelection, TimeFormat, Window, parse_time,
-};
+use export::{Catalog, ExportRequest, Format, TableSelection, TimeFormat, Window, parse_time};
 use flate2::bufread::DeflateDecoder;
 use lake::{Object, ObjectError, Pack, Pour, Selection, Stretch, runs_of};
 use serde_json::value::RawValue;
@@ -50,8 +48,10 @@ pub fn pour(key: &str, object: &[u8], format: Format, refer: bool) -> Result<Out
     let request = ExportRequest::new(vec![TableSelection::whole("rows")], window, format);
     let selection = &Selection::new(&catalog, &request, 0).unwrap();
     let size_bytes = if refer { 1 << 30 } else { object.len() as u64 };
-    let objects = &[Object { key: key.to_owned(), size_bytes, likely_whole: true, refer, arrived: None }];
-    let pour = Pour { selection, objects, runs: runs_of(objects), pack: Pack::Deflate(1), workers: 1 };
+    let objects =
+        &[Object { key: key.to_owned(), size_bytes, likely_whole: true, refer, arrived: None }];
+    let pour =
+        Pour { selection, objects, runs: runs_of(objects), pack: Pack::Deflate(1), workers: 1 };
     let mut stored = Vec::new();
     let poured = pour.run(
         |_| Ok(object),

@@ -36,7 +36,7 @@ impl Catalog {
                 late: SignedDuration::from_hours(i64::from(raw.late_hours)),
                 compression: raw.compression,
                 release: raw.release.map(release).transpose().map_err(|(at, why)| fail(at, why))?,
-                max_export_bytes: raw.max_export_megabytes.unwrap_or(4000) * 1_000_000,
+                max_export_bytes: u64::from(raw.max_export_megabytes.unwrap_or(4000)) * 1_000_000,
                 retention: raw
                     .retention_days
                     .map(|days| SignedDuration::from_hours(24 * i64::from(days))),
@@ -125,7 +125,7 @@ struct RawDataset {
     compression: Compression,
     release: Option<Spanned<RawRelease>>,
     retention_days: Option<u16>,
-    max_export_megabytes: Option<u64>,
+    max_export_megabytes: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -438,6 +438,8 @@ mod tests {
         assert_snapshot!(refused("[[table]]\nnmae = \"x\""), @"my.toml:6: unknown field `nmae`, expected one of `name`, `description`, `dataset`, `explode`, `omit`, `require`, `fill`, `relation`, `columns`");
         assert_snapshot!(refused("[[dataset]]\nname = \"z\"\npath = \"{workspace}/\"\ntime = \"t\""),
             @"my.toml:7: the path must contain {yyyy}");
+        assert_snapshot!(refused("max_export_megabytes = 18446744073709"),
+            @"my.toml:5: invalid value: integer `18446744073709`, expected u32");
         assert_snapshot!(refused("[[table"), @"my.toml:5: unclosed array table, expected `]]`");
     }
 }

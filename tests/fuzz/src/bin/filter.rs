@@ -10,7 +10,10 @@ use libfuzzer_sys::fuzz_target;
 static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::built_in().unwrap());
 
 fuzz_target!(|text: &str| {
-    let named = [("A".to_owned(), "$B OR city == 'a'".to_owned()), ("B".to_owned(), "region == null".to_owned())];
+    let named = [
+        ("A".to_owned(), "$B OR city == 'a'".to_owned()),
+        ("B".to_owned(), "region == null".to_owned()),
+    ];
     let tables = ["coveo_searches", "coveo_keywords", "coveo_custom_events"];
     let scope = Scope::new(&CATALOG, tables, "coveo_", &named);
     if let Ok(Some(filter)) = Filter::read(text, &scope) {
