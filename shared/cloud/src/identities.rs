@@ -12,7 +12,6 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     Error, ExportTable, Result,
     exports::{Item, RECORD_LIFETIME, item_of, number, pk, text},
-    lanes::lane_prefix,
 };
 
 /// How long an idempotency key is remembered.
@@ -176,16 +175,13 @@ impl ExportTable {
             .table_name(&self.name)
             .set_item(Some(item_of(export)?))
             .condition_expression("attribute_not_exists(pk)");
-        let place = export.lane.map(|lane| {
-            let ttl = number((export.deadline + RECORD_LIFETIME).as_second());
-            Put::builder()
-                .table_name(&self.name)
-                .item("pk", text(pk(&export.workspace)))
-                .item("sk", text(format!("{}{}", lane_prefix(lane), export.id)))
-                .item("ttl", ttl)
-        });
+        let place = match export.lane {
+            Some(lane) => Some(self.last_place(export, lane).await?),
+            None => None,
+        };
+        let puts = [record].into_iter().chain(place.into_iter().flatten()).chain(identity);
         let mut write = self.client.transact_write_items();
-        for put in [Some(record), place, identity].into_iter().flatten() {
+        for put in puts {
             let put = put.build().map_err(Error::aws("create export"))?;
             write = write.transact_items(TransactWriteItem::builder().put(put).build());
         }

@@ -3,7 +3,7 @@
 //! | item | `pk` | `sk` |
 //! |---|---|---|
 //! | slot: one of so many exports of a day | `W#workspace` | `C#what#number` |
-//! | link: the export that a secret leads to | `L#secret` | `L` |
+//! | link: the export that a secret leads to | `L#SHA-256 of the secret` | `L` |
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -13,7 +13,7 @@ use std::{
 use aws_sdk_dynamodb::{
     error::SdkError, operation::put_item::PutItemError, types::KeysAndAttributes,
 };
-use export::{Export, ExportId, Workspace};
+use export::{Export, ExportId, Workspace, sha256_hex};
 use jiff::Timestamp;
 
 use crate::{
@@ -164,7 +164,7 @@ impl ExportTable {
         self.client
             .put_item()
             .table_name(&self.name)
-            .item("pk", text(format!("L#{secret}")))
+            .item("pk", text(link_key(secret)))
             .item("sk", text("L"))
             .item("workspace", text(&export.workspace))
             .item("export", text(export.id))
@@ -181,7 +181,7 @@ impl ExportTable {
             .client
             .get_item()
             .table_name(&self.name)
-            .key("pk", text(format!("L#{secret}")))
+            .key("pk", text(link_key(secret)))
             .key("sk", text("L"))
             .send()
             .await
@@ -194,6 +194,11 @@ impl ExportTable {
             _ => Ok(None),
         }
     }
+}
+
+/// Returns the key of a link. Whoever reads the table does not learn the secret from it.
+fn link_key(secret: &str) -> String {
+    format!("L#{}", sha256_hex(secret.as_bytes()))
 }
 
 #[cfg(test)]

@@ -102,3 +102,11 @@ async fn the_slot_of_an_export_that_failed_is_taken_again() {
     assert!(take(&busy).await);
     assert_eq!(*busy.asked.lock().unwrap(), ["Query", "BatchGetItem", "PutItem"]);
 }
+
+#[test]
+fn a_links_key_does_not_have_its_secret() {
+    let secret = "6d1aeb86-6a02-4d3c-b3a3-5d1d3ac5a9be";
+    let key = link_key(secret);
+    assert_eq!(key, link_key(secret));
+    assert!(!key.contains("6d1aeb86") && key.len() == 2 + 64, "{key}");
+}
