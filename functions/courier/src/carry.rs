@@ -13,7 +13,6 @@ use inbox::Outcome;
 use jiff::Timestamp;
 use lambda_runtime::tracing::{error, info};
 use serde::Serialize;
-use tokio::time::timeout;
 
 use crate::{
     app::App,
@@ -53,11 +52,18 @@ struct Manifest<'a> {
 /// Copies what is left of an export's files until `ends`.
 pub(crate) async fn run(app: &App, job: &Job, ends: Instant) -> anyhow::Result<Outcome> {
     let now = Timestamp::now();
-    let claim = |export: &Export| export.copy_claimed(now);
+    let fence = Cell::new(None);
+    let claim = |export: &Export| {
+        let claimed = export.copy_claimed(now)?;
+        fence.set(claimed.copy_fence());
+        Some(claimed)
+    };
     let Some(export) = app.exports.change(&job.workspace, job.export, claim).await? else {
         return Ok(Outcome::ComeBack { seconds: 5, reason: "there is no such export, or not yet" });
     };
-    if export.copy_held_until() != Some(now + LEASE) {
+    // A claim that was stored, but whose answer was lost, is known by its end.
+    let ours = (fence.get(), Some(now + LEASE));
+    if fence.get().is_none() || (export.copy_fence(), export.copy_held_until()) != ours {
         // Another courier is at it, or it is over; if it was just given up, somebody may be told.
         app.outbox.follow_up(&export).await;
         return Ok(Outcome::Done);
@@ -93,7 +99,11 @@ async fn carry(app: &App, export: &Export, ends: Instant) -> anyhow::Result<()> 
     };
     let end = |e: &Export| e.copy_ended(Timestamp::now(), failure.clone());
     let ended = change(app, export, end).await?;
-    info!(export.id = %export.id, failed = failure.is_some(), "ended the copy of export {}", export.id);
+    let files = ended.copy.as_ref().map_or((0, 0), |copy| (copy.copied(), copy.failed.len()));
+    info!(
+        export.id = %export.id, failed = failure.is_some() || files.1 > 0, copied = files.0,
+        failed_files = files.1, "ended the copy of export {}", export.id
+    );
     app.outbox.follow_up(&ended).await;
     Ok(())
 }
@@ -122,15 +132,15 @@ async fn all_files(
         if left < ENOUGH {
             return Ok(Carried::Some);
         }
-        let written = timeout(left.saturating_sub(MARGIN), one_file(app, bucket, target, file));
+        let written = one_file(app, bucket, target, file, left.saturating_sub(MARGIN));
         let failure = match written.await {
-            Ok(Ok(())) => None,
-            Ok(Err(PutError::Source(e))) => return Err(e.into()),
-            Ok(Err(PutError::Refused(refused))) if refused.of_all || failed >= MAX_FAILED_FILES => {
+            Ok(()) => None,
+            Err(PutError::Source(e)) => return Err(e.into()),
+            Err(PutError::Refused(refused)) if refused.of_all || failed >= MAX_FAILED_FILES => {
                 return Ok(Carried::GivenUp(refused.detail));
             }
-            Ok(Err(PutError::Refused(refused))) => Some(refused.detail),
-            Err(_) => {
+            Err(PutError::Refused(refused)) => Some(refused.detail),
+            Err(PutError::TooSlow) => {
                 let detail = format!(
                     "{} takes longer to copy than there is time. Export it as files, with the layout \
                      \"files\", of which each takes less.",
@@ -153,11 +163,12 @@ async fn one_file(
     bucket: &CustomerBucket,
     target: &CopyTarget,
     file: &StoredFile,
+    within: Duration,
 ) -> Result<(), PutError> {
     let (size, body) = app.archives.open(&file.key).await?;
     let kind = if target.gzip { GZIP } else { file.kind };
     let pieces = pieces(body, piece_size(size), target.gzip);
-    bucket.put(&target.key(&file.name), kind, pieces).await
+    bucket.put(&target.key(&file.name), kind, pieces, within).await
 }
 
 /// Writes the list of what is there.
@@ -172,23 +183,24 @@ async fn manifest(
     let list = Manifest { export: export.id.to_string(), files };
     let list = serde_json::to_vec(&list).context("write the manifest")?;
     let key = format!("{}{}.manifest.json", target.prefix, export.id);
-    match bucket.put(&key, JSON, stream::iter([Ok(list.into())])).await {
+    match bucket.put(&key, JSON, stream::iter([Ok(list.into())]), MARGIN).await {
         Ok(()) => Ok(Carried::All),
         Err(PutError::Refused(refused)) => Ok(Carried::GivenUp(refused.detail)),
+        Err(e @ PutError::TooSlow) => Err(e.into()),
         Err(PutError::Source(e)) => Err(e.into()),
     }
 }
 
-/// Changes the export while its copy is ours, as it was when `claimed`.
+/// Changes the export while its copy is ours, by the number it was claimed with.
 async fn change(
     app: &App,
     claimed: &Export,
     next: impl Fn(&Export) -> Option<Export>,
 ) -> anyhow::Result<Export> {
-    let ours = claimed.copy_held_until();
+    let ours = claimed.copy_fence();
     let changed = Cell::new(false);
     let held = |e: &Export| {
-        let next = (e.copy_held_until() == ours).then(|| next(e)).flatten();
+        let next = (ours.is_some() && e.copy_fence() == ours).then(|| next(e)).flatten();
         changed.set(next.is_some());
         next
     };

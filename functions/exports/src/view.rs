@@ -138,7 +138,7 @@ impl Copying {
             prefix: copy.target.prefix.to_string(),
             gzip: copy.target.gzip,
             status,
-            files_done: copy.done,
+            files_done: copy.copied(),
             failure: copy.failure().map(str::to_owned),
             failed_files: failed.collect(),
         }

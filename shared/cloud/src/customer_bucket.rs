@@ -1,5 +1,7 @@
 //! A user's own bucket, opened with what they gave for it.
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
@@ -11,6 +13,7 @@ use aws_sdk_s3::{
 use bytes::Bytes;
 use export::{BucketName, Opener};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, pin_mut, stream};
+use tokio::time::{Instant, error::Elapsed, timeout, timeout_at};
 
 use crate::clients::s3_config;
 
@@ -18,6 +21,20 @@ use crate::clients::s3_config;
 const PARTS_AT_ONCE: usize = 4;
 /// How often a request is made, at most.
 const ATTEMPTS: u32 = 5;
+/// How long it is tried to abort an upload.
+const ABORT_WITHIN: Duration = Duration::from_secs(10);
+/// What AWS says, with a status of the caller's fault, that has nothing to do with a credential or a bucket
+/// and may be otherwise a moment later.
+const PASSING: [&str; 8] = [
+    "ConditionalRequestConflict",
+    "OperationAborted",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "RequestTimeTooSkewed",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+];
 
 /// A user's bucket.
 #[derive(Clone, Debug)]
@@ -45,6 +62,15 @@ pub enum PutError {
     /// What was to be written could not be read.
     #[error("read what is to be copied")]
     Source(#[from] crate::Error),
+    /// There was not enough time.
+    #[error("write to the user's bucket in time")]
+    TooSlow,
+}
+
+impl From<Elapsed> for PutError {
+    fn from(_: Elapsed) -> Self {
+        Self::TooSlow
+    }
 }
 
 impl CustomerBucket {
@@ -80,29 +106,34 @@ impl CustomerBucket {
         Ok(Self { client: client(region), name })
     }
 
-    /// Writes an object from its parts, all but the last of them of the size S3 wants.
+    /// Writes an object from its parts, all but the last of them of the size S3 wants. What is not written
+    /// `within` a time is given up, with nothing of it left in the bucket.
     pub async fn put(
         &self,
         key: &str,
         kind: &str,
         parts: impl Stream<Item = crate::Result<Bytes>>,
+        within: Duration,
     ) -> Result<(), PutError> {
+        let ends = Instant::now() + within;
         pin_mut!(parts);
-        let first = parts.try_next().await?.unwrap_or_default();
-        let Some(second) = parts.try_next().await? else {
+        let first = timeout_at(ends, parts.try_next()).await??.unwrap_or_default();
+        let Some(second) = timeout_at(ends, parts.try_next()).await?? else {
             let put = self.client.put_object().bucket(self.name.to_string()).key(key);
             let put = put.content_type(kind).body(ByteStream::from(first)).send();
-            return put.await.map(drop).map_err(|e| refused(&e).into());
+            return timeout_at(ends, put).await?.map(drop).map_err(|e| refused(&e).into());
         };
+        // This is waited for in any case: an upload whose id is not known cannot be aborted.
         let create = self.client.create_multipart_upload().bucket(self.name.to_string()).key(key);
         let upload = create.content_type(kind).send().await.map_err(|e| refused(&e))?;
         let upload = upload.upload_id.unwrap_or_default();
         let all = stream::iter([Ok(first), Ok(second)]).chain(parts);
-        let written = self.write_parts(key, &upload, all).await;
+        let written = timeout_at(ends, self.write_parts(key, &upload, all)).await;
+        let written = written.unwrap_or_else(|elapsed| Err(elapsed.into()));
         if written.is_err() {
             let abort = self.client.abort_multipart_upload().bucket(self.name.to_string());
             // Best effort: a key that may only put leaves it to the bucket's lifecycle.
-            let _ = abort.key(key).upload_id(&upload).send().await;
+            let _ = timeout(ABORT_WITHIN, abort.key(key).upload_id(&upload).send()).await;
         }
         written
     }
@@ -154,7 +185,8 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-    let of_all = (300..500).contains(&status) && !matches!(status, 408 | 429);
+    let passes = matches!(status, 408 | 429) || error.code().is_some_and(|c| PASSING.contains(&c));
+    let of_all = (300..500).contains(&status) && !passes;
     let detail = match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
@@ -162,4 +194,62 @@ where
         _ => format!("AWS could not be reached: {error}."),
     };
     Refused { of_all, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use export::Secret;
+    use fake_aws::{Call, FakeAws, Reply};
+
+    use super::*;
+
+    async fn bucket(
+        answer: impl Fn(&Call) -> Option<Reply> + Send + Sync + 'static,
+    ) -> (FakeAws, CustomerBucket) {
+        let aws = FakeAws::start(answer).await.unwrap();
+        let opener = Opener::Key { id: "AKIA".into(), secret: Secret::new("secret".into()) };
+        let name = "bucket".parse().unwrap();
+        let bucket = CustomerBucket::open(&aws.config().await, name, opener, "decant-acme").await;
+        (aws, bucket.unwrap())
+    }
+
+    fn pieces(count: usize) -> impl Stream<Item = crate::Result<Bytes>> {
+        stream::iter((0..count).map(|_| Ok(Bytes::from_static(b"piece"))))
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_takes_too_long_is_aborted() {
+        let (aws, bucket) = bucket(|call| {
+            let begun = "<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>";
+            // Parts are taken in and never answered.
+            (!call.operation.contains("partNumber")).then(|| Reply::ok(begun))
+        })
+        .await;
+        let put = bucket.put("key", "text/plain", pieces(3), Duration::from_secs(1)).await;
+        assert!(matches!(put, Err(PutError::TooSlow)), "{put:?}");
+        let calls = aws.calls();
+        let aborted = |call: &Call| {
+            call.operation.starts_with("DELETE") && call.operation.contains("uploadId=u1")
+        };
+        assert!(calls.iter().any(aborted), "{calls:?}");
+    }
+
+    #[tokio::test]
+    async fn what_passes_is_no_fault_of_the_user_for_the_whole_copy() {
+        for (status, code, of_all) in [
+            (409, "OperationAborted", false),
+            (400, "RequestTimeout", false),
+            (403, "AccessDenied", true),
+            (404, "NoSuchBucket", true),
+        ] {
+            let (_, bucket) = bucket(move |call| {
+                let is_put = call.operation.starts_with("PUT");
+                Some(if is_put { Reply::s3_fault(status, code) } else { Reply::ok("") })
+            })
+            .await;
+            let put = bucket.put("key", "text/plain", pieces(1), Duration::from_secs(30)).await;
+            let Err(PutError::Refused(refused)) = put else { panic!("{put:?}") };
+            assert_eq!((refused.of_all, refused.detail.contains(code)), (of_all, true), "{code}");
+        }
+    }
 }

@@ -48,6 +48,16 @@ pub enum Opener {
     },
 }
 
+impl Opener {
+    /// Returns the account that a role belongs to; none of a key.
+    pub fn account(&self) -> Option<&str> {
+        match self {
+            Self::Key { .. } => None,
+            Self::Role { arn } => arn.split(':').nth(4),
+        }
+    }
+}
+
 /// What opens a user's bucket, as it is stored until it was used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -77,6 +87,10 @@ pub struct BucketCopy {
     pub failed: Vec<FailedFile>,
     /// Attempts since the last file that was dealt with.
     pub attempts: u32,
+    /// How often a courier took it on so far. The latest number is the fence: whoever has an older one has
+    /// lost the copy.
+    #[serde(default)]
+    pub leases: u64,
     /// Where it is in its life.
     pub state: CopyState,
 }
@@ -194,6 +208,11 @@ impl BucketCopy {
         matches!(self.state, CopyState::Ended { .. })
     }
 
+    /// Returns how many files are in the user's bucket.
+    pub fn copied(&self) -> u32 {
+        self.done.saturating_sub(u32::try_from(self.failed.len()).unwrap_or(u32::MAX))
+    }
+
     /// Returns why it was given up, if it was.
     pub fn failure(&self) -> Option<&str> {
         match &self.state {
@@ -247,7 +266,8 @@ impl Export {
     /// The same export, its files to be copied.
     pub fn with_copy(self, target: CopyTarget, credential: Credential) -> Self {
         let state = CopyState::Waiting { credential, resend_at: self.created_at };
-        let copy = BucketCopy { target, done: 0, failed: Vec::new(), attempts: 0, state };
+        let copy =
+            BucketCopy { target, done: 0, failed: Vec::new(), attempts: 0, leases: 0, state };
         Self { copy: Some(copy), ..self }
     }
 
@@ -307,7 +327,11 @@ impl Export {
             return self.copy_ended(now, Some(Failure::internal().detail));
         }
         let next = self.with_copy_state(CopyState::Running { credential, until: now + LEASE })?;
-        let copy = next.copy.map(|copy| BucketCopy { attempts: copy.attempts + 1, ..copy });
+        let copy = next.copy.map(|copy| BucketCopy {
+            attempts: copy.attempts + 1,
+            leases: copy.leases + 1,
+            ..copy
+        });
         Some(Self { copy, ..next })
     }
 
@@ -333,6 +357,12 @@ impl Export {
             CopyState::Running { until, .. } => Some(until),
             CopyState::Waiting { .. } | CopyState::Ended { .. } => None,
         }
+    }
+
+    /// The number of the courier that holds its copy, if one does.
+    pub fn copy_fence(&self) -> Option<u64> {
+        self.copy_held_until()?;
+        Some(self.copy.as_ref()?.leases)
     }
 
     fn with_copy_state(&self, state: CopyState) -> Option<Self> {
@@ -368,6 +398,53 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn copying() -> Export {
+        let now = Timestamp::UNIX_EPOCH;
+        let window = crate::Window::new(now, now + LEASE).unwrap();
+        let tables = vec![crate::TableSelection::whole("t")];
+        let request = crate::ExportRequest::new(tables, window, crate::Format::Jsonl);
+        let (id, acme) = (crate::ExportId::generate(), "acme".parse().unwrap());
+        let target = CopyTarget {
+            bucket: "bucket".parse().unwrap(),
+            prefix: KeyPrefix::default(),
+            gzip: false,
+            manifest: false,
+        };
+        let role = Credential::Role { arn: "role/decant-x".into() };
+        let export = Export::queued(id, acme, request, now, LEASE).with_copy(target, role);
+        let built = crate::Archive {
+            published_at: now,
+            expires_at: now,
+            size_bytes: 1,
+            crc32: 0,
+            rows: None,
+            table_files: None,
+            table_rows: None,
+            bad_rows: 0,
+        };
+        export.succeed(now, &built).copy_claimed(now).unwrap()
+    }
+
+    #[test]
+    fn a_courier_that_lost_its_copy_is_told_from_one_that_took_it_on_at_the_same_moment() {
+        let now = Timestamp::UNIX_EPOCH;
+        let first = copying();
+        // Given back and taken on by another, whose clock shows the same.
+        let second = first.copy_freed(now).unwrap().copy_claimed(now).unwrap();
+        assert_eq!(first.copy_held_until(), second.copy_held_until());
+        assert_eq!((first.copy_fence(), second.copy_fence()), (Some(1), Some(2)));
+        assert_eq!(second.copy_ended(now, None).unwrap().copy_fence(), None);
+    }
+
+    #[test]
+    fn a_file_that_failed_is_not_counted_as_copied() {
+        let copied = |export: &Export| export.copy.as_ref().unwrap().copied();
+        let failed = copying().copy_advanced(Some("AccessDenied")).unwrap();
+        let failed = failed.copy_advanced(Some("AccessDenied")).unwrap();
+        assert_eq!((copied(&failed), failed.copy.as_ref().unwrap().done), (0, 2));
+        assert_eq!(copied(&failed.copy_advanced(None).unwrap()), 1);
+    }
 
     #[test]
     fn names_that_could_be_a_host_of_their_own_are_no_buckets() {
