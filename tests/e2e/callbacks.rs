@@ -38,11 +38,17 @@ fn body(url: &str) -> Value {
 /// Makes an export with a callback and waits until so many attempts were made to post it.
 async fn called(user: &User, url: &str, attempts: usize) -> (String, Reply) {
     let export = user.create(&body(url)).await.unwrap();
+    let reply = self::attempts(user, &export, attempts).await;
+    (export, reply)
+}
+
+/// Waits until so many attempts were made to post the callback of an export.
+async fn attempts(user: &User, export: &str, attempts: usize) -> Reply {
     let path = format!("{export}/deliveries");
     for _ in 0..600 {
         let reply = user.get(&path).await.unwrap();
         if reply.body["deliveries"].as_array().unwrap().len() >= attempts {
-            return (export, reply);
+            return reply;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -51,13 +57,16 @@ async fn called(user: &User, url: &str, attempts: usize) -> (String, Reply) {
 
 /// Stores an export with a callback for which no message is sent: nobody builds it.
 async fn unbuilt(user: &User, receiver: &Receiver) -> Export {
+    unbuilt_for(user, &receiver.url).await
+}
+
+async fn unbuilt_for(user: &User, url: &str) -> Export {
     let (now, day) = (Timestamp::now(), SignedDuration::from_hours(24));
     let body = request("liferay_page", FROM, TO, "csv");
     let order = Order::from_json(&body, &user.stack.catalog, &[], &Limits::default(), now).unwrap();
     let id = ExportId::generate();
     let export = Export::queued(id, user.workspace.clone(), order.request, now, day);
-    let url = receiver.url.parse().unwrap();
-    let export = export.with_callback(url, "https://example.com/e".into());
+    let export = export.with_callback(url.parse().unwrap(), "https://example.com/e".into());
     user.stack.exports().create(&export, None).await.unwrap();
     export
 }
@@ -122,6 +131,41 @@ async fn a_secret_that_was_removed_signs_no_more() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_changed_to_a_new_secret_is_told_with_that_one() {
+    let user = user().await;
+    let old = secret(&user).await;
+    let receiver =
+        Receiver::start(vec![Answer::Status(503), Answer::Status(401), Answer::Status(200)])
+            .await
+            .unwrap();
+    called(&user, &receiver.url, 1).await;
+    let new = secret(&user).await;
+    let path = format!("/v1/workspace/signing-secrets/{}", old["id"].as_str().unwrap());
+    assert_eq!(user.send("DELETE", &path, &[], None).await.unwrap().status, 204);
+    let posted = receiver.received(2).await.remove(1);
+    let signed =
+        [old, new].map(|s| is_signed(&posted.headers, &posted.body, s["secret"].as_str().unwrap()));
+    assert_eq!(signed, [false, true], "it is signed with what there is when it is posted");
+}
+
+#[tokio::test]
+async fn a_callback_is_not_posted_once_its_last_secret_was_removed() {
+    let user = user().await;
+    let only = secret(&user).await;
+    let receiver = Receiver::start(vec![Answer::Status(200)]).await.unwrap();
+    let export = unbuilt(&user, &receiver).await;
+    let path = format!("/v1/workspace/signing-secrets/{}", only["id"].as_str().unwrap());
+    assert_eq!(user.send("DELETE", &path, &[], None).await.unwrap().status, 204);
+    let export = format!("/v1/exports/{}", export.id);
+    user.send("POST", &format!("{export}/cancel"), &[], None).await.unwrap();
+    let log = attempts(&user, &export, 1).await;
+    let entry = &log.body["deliveries"][0];
+    assert!(entry["error"].as_str().unwrap().contains("no signing secret"), "{entry}");
+    assert!(entry["next_at"].is_string(), "there may be one by then: {entry}");
+    assert!(receiver.so_far().is_empty());
+}
+
+#[tokio::test]
 async fn a_server_that_is_down_is_asked_again_under_the_same_id() {
     let user = user().await;
     secret(&user).await;
@@ -154,9 +198,10 @@ async fn what_a_server_should_not_answer_harms_nobody() {
         (
             Answer::Raw(redirect),
             "the server answered with status 307, and redirects are not followed",
-            false,
+            true,
         ),
-        (Answer::Status(404), "the server answered with status 404", false),
+        (Answer::Status(404), "the server answered with status 404", true),
+        (Answer::Status(410), "the server answered with status 410", false),
         (Answer::Status(429), "the server answered with status 429", true),
         (Answer::Raw("SSH-2.0-OpenSSH\r\n".into()), "invalid", true),
         (Answer::Raw(String::new()), "connection closed", true),
@@ -203,7 +248,16 @@ async fn hosts_that_are_not_allowed_are_never_connected_to() {
         "0.0.0.0",
         "0x0a000001",
     ] {
-        let (_, log) = called(&user, &format!("http://{host}/"), 1).await;
+        let refused = user.post("/v1/exports", &body(&format!("http://{host}/"))).await.unwrap();
+        assert_eq!(refused.status, 400, "{host}: {}", refused.body);
+        assert_eq!(refused.text("/errors/0/code"), "forbidden_host", "{host}: {}", refused.body);
+
+        // An export that was made before the list was: it is looked at again when it is posted.
+        let export = unbuilt_for(&user, &format!("http://{host}/")).await;
+        let failed = export.fail(Timestamp::now(), Failure::internal());
+        user.stack.exports().put(&failed).await.unwrap();
+        janitor::round(&user.stack).await;
+        let log = attempts(&user, &format!("/v1/exports/{}", export.id), 1).await;
         let entry = &log.body["deliveries"][0];
         assert!(
             entry["error"].as_str().unwrap().contains("not among the hosts"),

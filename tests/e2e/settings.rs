@@ -52,6 +52,34 @@ fn no_role_has_wildcard_actions_or_resources() {
 }
 
 #[test]
+fn the_courier_takes_on_no_role_of_the_operators_own_account() {
+    let template = template();
+    let roles = resources(&template, "AWS::IAM::Role");
+    let of_sts: Vec<(String, Value)> = roles
+        .iter()
+        .flat_map(|(name, role)| {
+            let statements = each(&role["Policies"][0]["PolicyDocument"]["Statement"]);
+            statements.into_iter().map(move |statement| (name.clone(), statement.clone()))
+        })
+        .filter(|(_, statement)| statement["Action"].to_string().contains("sts:"))
+        .collect();
+    let said: Vec<_> = of_sts
+        .iter()
+        .map(|(name, s)| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let resource = text(&s["Resource"]["Fn::Sub"]);
+            (name.as_str(), text(&s["Effect"]), text(&s["Action"]), resource)
+        })
+        .collect();
+    let own = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*";
+    let rule = |effect: &str, resource: &str| {
+        ("CourierRole", effect.to_owned(), "sts:AssumeRole".to_owned(), resource.to_owned())
+    };
+    // A denial outweighs whatever the trust policy of a role allows.
+    assert_eq!(said, [rule("Allow", USERS_ROLES), rule("Deny", own)]);
+}
+
+#[test]
 fn every_function_has_its_own_role_and_log() {
     let template = template();
     let functions = resources(&template, "AWS::Serverless::Function");
@@ -89,6 +117,8 @@ fn a_functions_timeout_is_shorter_than_its_lease_and_that_than_the_queues_patien
         assert!(visibility >= 6 * timeout, "AWS asks for six times the function's timeout");
         let most = queue["RedrivePolicy"]["maxReceiveCount"].as_i64().unwrap();
         assert!(most >= 5, "AWS asks for five at least");
+        // The notifier's tests show that so many last longer than a callback is tried.
+        assert!(event != "Notice" || most == 150, "{most}");
         let source = &function["Events"][event]["Properties"];
         assert_eq!(source["FunctionResponseTypes"][0], "ReportBatchItemFailures");
     }
@@ -118,10 +148,20 @@ fn the_notifier_may_read_its_queue_write_its_log_and_open_what_signs() {
             "sqs:DeleteMessage NoticeQueue",
             "sqs:GetQueueAttributes NoticeQueue",
             "sqs:ChangeMessageVisibility NoticeQueue",
+            "sqs:SendMessage NoticeQueue",
             "dynamodb:PutItem DeliveryTable",
+            "dynamodb:Query ExportTable",
             "kms:Decrypt SealKey",
         ]
     );
+    let of_records = each(statements).into_iter().find(|s| s["Sid"] == "SealedSecrets").unwrap();
+    let condition = &of_records["Condition"];
+    assert_eq!(
+        condition["ForAllValues:StringEquals"]["dynamodb:Attributes"],
+        serde_json::json!(["pk", "sk", "sealed"]),
+        "no record has any of these but its keys"
+    );
+    assert_eq!(condition["StringEqualsIfExists"]["dynamodb:Select"], "SPECIFIC_ATTRIBUTES");
 }
 
 #[test]

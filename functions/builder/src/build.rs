@@ -335,6 +335,7 @@ fn refused(error: &cloud::Error) -> Option<Failure> {
         | cloud::Error::TooManyObjects
         | cloud::Error::Exists(_)
         | cloud::Error::Conflict(_)
+        | cloud::Error::Unreadable(_)
         | cloud::Error::Aws { .. } => return None,
     };
     Some(Failure { code, detail })

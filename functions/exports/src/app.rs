@@ -5,10 +5,13 @@ use cloud::{DeliveryTable, Seal, env};
 use outbox::Outbox;
 use web::Services;
 
+use crate::forbidden::Forbidden;
+
 /// The clients and settings this function holds for as long as it is warm.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     pub(crate) services: Services,
+    pub(crate) forbidden: Forbidden,
     /// Stored bytes of source objects that one builder takes on, at most, but for a single one.
     pub(crate) step_bytes: u64,
     /// What follows the end of an export.
@@ -23,9 +26,14 @@ impl App {
     /// Reads every setting, or says which one is missing.
     pub(crate) async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
         let step_bytes = env::required("STEP_BYTES")?;
+        let forbidden = Forbidden {
+            own_account: env::required("ACCOUNT_ID")?,
+            callback_hosts: env::optional("CALLBACK_HOSTS")?.unwrap_or_default(),
+        };
         let services = Services::from_env(aws).await?;
         let deliveries = env::required("DELIVERY_TABLE")?;
         Ok(Self {
+            forbidden,
             step_bytes,
             outbox: Outbox::from_env(aws, services.exports.clone(), services.queue.clone())?,
             deliveries: DeliveryTable::new(aws_sdk_dynamodb::Client::new(aws), deliveries),

@@ -49,7 +49,7 @@ pub(crate) async fn again(
         let detail = "The export was made without a callback: nobody is to be told of it.";
         return Err(Problem::conflict("no_callback", detail));
     };
-    if !callback.sent {
+    if callback.is_open() {
         let detail =
             "The callback of this export was not posted yet; it will be once the export has ended.";
         return Err(Problem::conflict("callback_pending", detail));

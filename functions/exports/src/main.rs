@@ -5,6 +5,7 @@ mod deliveries;
 mod download;
 mod explain;
 mod files;
+mod forbidden;
 mod idempotency;
 mod list;
 mod path;

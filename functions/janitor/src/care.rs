@@ -1,60 +1,97 @@
 //! What an export needs that is due.
 
-use export::{Export, ExportId, Failure, FailureCode, State, Workspace};
+use std::cell::Cell;
+
+use anyhow::Context as _;
+use export::{Delivery, Export, ExportId, Failure, FailureCode, State, Workspace};
 use jiff::Timestamp;
 use lambda_runtime::tracing::{error, info};
-use serde::Serialize;
 
 use crate::app::App;
 
-/// How many exports of each shard of the index one round looks at.
-const PER_SHARD: i32 = 100;
-
-/// What one round came to.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct Round {
-    /// Exports that were due.
-    due: usize,
-    /// Exports whose care broke; they stay due.
-    broken: usize,
-}
-
-/// Looks after everything that is due at `now`. One export that fails does not hold up the others.
-pub(crate) async fn round(app: &App, now: Timestamp) -> anyhow::Result<Round> {
-    let due = app.exports.due(now, PER_SHARD).await?;
-    let mut round = Round { due: due.len(), broken: 0 };
-    for (workspace, id) in due {
-        if let Err(e) = one(app, &workspace, id, now).await {
-            error!(export.id = %id, "failed to {:#}", e.context(format!("look after export {id}")));
-            round.broken += 1;
-        }
-    }
-    Ok(round)
-}
-
-async fn one(app: &App, workspace: &Workspace, id: ExportId, now: Timestamp) -> anyhow::Result<()> {
+/// Looks after an export, which may have changed since it was found to be due.
+pub(crate) async fn one(
+    app: &App,
+    workspace: &Workspace,
+    id: ExportId,
+    now: Timestamp,
+) -> anyhow::Result<()> {
     // The index may lag behind the record: what counts is the record.
-    let due = |export: &Export| export.due().is_some_and(|due| due <= now);
-    let change = |export: &Export| due(export).then(|| next(export, now)).flatten();
+    let was_due = Cell::new(false);
+    let change = |export: &Export| {
+        was_due.set(export.due().is_some_and(|due| due <= now));
+        was_due.get().then(|| next(export, now)).flatten()
+    };
     let Some(export) = app.exports.change(workspace, id, change).await? else { return Ok(()) };
+    if !was_due.get() {
+        return Ok(());
+    }
+    let Err(e) = see_to(app, &export, now).await else { return Ok(()) };
+    if export.status(now).is_unfinished() {
+        return Err(e);
+    }
+    // So that what fails again and again does not stand before the rest.
+    let put_off = |export: &Export| export.due().map(|_| export.put_off(now));
+    app.exports.change(workspace, id, put_off).await.context("put off what failed")?;
+    Err(e)
+}
 
-    match &export.state {
-        State::Queued { .. } | State::Running { .. }
-            if export.due() > Some(now) && wants_builder(&export, now) =>
-        {
-            app.queue.send(&export, 0).await?;
-            info!(export.id = %id, "asked again for export {id} to be built");
+/// Does what is to be done about an export as it is now.
+async fn see_to(app: &App, export: &Export, now: Timestamp) -> anyhow::Result<()> {
+    let id = export.id;
+    let removed = match &export.state {
+        State::Queued { .. } | State::Running { .. } => {
+            if export.due() > Some(now) && wants_builder(export, now) {
+                app.queue.send(export, 0).await?;
+                info!(export.id = %id, "asked again for export {id} to be built");
+            }
+            return Ok(());
         }
         State::Expired { removed: false, .. } | State::Deleted { removed: false, .. } => {
-            app.archives.remove(&export).await?;
-            app.exports.change(workspace, id, Export::removed).await?;
-            info!(export.id = %id, "removed the archive of export {id}");
+            remove(app, export).await
         }
-        _ => {}
+        State::Succeeded { .. }
+        | State::Failed { .. }
+        | State::Cancelled { .. }
+        | State::Expired { .. }
+        | State::Deleted { .. } => Ok(()),
+    };
+    let followed = app.outbox.try_follow_up(export).await;
+    if followed.is_err() {
+        give_up_callback(app, export, now).await?;
     }
-    if !export.status(now).is_unfinished() {
-        app.outbox.follow_up(&export).await;
+    Ok(removed.and(followed)?)
+}
+
+/// Removes the archive of an export whose time is over.
+async fn remove(app: &App, export: &Export) -> cloud::Result<()> {
+    app.archives.remove(export).await?;
+    app.exports.change(&export.workspace, export.id, Export::removed).await?;
+    info!(export.id = %export.id, "removed the archive of export {}", export.id);
+    Ok(())
+}
+
+/// Gives up a callback that could not be handed over for too long, and writes that down for its user.
+async fn give_up_callback(app: &App, export: &Export, now: Timestamp) -> anyhow::Result<()> {
+    if export.callback_given_up(now).is_none() {
+        return Ok(());
     }
+    let error = "It was given up: for 24 hours it could not be handed to what posts it, for a fault on our \
+                 side. POST to the deliveries of this export to have it posted.";
+    let row = Delivery {
+        at: now,
+        attempt: 1,
+        duration_ms: 0,
+        status: None,
+        answer: None,
+        error: Some(error.to_owned()),
+        next_at: None,
+    };
+    // First the row: without it, nobody would be told.
+    app.deliveries.add(&export.workspace, export.id, &row).await?;
+    let given_up = |export: &Export| export.callback_given_up(now);
+    app.exports.change(&export.workspace, export.id, given_up).await?;
+    error!(export.id = %export.id, "failed to have the callback of export {} posted within a day", export.id);
     Ok(())
 }
 

@@ -2,6 +2,10 @@
 
 mod app;
 mod care;
+mod metrics;
+mod round;
+
+use std::time::{Instant, SystemTime};
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use jiff::Timestamp;
@@ -18,8 +22,12 @@ async fn main() -> Result<(), Error> {
     let aws = cloud::aws_config().await;
     let app = &App::new(&aws, settings)?;
 
-    run(service_fn(async |_: LambdaEvent<EventBridgeEvent<Value>>| {
-        Ok::<_, Error>(care::round(app, Timestamp::now()).await?)
+    run(service_fn(async |event: LambdaEvent<EventBridgeEvent<Value>>| {
+        let left = event.context.deadline().duration_since(SystemTime::now());
+        let (now, ends) = (Timestamp::now(), Instant::now() + left.unwrap_or_default());
+        let round = round::round(app, now, ends).await?;
+        println!("{}", metrics::line(round, &event.context.env_config.function_name, now)?);
+        Ok::<_, Error>(round)
     }))
     .await
 }

@@ -13,6 +13,7 @@ use axum::{
     routing::{any, get},
 };
 use cloud::{Seal, env};
+use export::CallbackHosts;
 use web::{BaseUrl, Services, with_context};
 
 use crate::{
@@ -32,6 +33,8 @@ pub(crate) struct App {
     files_url: Option<String>,
     /// What seals users' secrets.
     pub(crate) seal: Seal,
+    /// The hosts that callbacks may be posted to.
+    pub(crate) callback_hosts: CallbackHosts,
 }
 
 impl App {
@@ -42,6 +45,7 @@ impl App {
             wait: Duration::from_secs(env::required("WAIT_SECONDS")?),
             files_url: env::optional("FILES_URL")?,
             seal: Seal::from_env(aws)?,
+            callback_hosts: env::optional("CALLBACK_HOSTS")?.unwrap_or_default(),
         })
     }
 }

@@ -119,6 +119,9 @@ async fn export_data(
 ) -> Result<Element, Refused> {
     let (services, workspace) = (&app.services, &caller.workspace);
     let ask = Ask::read(arguments, now)?;
+    if let Some(error) = ask.callback.as_ref().and_then(|url| app.callback_hosts.check(url).err()) {
+        return Err(Refused::wrong("callbackUrl", &format!("It cannot be called: {error}.")));
+    }
     if ask.is_too_old(now)? {
         return Err(Refused::told("You cannot export data older than 60 days"));
     }

@@ -1,16 +1,18 @@
 //! What this function works with.
 
 use aws_config::SdkConfig;
-use cloud::{DeliveryTable, Queue, Seal, env};
+use cloud::{DeliveryTable, ExportTable, Queue, Seal, env};
+use export::CallbackHosts;
 
-use crate::{address::Allowed, post::Poster};
+use crate::post::Poster;
 
 /// The settings `template.yaml` gives this function.
 #[derive(Debug)]
 pub(crate) struct Settings {
     queue_url: String,
-    table: String,
-    hosts: Option<String>,
+    deliveries: String,
+    exports: String,
+    hosts: CallbackHosts,
 }
 
 impl Settings {
@@ -18,8 +20,9 @@ impl Settings {
     pub(crate) fn from_env() -> anyhow::Result<Self> {
         Ok(Self {
             queue_url: env::required("NOTICE_QUEUE_URL")?,
-            table: env::required("DELIVERY_TABLE")?,
-            hosts: env::optional("CALLBACK_HOSTS")?,
+            deliveries: env::required("DELIVERY_TABLE")?,
+            exports: env::required("EXPORT_TABLE")?,
+            hosts: env::optional("CALLBACK_HOSTS")?.unwrap_or_default(),
         })
     }
 }
@@ -29,23 +32,21 @@ impl Settings {
 pub(crate) struct App {
     pub(crate) queue: Queue,
     pub(crate) deliveries: DeliveryTable,
+    /// Of these, only the secrets that callbacks are signed with.
+    pub(crate) exports: ExportTable,
     pub(crate) seal: Seal,
     pub(crate) poster: Poster,
 }
 
 impl App {
     pub(crate) fn new(aws: &SdkConfig, settings: Settings) -> anyhow::Result<Self> {
-        let allowed = match settings.hosts {
-            None => Allowed::Public,
-            Some(hosts) => {
-                Allowed::Hosts(hosts.split(',').map(|host| host.trim().to_owned()).collect())
-            }
-        };
+        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
         Ok(Self {
             queue: Queue::new(aws_sdk_sqs::Client::new(aws), settings.queue_url),
-            deliveries: DeliveryTable::new(aws_sdk_dynamodb::Client::new(aws), settings.table),
+            deliveries: DeliveryTable::new(dynamodb.clone(), settings.deliveries),
+            exports: ExportTable::new(dynamodb, settings.exports),
             seal: Seal::from_env(aws)?,
-            poster: Poster::new(allowed)?,
+            poster: Poster::new(settings.hosts)?,
         })
     }
 }

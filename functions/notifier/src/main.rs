@@ -1,12 +1,13 @@
 //! Posts callbacks to users' servers.
 //!
-//! What is posted, to where, is all in the message: this function reads no exports. It connects to
-//! public addresses only.
+//! What is posted, to where, is all in the message: this function reads no exports, only what their
+//! callbacks are signed with. It connects to public addresses only.
 
-mod address;
 mod app;
 mod deliver;
 mod post;
+mod resolver;
+mod schedule;
 mod sign;
 
 use aws_lambda_events::sqs::SqsEvent;
@@ -24,7 +25,7 @@ async fn main() -> Result<(), Error> {
     let app = &App::new(&aws, settings)?;
 
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {
-        let deliver = async |notice: Notice, attempt| deliver::run(app, &notice, attempt).await;
+        let deliver = async |notice: Notice, received| deliver::run(app, &notice, received).await;
         Ok::<_, Error>(inbox::each(&app.queue, event.payload, deliver).await)
     }))
     .await

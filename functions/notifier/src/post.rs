@@ -2,15 +2,17 @@
 
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 
+use export::{CallbackHosts, ForbiddenHost};
+use jiff::{Timestamp, fmt::rfc2822};
 use outbox::Notice;
 use reqwest::{
     Client, Response, StatusCode,
-    header::{CONTENT_TYPE, USER_AGENT},
+    header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT},
     redirect::Policy,
 };
 use url::Url;
 
-use crate::address::{Allowed, Forbidden, Resolver};
+use crate::resolver::Resolver;
 
 /// How long an answer may take, from the first byte to the last.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,7 +25,7 @@ const MOST_KEPT: usize = 500;
 #[derive(Clone, Debug)]
 pub(crate) struct Poster {
     client: Client,
-    allowed: Arc<Allowed>,
+    allowed: Arc<CallbackHosts>,
 }
 
 /// What came of posting.
@@ -37,10 +39,12 @@ pub(crate) struct Answer {
     pub(crate) error: Option<String>,
     /// Whether it may go better later.
     pub(crate) again: bool,
+    /// In how many seconds, if the server says so.
+    pub(crate) retry_after: Option<i32>,
 }
 
 impl Poster {
-    pub(crate) fn new(allowed: Allowed) -> anyhow::Result<Self> {
+    pub(crate) fn new(allowed: CallbackHosts) -> anyhow::Result<Self> {
         let allowed = Arc::new(allowed);
         let client = Client::builder()
             .dns_resolver(Arc::new(Resolver(Arc::clone(&allowed))))
@@ -68,7 +72,7 @@ impl Poster {
             .header(USER_AGENT, "Decant")
             .header("webhook-id", &notice.id)
             .header("webhook-timestamp", seconds)
-            .body(notice.body.clone());
+            .body(notice.body.text().to_owned());
         if !signatures.is_empty() {
             post = post.header("webhook-signature", signatures);
         }
@@ -81,7 +85,14 @@ impl Poster {
 
 impl Answer {
     fn refused(why: String) -> Self {
-        Self { status: None, text: None, error: Some(why), again: false }
+        Self { status: None, text: None, error: Some(why), again: false, retry_after: None }
+    }
+
+    /// What comes of a callback that has to be signed, and cannot be.
+    pub(crate) fn unsigned() -> Self {
+        let why = "It was not posted: this workspace has no signing secret any more. Make one with \
+                   POST /v1/workspace/signing-secrets.";
+        Self { again: true, ..Self::refused(why.to_owned()) }
     }
 
     fn broken(error: &reqwest::Error) -> Self {
@@ -91,7 +102,9 @@ impl Answer {
             causes.push(cause);
             next = cause.source();
         }
-        if let Some(forbidden) = causes.iter().find_map(|cause| cause.downcast_ref::<Forbidden>()) {
+        if let Some(forbidden) =
+            causes.iter().find_map(|cause| cause.downcast_ref::<ForbiddenHost>())
+        {
             return Self::refused(forbidden.to_string());
         }
         let error = if error.is_timeout() {
@@ -100,11 +113,15 @@ impl Answer {
             // The first cause: what stands above it repeats the URL.
             causes.last().map_or_else(|| "the request broke".to_owned(), ToString::to_string)
         };
-        Self { status: None, text: None, error: Some(error), again: true }
+        Self { again: true, ..Self::refused(error) }
     }
 
     async fn of(mut response: Response) -> Self {
         let status = response.status();
+        let busy =
+            matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        let retry_after = response.headers().get(RETRY_AFTER).filter(|_| busy);
+        let retry_after = retry_after.and_then(|v| seconds_of(v.to_str().ok()?, Timestamp::now()));
         let mut bytes = Vec::new();
         while bytes.len() < MOST_READ {
             match response.chunk().await {
@@ -115,8 +132,6 @@ impl Answer {
         }
         bytes.truncate(4 * MOST_KEPT);
         let text: String = String::from_utf8_lossy(&bytes).chars().take(MOST_KEPT).collect();
-        let again = status.is_server_error()
-            || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
         let error = match status {
             _ if status.is_success() => None,
             _ if status.is_redirection() => Some(format!(
@@ -126,30 +141,59 @@ impl Answer {
             _ => Some(format!("the server answered with status {}", status.as_u16())),
         };
         let text = Some(text).filter(|text| !text.is_empty());
-        Self { status: Some(status.as_u16()), text, error, again }
+        // As Standard Webhooks has it: a server that is gone says so, anything else may be mended.
+        let again = status != StatusCode::GONE;
+        Self { status: Some(status.as_u16()), text, error, again, retry_after }
     }
+}
+
+/// Reads a `Retry-After`, which is a number of seconds or a date.
+fn seconds_of(text: &str, now: Timestamp) -> Option<i32> {
+    let text = text.trim();
+    let seconds = match text.parse::<u64>() {
+        Ok(seconds) => i64::try_from(seconds).unwrap_or(i64::MAX),
+        Err(_) if text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty() => i64::MAX,
+        Err(_) => rfc2822::parse(text).ok()?.timestamp().as_second() - now.as_second(),
+    };
+    Some(i32::try_from(seconds.max(0)).unwrap_or(i32::MAX))
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
+    use outbox::Body;
     use tokio::net::TcpListener;
 
     use super::*;
+
+    #[test]
+    fn a_retry_after_is_read_as_seconds_or_as_a_date() {
+        let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+        let read = |text| seconds_of(text, now);
+        assert_eq!(read("120"), Some(120));
+        assert_eq!(read(" 0 "), Some(0));
+        assert_eq!(read("Sun, 01 Mar 2026 00:02:00 GMT"), Some(120));
+        assert_eq!(read("Sat, 28 Feb 2026 00:00:00 GMT"), Some(0));
+        assert_eq!(read("99999999999999999999999"), Some(i32::MAX));
+        for odd in ["", "-1", "1.5", "soon"] {
+            assert_eq!(read(odd), None, "{odd}");
+        }
+    }
 
     #[tokio::test]
     async fn a_name_or_an_address_that_leads_inside_is_not_connected_to() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let poster = Poster::new(Allowed::Public).unwrap();
+        let poster = Poster::new(CallbackHosts::Public).unwrap();
         for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0"] {
             let notice = Notice {
                 workspace: "acme".parse().unwrap(),
                 export: export::ExportId::generate(),
                 id: "msg".into(),
                 url: format!("http://{host}:{port}/").parse().unwrap(),
-                body: "{}".into(),
-                secrets: Vec::new(),
+                body: Body::new("{}"),
+                signed: false,
+                posts: 0,
+                due: None,
                 until: Timestamp::UNIX_EPOCH,
             };
             let answer = poster.post(&notice, 0, "").await;

@@ -164,26 +164,32 @@ impl ArchiveBucket {
             PlainKey::of(workspace, id).to_string(),
             BadRowsKey::of(workspace, id).to_string(),
         ];
-        for key in keys.into_iter().chain(keys_of_files(export)) {
-            let delete = self.client.delete_object().bucket(&self.name).key(key);
-            delete.send().await.map_err(Error::aws("remove archive"))?;
-        }
-        Ok(())
+        let keys = keys.into_iter().chain(keys_of_files(export)).collect();
+        self.delete("remove archive", keys).await
     }
 
     /// Removes what was only needed until an archive was published.
     pub async fn remove_work(&self, keys: &[WorkKey]) -> Result<()> {
-        const MOST_AT_ONCE: usize = 1000;
-        for keys in keys.chunks(MOST_AT_ONCE) {
-            let objects: Result<Vec<ObjectIdentifier>, _> = keys
-                .iter()
-                .map(|key| ObjectIdentifier::builder().key(key.to_string()).build())
-                .collect();
-            let objects = objects.map_err(Error::aws("remove work"))?;
+        self.delete("remove work", keys.iter().map(ToString::to_string).collect()).await
+    }
+
+    /// Removes objects, as many with each call as S3 takes.
+    async fn delete(&self, action: &'static str, keys: Vec<String>) -> Result<()> {
+        const MAX_AT_ONCE: usize = 1000;
+        for keys in keys.chunks(MAX_AT_ONCE) {
+            let objects: Result<Vec<ObjectIdentifier>, _> =
+                keys.iter().map(|key| ObjectIdentifier::builder().key(key).build()).collect();
+            let objects = objects.map_err(Error::aws(action))?;
             let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build();
-            let delete = delete.map_err(Error::aws("remove work"))?;
+            let delete = delete.map_err(Error::aws(action))?;
             let sent = self.client.delete_objects().bucket(&self.name).delete(delete).send().await;
-            sent.map_err(Error::aws("remove work"))?;
+            let output = sent.map_err(Error::aws(action))?;
+            // The call succeeds all the same; quiet, it names only what is still there.
+            if let Some(error) = output.errors().first() {
+                let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
+                let (key, code) = (text(error.key()), text(error.code()));
+                return Err(Error::aws(action)(format!("S3 did not delete {key}: {code}")));
+            }
         }
         Ok(())
     }
@@ -208,5 +214,66 @@ impl ArchiveBucket {
             }
         };
         Ok(Link { url, expires_at: use_of.ends_at() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use export::{Archive, ExportRequest, Files, Format, Parts, TableSelection, Window};
+    use export::{Export, ExportId};
+    use fake_aws::{FakeAws, Reply};
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::*;
+
+    /// An export of a thousand files.
+    fn export() -> Export {
+        let now = Timestamp::UNIX_EPOCH;
+        let day = SignedDuration::from_hours(24);
+        let tables = vec![TableSelection { file: Some("f".into()), ..TableSelection::whole("t") }];
+        let window = Window::new(now, now + day).unwrap();
+        let request = ExportRequest {
+            files: Files::Parts(Parts { max_bytes: 1, max_rows: None, suffix: false }),
+            ..ExportRequest::new(tables, window, Format::Jsonl)
+        };
+        let acme = "acme".parse().unwrap();
+        let built = Archive {
+            published_at: now,
+            expires_at: now,
+            size_bytes: 1,
+            crc32: 0,
+            rows: None,
+            table_files: Some(vec![1000]),
+            table_rows: None,
+            bad_rows: 0,
+        };
+        Export::queued(ExportId::generate(), acme, request, now, day).succeed(now, &built)
+    }
+
+    async fn removed(answer: &'static str) -> (FakeAws, Result<()>) {
+        let aws = FakeAws::start(move |_| Some(Reply::ok(answer))).await.unwrap();
+        let client = crate::s3_client(&aws.config().await);
+        let removed = ArchiveBucket::new(client, "exports".into()).remove(&export()).await;
+        (aws, removed)
+    }
+
+    #[tokio::test]
+    async fn a_thousand_files_are_removed_by_two_calls() {
+        let (aws, removed) = removed("<DeleteResult/>").await;
+        removed.unwrap();
+        let calls = aws.calls();
+        assert_eq!(calls.len(), 2, "{:?}", calls.iter().map(|c| &c.operation).collect::<Vec<_>>());
+        // The ZIP, the plain file, the bad rows, the list of files and the files.
+        let keys: usize = calls.iter().map(|call| call.body.matches("<Key>").count()).sum();
+        assert_eq!(keys, 1004);
+    }
+
+    #[tokio::test]
+    async fn an_object_that_s3_does_not_delete_is_not_taken_for_removed() {
+        let (_, removed) = removed(
+            "<DeleteResult><Error><Key>exports/a</Key><Code>AccessDenied</Code></Error></DeleteResult>",
+        )
+        .await;
+        assert!(format!("{:?}", removed.unwrap_err()).contains("AccessDenied"));
     }
 }

@@ -78,6 +78,10 @@ pub enum Error {
     #[error("write object {0}: it has too many bytes")]
     TooLarge(String),
 
+    /// A record is not as this version writes them: a newer one may have written it.
+    #[error("decode an export, which another version may have written")]
+    Unreadable(#[source] Box<dyn StdError + Send + Sync>),
+
     /// Anything else, worth trying again.
     #[error("{action}")]
     Aws {

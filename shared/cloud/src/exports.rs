@@ -10,7 +10,7 @@
 //! `named_filters.rs`, `signing_secrets.rs` and `slots.rs`.
 //!
 //! A record is in the index `due` as long as the janitor has something to do about it: `due_shard`
-//! (one of a few, so that no partition of the index is hot) and `due_at` (seconds since 1970).
+//! and `due_at` (seconds since 1970); see `due.rs`.
 //! Every change names the version it replaces, so of two writers one wins and the other learns it.
 
 use std::{
@@ -28,13 +28,9 @@ use export::{Export, ExportId, State, Workspace};
 use jiff::{SignedDuration, Timestamp};
 use serde_dynamo::{from_item, to_item};
 
-use crate::{Error, Result, pause::Pauses};
+use crate::{Error, Result, due::due_shard, pause::Pauses};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
-
-/// How many partitions the index of unfinished work has.
-const DUE_SHARDS: u8 = 8;
-const DUE_INDEX: &str = "due";
 
 /// How long a record stays after its last change, before DynamoDB removes it.
 pub(crate) const RECORD_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -189,31 +185,6 @@ impl ExportTable {
             Err(e) => Err(Error::aws("record step")(e)),
         }
     }
-
-    /// Reads which exports the janitor has to look at by `now`, the longest due first in each shard.
-    pub async fn due(
-        &self,
-        now: Timestamp,
-        limit_per_shard: i32,
-    ) -> Result<Vec<(Workspace, ExportId)>> {
-        let mut due = Vec::new();
-        for shard in 0..DUE_SHARDS {
-            let output = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .index_name(DUE_INDEX)
-                .key_condition_expression("due_shard = :shard AND due_at <= :now")
-                .expression_attribute_values(":shard", number(shard))
-                .expression_attribute_values(":now", number(now.as_second()))
-                .limit(limit_per_shard)
-                .send()
-                .await
-                .map_err(Error::aws("list due exports"))?;
-            due.extend(output.items.unwrap_or_default().iter().filter_map(keys_of));
-        }
-        Ok(due)
-    }
 }
 
 pub(crate) fn pk(workspace: &Workspace) -> String {
@@ -222,11 +193,6 @@ pub(crate) fn pk(workspace: &Workspace) -> String {
 
 pub(crate) fn sk(id: ExportId) -> String {
     format!("E#{id}")
-}
-
-fn keys_of(item: &Item) -> Option<(Workspace, ExportId)> {
-    let of = |name: &str, prefix: &str| item.get(name)?.as_s().ok()?.strip_prefix(prefix);
-    Some((of("pk", "W#")?.parse().ok()?, of("sk", "E#")?.parse().ok()?))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
@@ -249,7 +215,7 @@ pub(crate) fn item_of(export: &Export) -> Result<Item> {
         item.insert("steps_done".to_owned(), AttributeValue::Ns(steps));
     }
     if let Some(due) = export.due() {
-        item.insert("due_shard".to_owned(), number(export.id.shard(DUE_SHARDS)));
+        item.insert("due_shard".to_owned(), number(due_shard(export)));
         item.insert("due_at".to_owned(), number(due.as_second()));
     } else {
         let end = match &export.state {
@@ -271,7 +237,7 @@ pub(crate) fn export_of(mut item: Item) -> Result<Export> {
         }
         _ => BTreeSet::new(),
     };
-    let export: Export = from_item(item).map_err(Error::aws("decode export"))?;
+    let export: Export = from_item(item).map_err(|e| Error::Unreadable(e.into()))?;
     Ok(Export { steps_done, ..export })
 }
 

@@ -14,8 +14,9 @@ const SENDS_AT_ONCE: usize = 16;
 
 /// What a message says: build this export, or some of its steps; or copy its files. All else is in its
 /// record.
+///
+/// Fields that are not known are ignored: during an update, the version before reads messages of the next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Job {
     /// Whose export.
     pub workspace: Workspace,
@@ -117,5 +118,17 @@ impl ExportQueue {
     /// Returns the plain queue.
     pub fn plain(&self) -> &Queue {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_a_newer_version_is_still_read() {
+        let id = ExportId::generate();
+        let text = format!("{{\"workspace\":\"acme\",\"export\":\"{id}\",\"priority\":3}}");
+        assert_eq!(serde_json::from_str::<Job>(&text).unwrap().export, id);
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | signing secret | `W#workspace` | `K#id` |
 
+use aws_sdk_dynamodb::types::Select;
 use export::Workspace;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -51,6 +52,29 @@ impl ExportTable {
             })
         };
         Ok(output.items.unwrap_or_default().iter().filter_map(read).collect())
+    }
+
+    /// Reads the secrets that callbacks are signed with now, as they are stored, newest first.
+    ///
+    /// Asks for these attributes only: whoever posts callbacks may read no others of this table.
+    pub async fn sealed_secrets(&self, workspace: &Workspace) -> Result<Vec<String>> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :secrets)")
+            .expression_attribute_values(":pk", text(pk(workspace)))
+            .expression_attribute_values(":secrets", text("K#"))
+            .select(Select::SpecificAttributes)
+            .projection_expression("sealed")
+            .scan_index_forward(false)
+            .limit(i32::try_from(SIGNING_SECRETS).unwrap_or(1))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(Error::aws("read signing secrets"))?;
+        let sealed = |item: &Item| item.get("sealed")?.as_s().ok().cloned();
+        Ok(output.items.unwrap_or_default().iter().filter_map(sealed).collect())
     }
 
     /// Stores a signing secret, and forgets the oldest of those that are more than there may be.

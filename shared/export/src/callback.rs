@@ -2,11 +2,11 @@
 
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::{BucketCopy, Export, checked::checked_text, record::State};
+use crate::{CopyState, Export, checked::checked_text, record::State};
 
 /// Who is told that an export has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,13 @@ pub struct Callback {
     pub base: String,
     /// Whether it was handed to whoever posts it.
     pub sent: bool,
+    /// Whether it could not be handed over, for too long.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub given_up: bool,
 }
+
+/// How long it is tried to hand a callback to whoever posts it, from when that is due.
+pub const CALLBACK_PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 
 /// An absolute URL of HTTP or HTTPS, normalised as browsers do (WHATWG URL).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,24 +77,45 @@ impl FromStr for CallbackUrl {
 
 checked_text!(CallbackUrl, CallbackUrlError);
 
+impl Callback {
+    /// Tells whether it has still to be handed over.
+    pub fn is_open(&self) -> bool {
+        !self.sent && !self.given_up
+    }
+}
+
 impl Export {
     /// The same export, somebody to be told of its end.
     pub fn with_callback(self, url: CallbackUrl, base: String) -> Self {
-        Self { callback: Some(Callback { url, base, sent: false }), ..self }
+        Self { callback: Some(Callback { url, base, sent: false, given_up: false }), ..self }
     }
 
     /// The same export, its callback handed over; none if it has none, or it was.
     pub fn told(&self) -> Option<Self> {
-        let callback = self.callback.as_ref().filter(|callback| !callback.sent)?;
-        let callback = Some(Callback { sent: true, ..callback.clone() });
-        Some(Self { callback, ..self.then(self.state.clone()) })
+        self.with_open_callback(|callback| Callback { sent: true, ..callback })
     }
 
-    /// Since when somebody is to be told of its end, and was not yet.
+    /// The same export, its callback given up, if it could not be handed over for too long.
+    pub fn callback_given_up(&self, now: Timestamp) -> Option<Self> {
+        self.untold_since().filter(|since| *since + CALLBACK_PATIENCE <= now)?;
+        self.with_open_callback(|callback| Callback { given_up: true, ..callback })
+    }
+
+    fn with_open_callback(&self, change: impl FnOnce(Callback) -> Callback) -> Option<Self> {
+        let callback = self.callback.clone().filter(Callback::is_open)?;
+        let callback = Some(change(callback));
+        Some(Self { callback, put_off: None, ..self.then(self.state.clone()) })
+    }
+
+    /// Since when somebody is to be told of its end, and was not yet: that of its copy, if it has one.
     pub fn untold_since(&self) -> Option<Timestamp> {
         let ended_at = self.ended_at()?;
-        self.callback.as_ref().filter(|callback| !callback.sent)?;
-        self.copy.as_ref().is_none_or(BucketCopy::has_ended).then_some(ended_at)
+        self.callback.as_ref().filter(|callback| callback.is_open())?;
+        match self.copy.as_ref().map(|copy| &copy.state) {
+            None => Some(ended_at),
+            Some(CopyState::Ended { at, .. }) => Some(ended_at.max(*at)),
+            Some(CopyState::Waiting { .. } | CopyState::Running { .. }) => None,
+        }
     }
 
     /// When it was over with building it.
@@ -108,6 +135,26 @@ impl Export {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_callback_is_given_up_a_day_after_it_was_due_and_no_sooner() {
+        let now = Timestamp::UNIX_EPOCH;
+        let window = crate::Window::new(now, now + CALLBACK_PATIENCE).unwrap();
+        let tables = vec![crate::TableSelection::whole("t")];
+        let request = crate::ExportRequest::new(tables, window, crate::Format::Jsonl);
+        let id = crate::ExportId::generate();
+        let acme = "acme".parse().unwrap();
+        let export = Export::queued(id, acme, request, now, CALLBACK_PATIENCE);
+        let export = export.with_callback("http://example.com".parse().unwrap(), String::new());
+        assert_eq!(export.callback_given_up(now + CALLBACK_PATIENCE), None, "it has not ended");
+
+        let ended = export.cancel(now).unwrap();
+        let second = SignedDuration::from_secs(1);
+        assert_eq!(ended.callback_given_up(now + CALLBACK_PATIENCE - second), None);
+        let given_up = ended.callback_given_up(now + CALLBACK_PATIENCE).unwrap();
+        assert_eq!((given_up.untold_since(), given_up.due()), (None, None));
+        assert_eq!(given_up.told(), None);
+    }
 
     #[test]
     fn only_absolute_urls_of_http_are_called() {

@@ -10,6 +10,7 @@
 
 mod bucket_copy;
 mod callback;
+mod callback_hosts;
 mod catalog;
 mod checked;
 mod digest;
@@ -38,7 +39,8 @@ pub use bucket_copy::{
     BucketCopy, BucketName, CopyState, CopyTarget, Credential, FailedFile, KeyPrefix,
     MAX_FAILED_FILES, Opener, StoredFile, TargetError, external_id, is_key_id, is_secret,
 };
-pub use callback::{Callback, CallbackUrl, CallbackUrlError, Delivery};
+pub use callback::{CALLBACK_PATIENCE, Callback, CallbackUrl, CallbackUrlError, Delivery};
+pub use callback_hosts::{CallbackHosts, ForbiddenHost};
 pub use catalog::{
     Catalog, CatalogError, Column, ColumnType, Compression, CoveoChoices, Dataset, ExcelBackslash,
     FieldPath, Level, NoNewlineRows, Relation, Release, Table,
@@ -60,8 +62,9 @@ pub use partition::{
 };
 pub use quota::{OverQuota, OwnQuota, Quota, QuotaError, QuotaKind};
 pub use record::{
-    ARCHIVE_LIFETIME, Archive, Asked, BUILD_LEASE, Dialect, Export, Failure, FailureCode, LEASE,
-    Lane, Lease, MAX_FAILURES, REMOVAL_DELAY, RESEND_AFTER, Refusal, STEP_PATIENCE, State, Status,
+    ARCHIVE_LIFETIME, Archive, Asked, BUILD_LEASE, Dialect, DueKind, Export, FIRST_PUT_OFF,
+    Failure, FailureCode, LEASE, Lane, Lease, MAX_FAILURES, MAX_PUT_OFF, PutOff, REMOVAL_DELAY,
+    RESEND_AFTER, Refusal, STEP_PATIENCE, State, Status,
 };
 pub use request::{ExportRequest, Order, Released};
 pub use secret::Secret;

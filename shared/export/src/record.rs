@@ -42,6 +42,13 @@ pub const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(2);
 /// again for those that are not: longer than a builder may hold steps.
 pub const STEP_PATIENCE: SignedDuration = SignedDuration::from_mins(20);
 
+/// How long what follows an export's end is put off when it failed for the first time; each time after
+/// that, twice as long.
+pub const FIRST_PUT_OFF: SignedDuration = SignedDuration::from_mins(1);
+
+/// How long it is put off at most.
+pub const MAX_PUT_OFF: SignedDuration = SignedDuration::from_hours(1);
+
 /// How many attempts may break before the export is given up.
 pub const MAX_FAILURES: u32 = 5;
 
@@ -88,8 +95,29 @@ pub struct Export {
     pub rows: u64,
     /// Bytes of rows written so far, before compression; of copied objects, as stored.
     pub bytes: u64,
+    /// How often what follows its end has failed since it was last done, if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put_off: Option<PutOff>,
     /// Where it is in its life.
     pub state: State,
+}
+
+/// Something that failed and is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutOff {
+    /// How often it has failed.
+    pub times: u32,
+    /// When it is tried again.
+    pub until: Timestamp,
+}
+
+/// What an export is due for. The janitor sees to all of the first kind before any of the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DueKind {
+    /// Somebody waits for it: for its archive, for a copy of its files, for word that it has ended.
+    Unfinished,
+    /// Its archive has to be removed, now or once its time is over.
+    Removal,
 }
 
 /// A line of exports of a workspace, of which one is built at a time, in the order asked for.
@@ -322,6 +350,7 @@ impl Export {
             steps_done: BTreeSet::new(),
             rows: 0,
             bytes: 0,
+            put_off: None,
             state: State::Queued { resend_at: now + RESEND_AFTER },
         }
     }
@@ -480,22 +509,31 @@ impl Export {
 
     /// The same export, its object gone from the bucket; none if it was not to go.
     pub fn removed(&self) -> Option<Self> {
-        match self.state.clone() {
-            State::Expired { archive, removed: false } => {
-                Some(self.then(State::Expired { archive, removed: true }))
-            }
+        let state = match self.state.clone() {
+            State::Expired { archive, removed: false } => State::Expired { archive, removed: true },
             State::Deleted { archive, deleted_at, removed: false } => {
-                Some(self.then(State::Deleted { archive, deleted_at, removed: true }))
+                State::Deleted { archive, deleted_at, removed: true }
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(Self { put_off: None, ..self.then(state) })
     }
 
     /// When the janitor has to look at it, if ever.
     pub fn due(&self) -> Option<Timestamp> {
-        let of_state = self.state_due();
-        let follow_ups = [self.copy_due(), self.untold_since(), self.uncalled_since()];
-        follow_ups.into_iter().chain([of_state]).flatten().min()
+        // What follows the end waits longer each time that it fails.
+        let after = [self.removal_due(), self.untold_since(), self.uncalled_since()];
+        let after = after.into_iter().flatten().min();
+        let after = after.map(|at| self.put_off.map_or(at, |put_off| at.max(put_off.until)));
+        [self.state_due(), self.copy_due(), after].into_iter().flatten().min()
+    }
+
+    /// What it is due for.
+    pub fn due_kind(&self) -> DueKind {
+        let ended = !self.status(self.created_at).is_unfinished();
+        let waited_for = [self.copy_due(), self.untold_since(), self.uncalled_since()];
+        let is_waited_for = waited_for.iter().any(Option::is_some);
+        if ended && !is_waited_for { DueKind::Removal } else { DueKind::Unfinished }
     }
 
     /// Since when the next of its lane is to be asked for, and was not yet.
@@ -507,18 +545,38 @@ impl Export {
     /// The same export, the next of its lane asked for; None if it was, or there is no lane.
     pub fn called_next(&self) -> Option<Self> {
         self.uncalled_since()?;
-        Some(Self { next_called: true, ..self.then(self.state.clone()) })
+        Some(Self { next_called: true, put_off: None, ..self.then(self.state.clone()) })
+    }
+
+    /// The same export after the janitor's work on what follows its end has failed.
+    pub fn put_off(&self, now: Timestamp) -> Self {
+        let times = self.put_off.map_or(0, |put_off| put_off.times).saturating_add(1);
+        let wait = (FIRST_PUT_OFF * 2_i32.pow(times.saturating_sub(1).min(10))).min(MAX_PUT_OFF);
+        let put_off = Some(PutOff { times, until: now + wait });
+        Self { put_off, ..self.then(self.state.clone()) }
     }
 
     fn state_due(&self) -> Option<Timestamp> {
         match &self.state {
             State::Queued { resend_at } => Some(*resend_at.min(&self.deadline)),
             State::Running { lease, .. } => Some(lease.look_at.min(self.deadline)),
-            State::Succeeded { archive } | State::Expired { archive, removed: false } => {
-                Some(archive.removable_at())
-            }
-            State::Deleted { deleted_at, removed: false, .. } => Some(*deleted_at),
+            State::Succeeded { archive } => Some(archive.removable_at()),
             State::Failed { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Deleted { .. } => None,
+        }
+    }
+
+    /// Since when its archive has to be removed, if it has.
+    fn removal_due(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Expired { archive, removed: false } => Some(archive.removable_at()),
+            State::Deleted { deleted_at, removed: false, .. } => Some(*deleted_at),
+            State::Queued { .. }
+            | State::Running { .. }
+            | State::Succeeded { .. }
+            | State::Failed { .. }
             | State::Cancelled { .. }
             | State::Expired { removed: true, .. }
             | State::Deleted { removed: true, .. } => None,
@@ -551,7 +609,10 @@ impl Export {
 
     pub(crate) fn then(&self, state: State) -> Self {
         let copy = self.copy.clone().map(|copy| copy.beside(&state));
-        Self { version: self.version + 1, copy, state, ..self.clone() }
+        // Another state has other work, which has not failed yet.
+        let same = std::mem::discriminant(&state) == std::mem::discriminant(&self.state);
+        let put_off = self.put_off.filter(|_| same);
+        Self { version: self.version + 1, copy, put_off, state, ..self.clone() }
     }
 }
 
@@ -690,12 +751,40 @@ mod tests {
         assert_eq!(queued().in_lane(Lane::Liferay).called_next(), None, "it has not ended");
     }
 
+    #[test]
+    fn what_keeps_failing_after_the_end_is_tried_later_and_later_up_to_an_hour() {
+        let ready = queued().claim(NOW).unwrap().succeed(NOW, &archive());
+        let over = NOW + ARCHIVE_LIFETIME + REMOVAL_DELAY;
+        let mut gone = ready.expire(over).unwrap();
+        let mut waits = Vec::new();
+        for _ in 0..9 {
+            gone = gone.put_off(over);
+            waits.push(gone.due().unwrap().duration_since(over).as_secs() / 60);
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        let done = gone.removed().unwrap();
+        assert_eq!((done.put_off, done.due()), (None, None));
+    }
+
+    #[test]
+    fn a_callback_that_cannot_be_handed_over_does_not_delay_the_end_of_an_archive() {
+        let url = "http://example.com".parse().unwrap();
+        let ready = queued().with_callback(url, String::new()).claim(NOW).unwrap();
+        let ready = ready.succeed(NOW, &archive());
+        assert_eq!((ready.due(), ready.due_kind()), (Some(NOW), DueKind::Unfinished));
+        let late = NOW + ARCHIVE_LIFETIME - SignedDuration::from_secs(1);
+        let put_off = (0..9).fold(ready, |export, _| export.put_off(late));
+        assert_eq!(put_off.due(), Some(NOW + ARCHIVE_LIFETIME + REMOVAL_DELAY));
+        let told = put_off.told().unwrap();
+        assert_eq!((told.put_off, told.due_kind()), (None, DueKind::Removal));
+    }
+
     /// One of the ways an export can change, picked by a number.
     fn change(export: &Export, pick: u8, now: Timestamp) -> Option<Export> {
         let failure = Failure { code: FailureCode::Internal, detail: String::new() };
         let running = matches!(export.state, State::Running { .. });
         let held = export.copy_held_until().is_some();
-        match pick % 15 {
+        match pick % 17 {
             0 => export.claim(now).ok(),
             1 => running.then(|| export.release(now)),
             2 => running.then(|| export.broken(now, now)),
@@ -708,7 +797,9 @@ mod tests {
             10 => held.then(|| export.copy_advanced(Some("no"))).flatten(),
             11 => held.then(|| export.copy_ended(now, None)).flatten(),
             12 => export.copy_resent(now),
-            13 => export.called_next(),
+            13 => export.untold_since().map(|_| export.put_off(now)),
+            14 => export.callback_given_up(now),
+            15 => export.called_next(),
             _ => export.removed(),
         }
     }
@@ -747,7 +838,7 @@ mod tests {
                 prop_assert!(allowed, "{was:?} became {is:?}");
                 let over = matches!(next.state, State::Failed { .. } | State::Cancelled { .. }
                     | State::Expired { removed: true, .. } | State::Deleted { removed: true, .. });
-                let told = next.callback.as_ref().is_some_and(|callback| callback.sent);
+                let told = next.callback.as_ref().is_some_and(|callback| !callback.is_open());
                 let idle = over && told && next.next_called;
                 prop_assert_eq!(next.due().is_none(), idle, "unfinished work is always in the index");
                 let open = next.copy.as_ref().is_some_and(|copy| !copy.has_ended());

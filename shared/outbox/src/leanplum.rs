@@ -207,6 +207,40 @@ mod tests {
         insta::assert_snapshot!(told(&finished(false)), @r#"{"response":[{"success":true,"jobId":"export_1_2","state":"FINISHED","files":["https://a/f-0","https://a/f-1"],"numSessions":1,"numBytes":2}]}"#);
     }
 
+    /// A thousand files, each said three times with the longest prefix, of which each byte is escaped twice,
+    /// and as many failures as there may be.
+    #[test]
+    fn the_largest_job_fits_into_a_message() {
+        const MAX_MESSAGE: usize = 1 << 20;
+        let mut export = finished(true);
+        let State::Succeeded { archive } = &mut export.state else { panic!("it has succeeded") };
+        archive.table_files = Some(vec![1000]);
+        let mut random = 7_u64;
+        let mut text = |len: usize| -> String {
+            let mut next = || {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                char::from(
+                    b" \"\\abcdefghijklmnopqrstuvwxyz012"[usize::try_from(random >> 59).unwrap()],
+                )
+            };
+            (0..len).map(|_| next()).collect()
+        };
+        let copy = export.copy.as_mut().unwrap();
+        copy.target.prefix = text(800).parse().unwrap();
+        let failed = |file| export::FailedFile { file, detail: text(300) };
+        copy.failed = (0..100).map(failed).collect();
+        copy.state = export::CopyState::Ended { at: NOW, failure: Some("No.".into()) };
+        let export = export.with_callback(
+            "https://example.com/".parse().unwrap(),
+            format!("https://{}/files", "a".repeat(90)),
+        );
+        let notice = crate::Notice::of(&export, NOW).unwrap();
+        assert!(notice.body.text().len() > MAX_MESSAGE, "{}", notice.body.text().len());
+        let sent = serde_json::to_string(&notice).unwrap();
+        assert!(sent.len() < MAX_MESSAGE / 4, "{}", sent.len());
+        assert_eq!(serde_json::from_str::<crate::Notice>(&sent).unwrap(), notice);
+    }
+
     #[test]
     fn rows_that_could_not_be_read_are_told_beside_what_clients_read() {
         let mut export = finished(false);

@@ -5,10 +5,12 @@
 //! Whoever ends an export calls [`Outbox::follow_up`]; should that break, the janitor calls it again.
 //! What is posted is written here, so that whoever posts it need not read exports.
 
+mod body;
 pub mod leanplum;
 mod native;
 mod notice;
 mod send;
 
+pub use body::Body;
 pub use notice::Notice;
 pub use send::Outbox;

@@ -2,19 +2,19 @@
 
 use std::fmt;
 
-use cloud::SigningSecret;
 use export::{CallbackUrl, Dialect, Export, ExportId, Workspace};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{leanplum, native};
+use crate::{body::Body, leanplum, native};
 
-/// How long it is tried to post it: as long as an archive lives.
+/// How long it is tried to post a callback: as long as an archive lives.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 
-/// A callback, with all that is needed to post it.
+/// A callback, with all that is needed to post it but the secrets that sign it.
+///
+/// Fields that are not known are ignored: during an update, the version before reads messages of the next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Notice {
     /// Whose export it tells of.
     pub workspace: Workspace,
@@ -25,11 +25,23 @@ pub struct Notice {
     /// Where it is posted to.
     pub url: CallbackUrl,
     /// What is posted.
-    pub body: String,
-    /// What it is signed with, each sealed for the workspace's callbacks; none if it is not signed.
-    pub secrets: Vec<String>,
+    pub body: Body,
+    /// Whether it is posted only if it can be signed, with the secrets that the workspace has by then.
+    #[serde(default = "signed")]
+    pub signed: bool,
+    /// How often it was posted before.
+    #[serde(default)]
+    pub posts: u32,
+    /// When it is to be posted, if not at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
     /// When it is given up.
     pub until: Timestamp,
+}
+
+/// What does not say that it needs no signature needs one.
+fn signed() -> bool {
+    true
 }
 
 impl fmt::Display for Notice {
@@ -40,18 +52,16 @@ impl fmt::Display for Notice {
 
 impl Notice {
     /// Returns what tells of an export that has ended; none if nobody is to be told.
-    pub fn of(export: &Export, secrets: &[SigningSecret], now: Timestamp) -> Option<Self> {
+    pub fn of(export: &Export, now: Timestamp) -> Option<Self> {
         let callback = export.callback.as_ref()?;
         let asked = export.asked.as_ref();
-        let (body, secrets) = match asked.map(|asked| (asked.dialect, asked)) {
+        let (body, signed) = match asked.map(|asked| (asked.dialect, asked)) {
             // That API has no signatures.
             Some((Dialect::Leanplum, asked)) => {
-                let results = leanplum::results(export, asked, &callback.base);
-                (results.alone().to_json(), Vec::new())
+                (leanplum::results(export, asked, &callback.base).alone().to_json(), false)
             }
             Some((Dialect::Amplitude | Dialect::Coveo, _)) | None => {
-                let secrets = secrets.iter().map(|secret| secret.sealed.clone()).collect();
-                (native::body(export, &callback.base)?, secrets)
+                (native::body(export, &callback.base)?, true)
             }
         };
         Some(Self {
@@ -59,9 +69,16 @@ impl Notice {
             export: export.id,
             id: format!("msg_{}", export.id),
             url: callback.url.clone(),
-            body,
-            secrets,
+            body: Body::new(body),
+            signed,
+            posts: 0,
+            due: None,
             until: now + PATIENCE,
         })
+    }
+
+    /// Returns the same callback, posted once more before and to be posted again at `due`.
+    pub fn posted(&self, due: Timestamp) -> Self {
+        Self { posts: self.posts + 1, due: Some(due), ..self.clone() }
     }
 }

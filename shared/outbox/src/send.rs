@@ -1,7 +1,7 @@
 //! Setting going what is to happen once an export has ended.
 
 use aws_config::SdkConfig;
-use cloud::{ExportQueue, ExportTable, Job, Queue, Result, SIGNING_SECRETS, call_next, env};
+use cloud::{ExportQueue, ExportTable, Job, Queue, Result, call_next, env};
 use export::{CopyState, Export, State};
 use jiff::Timestamp;
 use tracing::{error, info};
@@ -18,6 +18,11 @@ pub struct Outbox {
 }
 
 impl Outbox {
+    /// Returns what puts messages into these queues.
+    pub fn new(exports: ExportTable, builds: ExportQueue, notices: Queue, copies: Queue) -> Self {
+        Self { exports, builds, notices, copies }
+    }
+
     /// Reads the settings that `template.yaml` gives every function that ends exports, or says which one
     /// is missing.
     pub fn from_env(
@@ -26,23 +31,21 @@ impl Outbox {
         builds: ExportQueue,
     ) -> anyhow::Result<Self> {
         let sqs = aws_sdk_sqs::Client::new(aws);
-        Ok(Self {
-            exports,
-            builds,
-            notices: Queue::new(sqs.clone(), env::required("NOTICE_QUEUE_URL")?),
-            copies: Queue::new(sqs, env::required("COPY_QUEUE_URL")?),
-        })
+        let notices = Queue::new(sqs.clone(), env::required("NOTICE_QUEUE_URL")?);
+        let copies = Queue::new(sqs, env::required("COPY_QUEUE_URL")?);
+        Ok(Self::new(exports, builds, notices, copies))
     }
 
     /// Sees to what is to happen once an export has ended: the next of its lane is built, its files are
     /// copied, then somebody is told. What breaks is left to the janitor.
     pub async fn follow_up(&self, export: &Export) {
-        if let Err(e) = self.next(export).await {
+        if let Err(e) = self.try_follow_up(export).await {
             error!(export.id = %export.id, "failed to {:#}", anyhow::Error::new(e));
         }
     }
 
-    async fn next(&self, export: &Export) -> Result<()> {
+    /// Does the same, and tells what breaks.
+    pub async fn try_follow_up(&self, export: &Export) -> Result<()> {
         if export.uncalled_since().is_some() {
             call_next(&self.exports, &self.builds, export).await?;
             self.exports.change(&export.workspace, export.id, Export::called_next).await?;
@@ -63,9 +66,7 @@ impl Outbox {
 
     /// Has what became of an export posted to whoever is to be told, whether or not it was before.
     pub async fn tell(&self, export: &Export) -> Result<()> {
-        let mut secrets = self.exports.signing_secrets(&export.workspace).await?;
-        secrets.truncate(SIGNING_SECRETS);
-        if let Some(notice) = Notice::of(export, &secrets, Timestamp::now()) {
+        if let Some(notice) = Notice::of(export, Timestamp::now()) {
             self.notices.send(&notice, &export.workspace, 0).await?;
             info!(export.id = %export.id, "asked for the callback of export {} to be posted", export.id);
         }

@@ -1,26 +1,28 @@
-//! Which servers may be called: a user's URL must not lead to what only we can reach.
+//! Which servers callbacks may be posted to: a user's URL must not lead to what only we can reach.
 
 use std::{
-    io,
+    convert::Infallible,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
+    str::FromStr,
 };
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-/// Which servers may be called.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Allowed {
+use crate::CallbackUrl;
+
+/// Which servers callbacks may be posted to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CallbackHosts {
     /// Those with public addresses.
+    #[default]
     Public,
     /// Those whose hosts are among these, as URLs have them, wherever they are.
-    Hosts(Vec<String>),
+    Listed(Vec<String>),
 }
 
-/// A server that may not be called.
+/// A server that callbacks are not posted to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Forbidden {
+pub enum ForbiddenHost {
     /// Because of where it is.
     #[error("callbacks are not posted to {0}: it is not a public address")]
     Address(IpAddr),
@@ -31,19 +33,30 @@ pub(crate) enum Forbidden {
     Host(String),
 }
 
-/// Resolves names to addresses of which every one is allowed. The connection goes to what was looked at
-/// here: nothing is resolved a second time.
-#[derive(Clone, Debug)]
-pub(crate) struct Resolver(pub(crate) Arc<Allowed>);
+/// Reads the setting: hosts with commas between them.
+impl FromStr for CallbackHosts {
+    type Err = Infallible;
 
-impl Allowed {
-    /// Checks what can be seen of a URL before anything is looked up.
-    pub(crate) fn url(&self, url: &Url) -> Result<(), Forbidden> {
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        let hosts = s.split(',').map(str::trim).filter(|host| !host.is_empty());
+        Ok(Self::Listed(hosts.map(str::to_owned).collect()))
+    }
+}
+
+impl CallbackHosts {
+    /// Checks what can be seen of a callback before any name is looked up.
+    pub fn check(&self, callback: &CallbackUrl) -> Result<(), ForbiddenHost> {
+        // A callback's URL was read before.
+        callback.to_string().parse().map_or(Ok(()), |url| self.url(&url))
+    }
+
+    /// Checks what can be seen of a URL before any name is looked up.
+    pub fn url(&self, url: &Url) -> Result<(), ForbiddenHost> {
         match (self, url.host()) {
-            (Self::Hosts(hosts), _) => {
+            (Self::Listed(hosts), _) => {
                 let host = url.host_str().unwrap_or_default();
                 let listed = hosts.iter().any(|listed| listed.eq_ignore_ascii_case(host));
-                if listed { Ok(()) } else { Err(Forbidden::Host(host.to_owned())) }
+                if listed { Ok(()) } else { Err(ForbiddenHost::Host(host.to_owned())) }
             }
             (Self::Public, Some(Host::Ipv4(address))) => self.address(address.into()),
             (Self::Public, Some(Host::Ipv6(address))) => self.address(address.into()),
@@ -51,35 +64,22 @@ impl Allowed {
         }
     }
 
-    fn address(&self, address: IpAddr) -> Result<(), Forbidden> {
+    /// Returns the addresses that a name has, if all of them are allowed: a name that also has others is
+    /// not to be trusted.
+    pub fn all(
+        &self,
+        found: impl Iterator<Item = SocketAddr>,
+    ) -> Result<Vec<SocketAddr>, ForbiddenHost> {
+        found.map(|address| self.address(address.ip()).map(|()| address)).collect()
+    }
+
+    fn address(&self, address: IpAddr) -> Result<(), ForbiddenHost> {
         let allowed = match (self, address) {
-            (Self::Hosts(_), _) => true,
+            (Self::Listed(_), _) => true,
             (Self::Public, IpAddr::V4(address)) => is_public_v4(address),
             (Self::Public, IpAddr::V6(address)) => is_public_v6(address),
         };
-        if allowed { Ok(()) } else { Err(Forbidden::Address(address)) }
-    }
-
-    /// Returns the addresses that a name has, if all of them are allowed: a name that also has others is
-    /// not to be trusted.
-    fn all(&self, found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, Forbidden> {
-        found.map(|address| self.address(address.ip()).map(|()| address)).collect()
-    }
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let allowed = Arc::clone(&self.0);
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let addresses = allowed.all(found)?;
-            if addresses.is_empty() {
-                return Err(
-                    io::Error::new(io::ErrorKind::NotFound, "the name has no address").into()
-                );
-            }
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
+        if allowed { Ok(()) } else { Err(ForbiddenHost::Address(address)) }
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     fn check(address: &str) -> bool {
-        Allowed::Public.address(address.parse().unwrap()).is_ok()
+        CallbackHosts::Public.address(address.parse().unwrap()).is_ok()
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
             "169.254.169.254",
         ] {
             let url: Url = format!("http://{host}/").parse().unwrap();
-            assert!(Allowed::Public.url(&url).is_err(), "{host}");
+            assert!(CallbackHosts::Public.url(&url).is_err(), "{host}");
         }
     }
 
@@ -217,16 +217,16 @@ mod tests {
     fn a_name_that_also_leads_inside_is_not_called() {
         let of = |addresses: &[&str]| {
             let found = addresses.iter().map(|a| SocketAddr::new(a.parse().unwrap(), 0));
-            Allowed::Public.all(found)
+            CallbackHosts::Public.all(found)
         };
         assert_eq!(of(&["1.1.1.1", "8.8.8.8"]).unwrap().len(), 2);
-        let inside = Forbidden::Address("10.0.0.1".parse().unwrap());
+        let inside = ForbiddenHost::Address("10.0.0.1".parse().unwrap());
         assert_eq!(of(&["1.1.1.1", "10.0.0.1"]), Err(inside));
     }
 
     #[test]
     fn a_list_of_hosts_allows_nothing_else() {
-        let list = Allowed::Hosts(vec!["127.0.0.1".to_owned(), "hooks.example.com".to_owned()]);
+        let list = "127.0.0.1, hooks.example.com".parse::<CallbackHosts>().unwrap();
         for good in ["http://127.0.0.1:8/", "http://2130706433/", "https://HOOKS.example.com/a"] {
             assert_eq!(list.url(&good.parse().unwrap()), Ok(()), "{good}");
         }
