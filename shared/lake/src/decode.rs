@@ -132,7 +132,7 @@ impl<E> From<GzipError> for Stop<E> {
     fn from(error: GzipError) -> Self {
         match error {
             GzipError::Deflate(error) => error.into(),
-            damage @ (GzipError::Header | GzipError::Checksum) => {
+            damage @ (GzipError::Header | GzipError::Garbage | GzipError::Checksum) => {
                 Self::Corrupt(io::Error::new(io::ErrorKind::InvalidData, damage))
             }
         }

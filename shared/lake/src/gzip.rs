@@ -1,4 +1,7 @@
 //! Gzip files (RFC 1952): any number of members in a row.
+//!
+//! Zeros after a member are padding, as gzip and Python take them; files that were written in blocks of a
+//! fixed size have it. Anything else after a member is damage.
 
 use std::io::Read;
 
@@ -9,8 +12,10 @@ use archive::deflate::{BitReader, Block, DeflateError, Inflater, Receiver};
 pub(crate) enum GzipError {
     #[error(transparent)]
     Deflate(#[from] DeflateError),
-    #[error("it does not begin as gzip does")]
+    #[error("it does not begin as gzip does, or a header in it is damaged")]
     Header,
+    #[error("after its last member there is something that is neither a member nor zeros")]
+    Garbage,
     #[error("its checksum or length does not match its content")]
     Checksum,
 }
@@ -24,6 +29,9 @@ pub(crate) struct Content {
     pub(crate) len: u64,
 }
 
+/// How much of headers and padding is read at a time, in bytes, before the receiver hears of it.
+const PASSED: u64 = 64 * 1024;
+
 /// Hands the content of all members on, and their streams as segments.
 pub(crate) fn read<T: Receiver>(input: impl Read, to: &mut T) -> Result<Content, T::Error>
 where
@@ -32,14 +40,15 @@ where
     let (mut bits, mut inflater) = (BitReader::new(input), Inflater::default());
     let mut hasher = crc32fast::Hasher::new();
     let mut whole = 0;
-    while header(&mut bits).map_err(T::Error::from)? {
+    while begin_member(&mut bits, to)? {
         let mut member = Member { to, hasher: crc32fast::Hasher::new(), len: 0 };
         inflater.inflate(&mut bits, &mut member)?;
         let (crc32, len) = (member.hasher.clone().finalize(), member.len);
         hasher.combine(&member.hasher);
         whole += len;
 
-        let found = (number(&mut bits)?, number(&mut bits)?);
+        let mut outside = Outside::new(&mut bits, to);
+        let found = (outside.number()?, outside.number()?);
         #[expect(clippy::cast_possible_truncation, reason = "the length counts modulo 2^32")]
         if found != (crc32, len as u32) {
             return Err(GzipError::Checksum.into());
@@ -73,49 +82,103 @@ impl<T: Receiver> Receiver for Member<'_, T> {
     fn block(&mut self, block: Block) {
         self.to.block(block);
     }
+
+    fn passed(&mut self, at: u64) -> Result<(), T::Error> {
+        self.to.passed(at)
+    }
 }
 
-/// Passes over a member's header (section 2.3); false where there is no other member.
-fn header<R: Read>(bits: &mut BitReader<R>) -> Result<bool, GzipError> {
-    match bits.byte()? {
+/// Passes over padding and a member's header (section 2.3); false where there is no other member.
+fn begin_member<R: Read, T: Receiver>(bits: &mut BitReader<R>, to: &mut T) -> Result<bool, T::Error>
+where
+    T::Error: From<GzipError>,
+{
+    let is_first = bits.position() == 0;
+    let mut outside = Outside::new(bits, to);
+    let mut next = outside.next()?;
+    while next == Some(0) && !is_first {
+        next = outside.next()?;
+    }
+    match next {
         None => return Ok(false),
         Some(0x1f) => {}
-        Some(_) => return Err(GzipError::Header),
+        Some(_) if is_first => return Err(GzipError::Header.into()),
+        Some(_) => return Err(GzipError::Garbage.into()),
     }
-    if (bits.byte()?, bits.byte()?) != (Some(0x8b), Some(8)) {
-        return Err(GzipError::Header);
-    }
-    let flags = byte(bits)?;
-    if flags & 0xe0 != 0 {
-        return Err(GzipError::Header);
-    }
-    for _ in 0..6 {
-        byte(bits)?;
-    }
-    if flags & 4 != 0 {
-        let len = u16::from_le_bytes([byte(bits)?, byte(bits)?]);
-        for _ in 0..len {
-            byte(bits)?;
-        }
-    }
-    for text in [8, 16] {
-        if flags & text != 0 {
-            while byte(bits)? != 0 {}
-        }
-    }
-    if flags & 2 != 0 {
-        byte(bits)?;
-        byte(bits)?;
-    }
-    Ok(true)
+    outside.header().map(|()| true)
 }
 
-fn number<R: Read>(bits: &mut BitReader<R>) -> Result<u32, GzipError> {
-    Ok(u32::from_le_bytes([byte(bits)?, byte(bits)?, byte(bits)?, byte(bits)?]))
+/// Reads what lies outside of streams, and tells the receiver how far it is. Padding and a name may be long
+/// as one likes.
+struct Outside<'a, R, T> {
+    bits: &'a mut BitReader<R>,
+    to: &'a mut T,
+    /// Where the receiver hears of it next.
+    next_passed: u64,
+    /// Of the header so far.
+    hasher: crc32fast::Hasher,
 }
 
-fn byte<R: Read>(bits: &mut BitReader<R>) -> Result<u8, GzipError> {
-    bits.byte()?.ok_or(GzipError::Deflate(DeflateError::Truncated))
+impl<'a, R: Read, T: Receiver> Outside<'a, R, T>
+where
+    T::Error: From<GzipError>,
+{
+    fn new(bits: &'a mut BitReader<R>, to: &'a mut T) -> Self {
+        let next_passed = bits.position() + PASSED;
+        Self { bits, to, next_passed, hasher: crc32fast::Hasher::new() }
+    }
+
+    /// The rest of a header, of which the first byte was read.
+    fn header(&mut self) -> Result<(), T::Error> {
+        self.hasher = crc32fast::Hasher::new();
+        self.hasher.update(&[0x1f]);
+        let [magic, method, flags] = [self.byte()?, self.byte()?, self.byte()?];
+        if (magic, method) != (0x8b, 8) || flags & 0xe0 != 0 {
+            return Err(GzipError::Header.into());
+        }
+        for _ in 0..6 {
+            self.byte()?;
+        }
+        if flags & 4 != 0 {
+            let len = u16::from_le_bytes([self.byte()?, self.byte()?]);
+            for _ in 0..len {
+                self.byte()?;
+            }
+        }
+        for text in [8, 16] {
+            if flags & text != 0 {
+                while self.byte()? != 0 {}
+            }
+        }
+        if flags & 2 != 0 {
+            let [low, high, ..] = self.hasher.clone().finalize().to_le_bytes();
+            if [self.byte()?, self.byte()?] != [low, high] {
+                return Err(GzipError::Header.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<u32, T::Error> {
+        Ok(u32::from_le_bytes([self.byte()?, self.byte()?, self.byte()?, self.byte()?]))
+    }
+
+    fn byte(&mut self) -> Result<u8, T::Error> {
+        self.next()?.ok_or_else(|| GzipError::Deflate(DeflateError::Truncated).into())
+    }
+
+    /// The next byte; `None` at the end.
+    fn next(&mut self) -> Result<Option<u8>, T::Error> {
+        let byte = self.bits.byte()?;
+        if let Some(byte) = byte {
+            self.hasher.update(&[byte]);
+        }
+        if self.bits.position() >= self.next_passed {
+            self.to.passed(self.bits.position())?;
+            self.next_passed = self.bits.position() + PASSED;
+        }
+        Ok(byte)
+    }
 }
 
 #[cfg(test)]
@@ -221,9 +284,72 @@ mod tests {
     fn what_is_no_gzip_is_told() {
         let whole = file(&[b"rows".to_vec()], 6);
         assert!(matches!(read_all(b"{}"), Err(GzipError::Header)));
-        assert!(matches!(read_all(&[&whole[..], b"more"].concat()), Err(GzipError::Header)));
+        assert!(matches!(read_all(&[&whole[..], b"more"].concat()), Err(GzipError::Garbage)));
         let cut = read_all(&whole[..whole.len() - 1]);
         assert!(matches!(cut, Err(GzipError::Deflate(DeflateError::Truncated))));
         assert_eq!(read_all(b"").unwrap().1, Content::default());
+    }
+
+    #[test]
+    fn zeros_after_a_member_are_padding_and_nothing_else_is() {
+        let (first, second) = (file(&[b"a\n".to_vec()], 6), file(&[b"b\n".to_vec()], 6));
+        let zeros = vec![0; 200_000];
+        for (parts, content) in [
+            (&[&first[..], &zeros][..], &b"a\n"[..]),
+            (&[&first, &[0]], b"a\n"),
+            (&[&first, &zeros, &second], b"a\nb\n"),
+            (&[&first, &zeros, &second, &zeros], b"a\nb\n"),
+        ] {
+            let (kept, whole) = read_all(&parts.concat()).unwrap();
+            assert_eq!((&kept.content[..], whole.len), (content, content.len() as u64));
+        }
+        for tail in [&b"\0more"[..], b"\0\x1f", b"\0\x1f\x8b\x08", b"more\0"] {
+            assert!(read_all(&[&first[..], tail].concat()).is_err(), "{tail:?}");
+        }
+        assert!(matches!(read_all(&zeros), Err(GzipError::Header)));
+    }
+
+    #[test]
+    fn a_header_is_held_to_its_checksum() {
+        let mut choices = streams::Choices::new(&[3; 4]);
+        let mut whole = streams::member_with(&[3, 0], b"", &mut choices);
+        assert_eq!(whole[3], 0b1_1110);
+        assert_eq!(read_all(&whole).unwrap().1, Content::default());
+        whole[4] ^= 1;
+        assert!(matches!(read_all(&whole), Err(GzipError::Header)));
+    }
+
+    /// Remembers how far apart it heard something.
+    #[derive(Default)]
+    struct Listening {
+        last: u64,
+        farthest: u64,
+    }
+
+    impl Receiver for Listening {
+        type Error = GzipError;
+
+        fn content(&mut self, _: &[u8]) -> Result<(), GzipError> {
+            Ok(())
+        }
+
+        fn stored(&mut self, _: &[u8], _: Option<u64>) {}
+
+        fn passed(&mut self, at: u64) -> Result<(), GzipError> {
+            self.farthest = self.farthest.max(at - self.last);
+            self.last = at;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_receiver_hears_how_far_endless_names_and_padding_were_read() {
+        let mut named = vec![0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 255];
+        named.extend(vec![b'n'; 1 << 20]);
+        named.extend([0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        named.extend(vec![0; 1 << 20]);
+        let mut listening = Listening::default();
+        read(&named[..], &mut listening).unwrap();
+        assert!(listening.last > (2 << 20) - PASSED && listening.farthest < 2 * PASSED);
     }
 }

@@ -33,3 +33,12 @@ pub fn member_with(stream: &[u8], content: &[u8], choices: &mut Choices<'_>) -> 
     file.extend(&(content.len() as u64).to_le_bytes()[..4]);
     file
 }
+
+/// Returns what follows the header of the first member, which has a name at most.
+pub fn without_header(file: &[u8]) -> &[u8] {
+    let (header, rest) = file.split_at(10);
+    match header[3] {
+        8 => &rest[rest.iter().take_while(|byte| **byte != 0).count() + 1..],
+        _ => rest,
+    }
+}

@@ -3,6 +3,7 @@
 //! - [`any_stream`]: streams of any structure, sound or not, which no encoder would write.
 //! - [`stream_of`]: given content in blocks of any kind and size.
 //! - [`member`]: a stream as a gzip member.
+//! - [`files_of_encoders`]: what real encoders write.
 //! - [`zlib_reads`]: what zlib makes of a stream.
 //! - [`Bits`] and [`Block`]: what they are written with, to write one by hand.
 //!
@@ -13,6 +14,7 @@ mod bits;
 mod block;
 mod choices;
 mod code;
+mod encoders;
 mod gzip;
 mod of;
 mod zlib;
@@ -22,6 +24,7 @@ pub use bits::Bits;
 pub use block::{Block, Token};
 pub use choices::Choices;
 pub use code::Code;
-pub use gzip::{member, member_with};
+pub use encoders::{content_of_encoders, files_of_encoders};
+pub use gzip::{member, member_with, without_header};
 pub use of::stream_of;
 pub use zlib::zlib_reads;

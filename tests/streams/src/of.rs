@@ -9,9 +9,9 @@ pub fn stream_of(content: &[u8], choices: &mut Choices<'_>) -> Vec<u8> {
     let mut bits = Bits::default();
     let (mut at, mut seen) = (0, HashMap::new());
     loop {
-        let size = choices.one_of(&[100_000, 60_000, 0, 0, 1, 30, 300, 3000, 300_000]);
-        let size = choices.below(size + 1);
-        let end = if choices.are_used_up() { content.len() } else { content.len().min(at + size) };
+        let size = choices.one_of(&[5000, 8000, 0, 0, 1, 30, 300, 3000, 100_000]);
+        let size = if choices.are_used_up() { size } else { choices.below(size + 1) };
+        let end = content.len().min(at + size);
         let last = end == content.len() && !choices.rarely(2);
         match choices.below(8) {
             0 => {

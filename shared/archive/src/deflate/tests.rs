@@ -344,3 +344,14 @@ fn a_stream_does_not_refer_to_the_one_before() {
     let second = inflater.inflate(&mut bits, &mut Read::default());
     assert!(matches!(second, Err(DeflateError::Corrupt)), "{second:?}");
 }
+
+#[test]
+fn it_reads_what_the_encoders_write_that_people_have() {
+    for (name, file) in streams::files_of_encoders() {
+        let data = streams::without_header(&file);
+        let theirs = streams::zlib_reads(data).unwrap();
+        for ours in contents_of(data) {
+            assert!(ours.unwrap() == theirs, "{name}");
+        }
+    }
+}

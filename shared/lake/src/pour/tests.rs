@@ -697,3 +697,64 @@ fn most_of_an_object_is_not_compressed_again_at_the_edge_of_a_window() {
     assert_eq!(rows.finish().unwrap().outside, 2001);
     assert!(taken_over > 3_000_000, "{taken_over}");
 }
+
+const WAYS: [Claimed; 4] = [Claimed::Small, Claimed::Large, Claimed::Referred, Claimed::Edge];
+
+#[test]
+fn zeros_after_an_object_are_padding_however_it_is_poured() {
+    let text = row((600, true)).repeat(300);
+    let object = [gzip(&text), vec![0; 512]].concat();
+    let csv = selection("visits", None, Format::Csv);
+    for claimed in WAYS {
+        let (read, poured) = try_pour(&jsonl(), &[("a.gz", object.clone())], 2, claimed).unwrap();
+        assert!(read == text, "{claimed:?}");
+        assert_eq!(poured.account.spliced == 1, !matches!(claimed, Claimed::Edge));
+        let (_, poured) = try_pour(&csv, &[("a.gz", object.clone())], 2, claimed).unwrap();
+        assert_eq!(poured.segment.rows, 300);
+    }
+    let garbage = [&object[..], b"more"].concat();
+    for claimed in WAYS {
+        let result = try_pour(&jsonl(), &[("a.gz", garbage.clone())], 2, claimed);
+        assert!(matches!(result, Err(ObjectError::Corrupt { .. })), "{claimed:?} {result:?}");
+    }
+}
+
+#[test]
+fn objects_of_the_encoders_that_people_have_are_read_however_they_are_poured() {
+    let catalog = Catalog::built_in().unwrap();
+    let times = ["2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z"].map(|time| time.parse().unwrap());
+    let selection = |format| {
+        let window = Window::new(times[0], times[1]).unwrap();
+        let tables = vec![TableSelection::whole("liferay_page")];
+        Selection::new(&catalog, &ExportRequest::new(tables, window, format), 0).unwrap()
+    };
+    let (jsonl, csv) = (selection(Format::Jsonl), selection(Format::Csv));
+    let content = String::from_utf8(streams::content_of_encoders()).unwrap();
+    let rows = content.lines().count() as u64;
+    for (name, object) in streams::files_of_encoders() {
+        for claimed in WAYS {
+            let (read, poured) = try_pour(&jsonl, &[("a.gz", object.clone())], 2, claimed).unwrap();
+            assert!(read == content && poured.segment.rows == rows, "{name} {claimed:?}");
+            assert_eq!(poured.account.spliced == 1, !matches!(claimed, Claimed::Edge), "{name}");
+        }
+        let (_, poured) = try_pour(&csv, &[("a.gz", object)], 2, Claimed::Small).unwrap();
+        assert_eq!((poured.segment.rows, poured.account.bad_rows), (rows, 0), "{name}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn objects_of_any_blocks_are_read_however_they_are_poured(
+        rows in prop::collection::vec((0..3000_usize, 0..40_usize), 0..8),
+        choices in prop::collection::vec(any::<u8>(), 0..200),
+        claimed in prop::sample::select(WAYS.to_vec())
+    ) {
+        let text: String = rows.into_iter().map(|(size, times)| row((size, true)).repeat(times)).collect();
+        let choices = &mut streams::Choices::new(&choices);
+        let stream = streams::stream_of(text.as_bytes(), choices);
+        let object = streams::member_with(&stream, text.as_bytes(), choices);
+        let (read, _) = try_pour(&jsonl(), &[("a.gz", object)], 2, claimed).unwrap();
+        prop_assert!(read == text);
+    }
+}

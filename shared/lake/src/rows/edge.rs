@@ -9,6 +9,8 @@
 //! What is decided depends on rows and blocks alone, not on how their bytes arrive, so that a builder that
 //! does the work again writes the same.
 
+mod blocks;
+
 use std::{
     cell::RefCell,
     io::{self, Read},
@@ -19,6 +21,7 @@ use archive::{
     SEGMENT_BYTES, Segment,
     deflate::{Block, Receiver, push_blocks},
 };
+use blocks::Blocks;
 
 use super::{Ended, Made, Rows, Stopped, Stretch};
 use crate::{
@@ -30,14 +33,44 @@ use crate::{
 
 /// How far back a block refers, in bytes.
 const HISTORY: u64 = 32 * 1024;
-/// The least content that is worth being taken over, in bytes.
-const LEAST: u64 = 128 * 1024;
-/// The most content that is taken over at a time, in bytes, but for its last block.
-const MOST: u64 = SEGMENT_BYTES as u64;
-/// How much content may wait for the end of a block, in bytes. Few programs write such blocks.
-const MAX_WAITING: u64 = 8 << 20;
-/// The longest row that may be taken over, in bytes: its end decides that, and until then it is held.
-const MAX_KEPT_ROW: u64 = 1 << 20;
+
+/// Where it is decided what is taken over, in bytes.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    /// The least content that is worth being taken over.
+    least: u64,
+    /// The most content that is taken over at a time, but for its last piece.
+    most: u64,
+    /// How much content may wait for the end of a block. Few programs write such blocks.
+    max_waiting: u64,
+    /// The longest row that may be taken over: its end decides that, and until then it is held.
+    max_kept_row: u64,
+    /// The least content of a piece, the smallest unit that is taken over.
+    piece: u64,
+    /// How much of the object's stream may wait.
+    max_stored: u64,
+}
+
+impl Sizes {
+    const REAL: Self = Self {
+        least: 128 * 1024,
+        most: SEGMENT_BYTES as u64,
+        max_waiting: 8 << 20,
+        max_kept_row: 1 << 20,
+        piece: 1024,
+        max_stored: 16 << 20,
+    };
+
+    /// For tests and the fuzzer: all of them are passed by a few rows.
+    const SMALL: Self = Self {
+        least: 600,
+        most: 4000,
+        max_waiting: 10_000,
+        max_kept_row: 3000,
+        piece: 100,
+        max_stored: 20_000,
+    };
+}
 
 /// Pours the rows of a gzip object that go in as they are.
 pub(super) fn pour<F: FnMut(Made) -> Result<(), Stopped>>(
@@ -45,7 +78,8 @@ pub(super) fn pour<F: FnMut(Made) -> Result<(), Stopped>>(
     input: impl Read,
 ) -> Result<(), Stop<Ended>> {
     let stream = RefCell::default();
-    let mut edge = Edge::new(rows, &stream);
+    let sizes = if cfg!(fuzzing) { Sizes::SMALL } else { Sizes::REAL };
+    let mut edge = Edge::new(rows, &stream, sizes);
     gzip::read(Tee { input, kept: &stream }, &mut edge)?;
     edge.finish().map_err(Stop::By)
 }
@@ -57,10 +91,17 @@ struct Edge<'e, 'a, F> {
 }
 
 impl<'e, 'a, F: FnMut(Made) -> Result<(), Stopped>> Edge<'e, 'a, F> {
-    fn new(rows: &'e mut Rows<'a, F>, stream: &'e RefCell<Kept>) -> Self {
-        let (content, blocks) = (Kept::default(), Vec::new());
-        let cut =
-            Cut { rows, stream, used: 0, content, blocks, stream_at: 0, judged: 0, open: None };
+    fn new(rows: &'e mut Rows<'a, F>, stream: &'e RefCell<Kept>, sizes: Sizes) -> Self {
+        let cut = Cut {
+            rows,
+            sizes,
+            stream,
+            used: 0,
+            content: Kept::default(),
+            blocks: Blocks::new(sizes),
+            judged: 0,
+            open: None,
+        };
         Self { lines: Lines::default(), cut }
     }
 
@@ -89,27 +130,28 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Receiver for Edge<'_, '_, F> {
 
     const BLOCKS: bool = true;
 
-    fn block(&mut self, Block { bit, first, stored }: Block) {
+    fn block(&mut self, block: Block) {
         let at = self.cut.content.end();
-        if first {
-            self.cut.stream_at = at;
-        }
-        self.cut.blocks.push(Begin { bit, at, first, stream_at: self.cut.stream_at, stored });
+        self.cut.blocks.begin(block, at);
+    }
+
+    fn passed(&mut self, at: u64) -> Result<(), Stop<Ended>> {
+        self.cut.used = at;
+        self.cut.blocks.pass(at);
+        self.cut.forget().map_err(Stop::By)
     }
 }
 
 /// Cuts an object into blocks that are taken over, and the rest.
 struct Cut<'e, 'a, F> {
     rows: &'e mut Rows<'a, F>,
+    sizes: Sizes,
     /// The object, as stored.
     stream: &'e RefCell<Kept>,
     /// How much of it was decoded for certain.
     used: u64,
     content: Kept,
-    /// Where blocks begin that may be taken over.
-    blocks: Vec<Begin>,
-    /// Where the content of the gzip member at hand begins.
-    stream_at: u64,
+    blocks: Blocks,
     /// The end of the last row that was looked at.
     judged: u64,
     open: Option<Open>,
@@ -121,28 +163,8 @@ struct Open {
     /// What is before this was handed on.
     done: u64,
     end: u64,
-}
-
-/// Where a block begins.
-#[derive(Clone, Copy, Debug)]
-struct Begin {
-    /// In the object, in bits.
-    bit: u64,
-    /// In the content.
-    at: u64,
-    /// Whether it is the first of its stream.
-    first: bool,
-    /// Where the content of its stream begins.
-    stream_at: u64,
-    /// Whether it is not compressed.
-    stored: bool,
-}
-
-impl Begin {
-    /// Where what it refers to begins at the earliest.
-    fn reach(&self) -> u64 {
-        self.stream_at.max(self.at.saturating_sub(HISTORY))
-    }
+    /// The block at hand when nothing could be decided.
+    undecided_in: Option<u64>,
 }
 
 impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
@@ -154,15 +176,20 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
         let begin = std::mem::replace(&mut self.judged, place.end);
         let (verdict, len) = (self.rows.selection.judge(record), record.len() as u64);
         // A carriage return, a byte order mark and a missing end are not as they should be.
-        let as_it_is = len + 1 == place.end - begin && len <= MAX_KEPT_ROW;
+        let as_it_is = len + 1 == place.end - begin && len <= self.sizes.max_kept_row;
         if let Verdict::Taken(time) = verdict
             && as_it_is
         {
             self.rows.account.span(time);
             self.rows.row_count += 1;
-            let mut open = self.open.take().unwrap_or(Open { begin, done: begin, end: begin });
+            let fresh = Open { begin, done: begin, end: begin, undecided_in: None };
+            let mut open = self.open.take().unwrap_or(fresh);
             open.end = place.end;
-            if open.end - open.done >= MOST {
+            let waiting = open.end - open.done;
+            // More can only be decided once another block begins, or too much waits.
+            let is_undecided =
+                open.undecided_in.is_some() && open.undecided_in == self.blocks.begun();
+            if waiting > self.sizes.max_waiting || (waiting >= self.sizes.most && !is_undecided) {
                 self.hand_on(&mut open, false)?;
             }
             self.open = Some(open);
@@ -186,18 +213,19 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
 
     /// Forgets what is not needed any more.
     fn forget(&mut self) -> Result<(), Ended> {
-        let is_long = self.content.end() - self.judged > MAX_KEPT_ROW + 1;
+        let is_long = self.content.end() - self.judged > self.sizes.max_kept_row + 1;
         if is_long {
             self.close()?;
         }
-        let needed = match &self.open {
-            Some(open) => open.done,
-            None if is_long => self.content.end(),
-            None => self.judged,
+        let (begin, needed) = match &self.open {
+            Some(open) => (open.begin, open.done),
+            None if is_long => (self.content.end(), self.content.end()),
+            None => (self.judged, self.judged),
         };
         self.content.drop_before(needed);
-        self.blocks.drain(..self.blocks.partition_point(|block| block.at < needed));
-        let needed = self.blocks.first().map_or(self.used, |block| self.used.min(block.bit / 8));
+        self.blocks.forget(needed, begin);
+        let first = self.blocks.first_bit().map(|bit| bit / 8);
+        let needed = first.map_or(self.used, |first| self.used.min(first));
         self.stream.borrow_mut().drop_before(needed);
         Ok(())
     }
@@ -206,24 +234,23 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
     fn hand_on(&mut self, open: &mut Open, complete: bool) -> Result<(), Ended> {
         while open.done < open.end {
             // All that a block refers to has to stand before it as it did.
-            let able = |block: &Begin| block.at >= open.done && block.reach() >= open.begin;
-            let first = self.blocks.partition_point(|block| !able(block));
-            let next = self.blocks.get(first).map_or(open.end, |block| block.at.min(open.end));
+            self.blocks.forget(open.done, open.begin);
+            let next = self.blocks.first().map_or(open.end, |first| first.min(open.end));
             if open.done < next {
                 self.again(open.done..next)?;
                 open.done = next;
                 continue;
             }
-            let (last, is_all) = run(&self.blocks[first..], open.end);
-            let last = first + last;
-            let end = self.blocks[last].at;
-            let is_all = is_all || complete;
-            if end >= open.done + if is_all { LEAST } else { MOST } {
-                self.take_over(self.blocks[first], self.blocks[last])?;
-                open.done = end;
-            } else if is_all || open.end - open.done > MAX_WAITING {
-                self.blocks.drain(..=first);
+            let (count, is_all) = self.blocks.run(open.end);
+            let waiting = open.end - open.done;
+            let is_all = is_all || complete || waiting > self.sizes.max_waiting;
+            let worth = if is_all { self.sizes.least } else { self.sizes.most };
+            if self.blocks.len(count) >= worth {
+                open.done = self.take_over(count)?.unwrap_or(open.done);
+            } else if is_all {
+                self.blocks.give_up();
             } else {
+                open.undecided_in = self.blocks.begun();
                 break;
             }
         }
@@ -241,13 +268,15 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
         Ok(())
     }
 
-    /// Takes the blocks over that are between the beginnings of two.
-    fn take_over(&mut self, first: Begin, end: Begin) -> Result<(), Ended> {
+    /// Takes so many pieces over, and returns where their content ends.
+    fn take_over(&mut self, count: usize) -> Result<Option<u64>, Ended> {
+        let Some(piece) = self.blocks.take(count) else { return Ok(None) };
         self.rows.flush()?;
-        let content = self.content.get(first.at..end.at);
+        let content = self.content.get(piece.content.clone());
         let stream = self.stream.borrow();
+        let (begin, end) = (piece.bits.start - stream.at * 8, piece.bits.end - stream.at * 8);
         let mut stored = Vec::new();
-        push_blocks(&stream.bytes, first.bit - stream.at * 8..end.bit - stream.at * 8, &mut stored);
+        push_blocks(&stream.bytes, begin..end, &mut stored);
         let segment = Segment {
             crc32: crc32fast::hash(content),
             raw_bytes: content.len() as u64,
@@ -255,28 +284,9 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
             stored_bytes: stored.len() as u64,
             rows: std::mem::take(&mut self.rows.row_count),
         };
-        self.rows.make(Made::Spliced { segment, stretches: vec![Stretch::Bytes(stored)] })
+        self.rows.make(Made::Spliced { segment, stretches: vec![Stretch::Bytes(stored)] })?;
+        Ok(Some(piece.content.end))
     }
-}
-
-/// Returns at which block those end that can be taken over together, from the first on, and whether there
-/// can be no more of them.
-fn run(blocks: &[Begin], content_end: u64) -> (usize, bool) {
-    let (begin, mut end) = (blocks[0], 0);
-    // A block that is not compressed begins on a byte boundary, and would not any more.
-    let movable = |block: &Begin| !block.stored || begin.bit.is_multiple_of(8);
-    while let Some(next) = blocks.get(end + 1)
-        && blocks[end].at < begin.at + MOST
-    {
-        if next.first || !movable(&blocks[end]) {
-            return (end, true);
-        }
-        if next.at > content_end {
-            break;
-        }
-        end += 1;
-    }
-    (end, false)
 }
 
 /// The later part of many bytes.
