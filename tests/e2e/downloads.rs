@@ -155,11 +155,11 @@ async fn an_archive_is_named_after_its_export() {
 
 /// Reads a Content-Disposition as mail programs do.
 const PYTHON: &str = r"
-import email.message, sys, urllib.parse
+import email.message, email.utils, sys
 message = email.message.Message()
 message['Content-Disposition'] = sys.argv[1]
 names = [value for name, value in message.get_params(header='content-disposition') if name == 'filename']
-print(names[-1][2] if isinstance(names[-1], tuple) else names[-1], end='')
+print(email.utils.collapse_rfc2231_value(names[-1]), end='')
 ";
 
 #[tokio::test]
