@@ -83,7 +83,7 @@ async fn an_export_without_bad_rows_has_no_list_of_them() {
 async fn a_damaged_source_object_fails_the_export_and_is_named() {
     let whole = gzip(&GOOD.repeat(100));
     for (name, bytes) in
-        [("cut.json.gz", whole[..whole.len() - 6].to_vec()), ("plain.json.gz", GOOD.into())]
+        [("cut.json.gz", whole[..whole.len() - 6].to_vec()), ("text.json.gz", b"no rows".to_vec())]
     {
         let (user, done) = outcome(name, bytes).await;
 
@@ -102,6 +102,38 @@ async fn a_damaged_source_object_fails_the_export_and_is_named() {
                 .is_empty()
         );
     }
+}
+
+#[tokio::test]
+async fn a_source_object_that_is_not_json_lines_fails_the_export_by_what_it_is() {
+    let (user, done) = outcome("b.json", b"PAR1\x15\x04\x15\x10".to_vec()).await;
+
+    assert_eq!(
+        (done.text("/status"), done.text("/failure/code")),
+        ("failed", "source_unsupported")
+    );
+    let detail = done.text("/failure/detail");
+    assert!(detail.contains(&key(&user, "b.json")) && detail.contains("Parquet"), "{detail}");
+}
+
+#[tokio::test]
+async fn what_programs_leave_in_a_partition_is_not_data() {
+    let user = user().await;
+    for (name, bytes) in [
+        ("part-0", gzip(GOOD)),
+        ("_SUCCESS", Vec::new()),
+        (".part-0.crc", b"crc\0\0\0\x02\0".to_vec()),
+        ("_committed_1", b"{\"added\":[]}\n".to_vec()),
+        ("_temporary/0/part-0", gzip(GOOD)),
+    ] {
+        user.stack.put_source(&key(&user, name), bytes).await.unwrap();
+    }
+    let (done, archive) = user.export(&body()).await.unwrap();
+
+    assert_eq!(archive.text("liferay_page.jsonl").unwrap(), GOOD);
+    assert_eq!(done.body["archive"]["bad_rows"], 0);
+    let explained = user.post("/v1/explain", &body()).await.unwrap();
+    assert_eq!(explained.body["tables"][0]["ways"][0]["objects"], 1, "{}", explained.body);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     io::{self, Read},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
@@ -47,7 +48,9 @@ pub fn verify<R: Read>(
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(object) = objects.get(index) else { return Ok(found) };
-            match one(&object.key, || open(index)) {
+            let verified = catch_unwind(AssertUnwindSafe(|| one(&object.key, || open(index))))
+                .unwrap_or_else(|_| Err(ObjectError::Panicked { key: object.key.clone() }));
+            match verified {
                 Ok(verified) => found.push((index, verified)),
                 Err(error) => {
                     next.store(objects.len(), Ordering::Relaxed);

@@ -77,6 +77,24 @@ pub fn pour(key: &str, object: &[u8], format: Format, refer: bool) -> Result<Out
     Ok(Out { content, rows, bad_rows, spliced: run.account.spliced > 0 })
 }
 
+/// Checks what came out of lines. Where a line is not one record, it may be several: then rows are added.
+pub fn check(out: &Out, lines: &[u8]) {
+    let (rows, bad) = wanted(lines);
+    if bad == 0 {
+        assert_eq!(String::from_utf8_lossy(&out.content), String::from_utf8_lossy(&rows));
+        assert_eq!(out.bad_rows, 0);
+        return;
+    }
+    let mut rows = rows.split_inclusive(|byte| *byte == b'\n').peekable();
+    for row in out.content.split_inclusive(|byte| *byte == b'\n') {
+        if rows.next_if_eq(&row).is_none() {
+            let text = &row[..row.len() - 1];
+            assert!(lines.windows(text.len()).any(|window| window == text));
+        }
+    }
+    assert!(rows.next().is_none(), "rows are missing");
+}
+
 /// The rows of decoded lines that are wanted, found the slow, obvious way, and how many are bad.
 pub fn wanted(lines: &[u8]) -> (Vec<u8>, u64) {
     let lines = lines.strip_prefix(b"\xef\xbb\xbf").unwrap_or(lines);

@@ -372,10 +372,27 @@ fn the_first_bad_rows_are_listed_however_many_look() {
             arrived: None,
         })
         .collect();
-    let count = |workers| {
-        jsonl().count(&listed, workers, |index| Ok(objects[index].1.as_bytes())).unwrap().1
+    // Of two workers, one reads the first object and the last, and the other all between them.
+    let (opened, more) = (Mutex::new(0), Condvar::new());
+    let wait_for = |index: usize| {
+        let opened = opened.lock().unwrap();
+        drop(more.wait_while(opened, |opened| *opened < index).unwrap());
     };
-    let (alone, together) = (count(1), count(4));
+    let open = |workers: usize, index: usize| {
+        let mut latest = opened.lock().unwrap();
+        *latest = index.max(*latest);
+        drop(latest);
+        more.notify_all();
+        match index {
+            0 if workers > 1 => wait_for(38),
+            38 if workers > 1 => wait_for(39),
+            _ => {}
+        }
+        Ok(objects[index].1.as_bytes())
+    };
+    let count = |workers| jsonl().count(&listed, workers, |index| open(workers, index)).unwrap().1;
+    let together = count(2);
+    let alone = count(1);
     assert_eq!(alone.listed.len(), crate::MAX_LISTED_BAD_ROWS);
     assert_eq!((alone.bad_rows, alone.listed), (together.bad_rows, together.listed));
 }
@@ -400,7 +417,8 @@ fn a_panic_names_the_object() {
         Pour { selection, objects, runs: runs_of(objects), pack: Pack::Deflate(5), workers: 2 };
     let poured = pour.run(|_| Ok(Bug), |_, _| Ok(())).map(drop);
     let counted = selection.count(objects, 2, |_| Ok(Bug)).map(drop);
-    for result in [poured, counted] {
+    let verified = crate::verify(objects, 2, |_| Ok(Bug)).map(drop);
+    for result in [poured, counted, verified] {
         assert!(
             matches!(&result, Err(ObjectError::Panicked { key }) if key == "bad.json"),
             "{result:?}"
