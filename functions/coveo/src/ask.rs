@@ -361,7 +361,7 @@ mod tests {
                 let fraction = format!("{:06}", at.as_microsecond().rem_euclid(1_000_000));
                 format!("{}{point}{}Z", at.strftime("%Y-%m-%dT%H:%M:%S"), &fraction[..digits])
             };
-            let (mut windows, mut from) = (Vec::new(), begin);
+            let (mut windows, mut edges, mut from) = (Vec::new(), Vec::new(), begin);
             for (digits, length) in units {
                 let unit = 10_i64.pow(6 - digits);
                 let last = (from.as_microsecond().div_euclid(unit) + length) * unit;
@@ -370,9 +370,10 @@ mod tests {
                 let params = Params::of_query(&format!("from={}&to={to}", written(from, 6))).unwrap();
                 windows.push(window(&params).unwrap().0);
                 from = last + SignedDuration::from_micros(unit);
+                edges.extend([last, from - SignedDuration::from_micros(1), from]);
             }
-            for micros in instants {
-                let instant = begin + SignedDuration::from_micros(micros);
+            let anywhere = instants.into_iter().map(|micros| begin + SignedDuration::from_micros(micros));
+            for instant in anywhere.chain(edges) {
                 let holding = windows.iter().filter(|window| window.contains(instant)).count();
                 prop_assert_eq!(holding, usize::from(instant < from), "{}", instant);
             }

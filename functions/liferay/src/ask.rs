@@ -214,7 +214,7 @@ mod tests {
         ) {
             let begin: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
             let written = |at: Timestamp, form: &str| at.strftime(form).to_string();
-            let (mut windows, mut from) = (Vec::new(), begin);
+            let (mut windows, mut edges, mut from) = (Vec::new(), Vec::new(), begin);
             for (first_form, last_form, length) in units {
                 // A beginning may be written in every form that can hold it.
                 let holds = |index: &usize| {
@@ -228,9 +228,10 @@ mod tests {
                 let query = format!("fromDate={}&toDate={}", written(from, first_form), written(last, last_form));
                 windows.push(read("page", &query).unwrap().window);
                 from = last + unit;
+                edges.extend([last, from - SignedDuration::from_micros(1), from]);
             }
-            for micros in instants {
-                let instant = begin + SignedDuration::from_micros(micros);
+            let anywhere = instants.into_iter().map(|micros| begin + SignedDuration::from_micros(micros));
+            for instant in anywhere.chain(edges) {
                 let holding = windows.iter().filter(|window| window.contains(instant)).count();
                 prop_assert_eq!(holding, usize::from(instant < from), "{}", instant);
             }
