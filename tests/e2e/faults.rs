@@ -1,6 +1,6 @@
 //! What goes wrong between the lake and the archive has a clear outcome.
 
-use export::{Export, ExportId, LEASE, Limits, Order, SourceObject, Window, WorkKey};
+use export::{BUILD_LEASE, Export, ExportId, Limits, Order, SourceObject, Window, WorkKey};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::{Message, Reply, Stack, User, sample::gzip, until};
@@ -272,7 +272,9 @@ async fn an_export_another_builder_holds_is_left_alone() {
     user.stack.exports().put(&held).await.unwrap();
 
     user.stack.queue().send(&held, 0).await.unwrap();
-    returned(&user, export.id, now + LEASE).await;
+    // Whoever holds it needs no help, so the message is done with.
+    let done = async || Ok(user.stack.messages_about(export.id).await?.is_empty().then_some(()));
+    until("the message to be done with", done).await.unwrap();
 
     let found = user.stack.exports().get(&user.workspace, export.id).await.unwrap().unwrap();
     assert_eq!(found, held);
@@ -332,12 +334,13 @@ async fn a_batch_that_broke_once_is_free_for_another_attempt() {
     let export = with_a_batch_that_breaks(&user).await;
     let exports = user.stack.exports();
     user.stack.queue().send_batches(&export, &[(0, 1)]).await.unwrap();
-    returned(&user, export.id, Timestamp::now() + LEASE / 4).await;
+    returned(&user, export.id, Timestamp::now() + BUILD_LEASE).await;
 
     // A builder that holds it does so for its lease; one that gave it up, for seconds.
     let now = Timestamp::now();
     let claim = exports.claim_batch(&export, 0, now).await.unwrap();
-    assert!(matches!(claim, cloud::Claim::Held(until) if until < now + LEASE / 4), "{claim:?}");
+    let is_freed = matches!(claim, cloud::Claim::Held(until) if until < now + BUILD_LEASE / 2);
+    assert!(is_freed, "{claim:?}");
     let cancel = |e: &Export| e.cancel(now);
     exports.change(&user.workspace, export.id, cancel).await.unwrap();
 }

@@ -2,19 +2,24 @@
 
 use anyhow::Context as _;
 use cloud::Claim;
-use export::{Export, Failure, MAX_FAILURES, STEP_PATIENCE, State};
+use export::{BUILD_LEASE, Export, Failure, MAX_FAILURES, STEP_PATIENCE, State};
 use inbox::Outcome;
 use jiff::{SignedDuration, Timestamp};
 use lake::Plan;
 use lambda_runtime::tracing::{error, info};
+use tokio::time::Instant;
 
 use crate::{
     app::App,
     build::{do_step, failure_of, seconds_until},
+    message::Message,
     plan,
     step::Work,
-    watch::{Lost, PACE, Watch, while_ours},
+    watch::{Held, Lost, PACE, Watch, while_ours},
 };
+
+/// How often steps may be begun. A builder that dies is no fault of theirs, unless all of them do.
+const MAX_CLAIMS: u32 = 20;
 
 /// What came of a batch.
 #[derive(Debug)]
@@ -26,7 +31,12 @@ pub(crate) enum After {
 }
 
 /// Does the steps from the first to the one before the last of `steps`.
-pub(crate) async fn run(app: &App, export: &Export, steps: (u32, u32)) -> anyhow::Result<After> {
+pub(crate) async fn run(
+    app: &App,
+    export: &Export,
+    steps: (u32, u32),
+    message: &Message<'_>,
+) -> anyhow::Result<After> {
     let done = || Ok(After::Settled(Outcome::Done));
     if !matches!(export.state, State::Running { .. }) {
         return done();
@@ -37,21 +47,26 @@ pub(crate) async fn run(app: &App, export: &Export, steps: (u32, u32)) -> anyhow
         return if ends_pass(&plan, first, export) { Ok(go_on(export)) } else { done() };
     }
     let now = Timestamp::now();
-    let attempts = match app.exports.claim_batch(export, first, now).await? {
-        Claim::Ours(attempts) => attempts,
-        Claim::Held(until) => {
-            let (seconds, reason) = (seconds_until(now, until), "another builder holds the steps");
-            return Ok(After::Settled(Outcome::ComeBack { seconds, reason }));
-        }
+    let since = Instant::now();
+    let (attempts, holder) = match app.exports.claim_batch(export, first, now).await? {
+        Claim::Ours { attempts, holder } => (attempts, holder),
+        // Its own message comes back, should its builder die.
+        Claim::Held(_) => return done(),
     };
-    if attempts > MAX_FAILURES {
-        // Each of its builders died before it could say why.
-        let error = anyhow::anyhow!("build steps: {MAX_FAILURES} builders died");
+    if attempts > MAX_CLAIMS {
+        let error = anyhow::anyhow!("build steps: {MAX_CLAIMS} builders began them");
         return give_up(app, export, first, attempts, error).await.map(After::Settled);
     }
-    let wanted = async || app.exports.is_wanted(export).await;
-    let built =
-        while_ours(PACE, None, wanted, async |watch| build(app, export, steps, watch).await);
+    message.keep().await;
+    let renew = async || {
+        message.keep().await;
+        let until = Timestamp::now() + BUILD_LEASE;
+        let is_ours = app.exports.renew_batch(export, first, &holder, until).await?;
+        Ok(is_ours && app.exports.is_wanted(export).await?)
+    };
+    let held = Held { since, lasts: BUILD_LEASE.unsigned_abs() };
+    let work = async |watch| build(app, export, steps, watch).await;
+    let built = while_ours(PACE, held, renew, work);
     match built.await {
         Ok((after, true)) => Ok(go_on(&after)),
         Ok((_, false)) => done(),

@@ -15,6 +15,7 @@ use crate::{
     app::App,
     archive::{self, FileTooLarge},
     batch::{self, After},
+    message::Message,
     parts::TooManyFiles,
     plan::{self, TooManyObjects},
     report::Report,
@@ -34,15 +35,15 @@ enum Built {
 }
 
 /// Claims the export, sees to it that its steps are done, and publishes its archive.
-pub(crate) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
+pub(crate) async fn run(app: &App, job: &Job, message: &Message<'_>) -> anyhow::Result<Outcome> {
     let come_back = |seconds, reason| Ok(Outcome::ComeBack { seconds, reason });
     let Some(export) = app.exports.get(&job.workspace, job.export).await? else {
         return come_back(5, "there is no such export, or not yet");
     };
     if let Some(steps) = job.steps {
-        return match batch::run(app, &export, steps).await? {
+        return match batch::run(app, &export, steps, message).await? {
             After::Settled(outcome) => Ok(outcome),
-            After::GoOn(export) => take(app, &export).await,
+            After::GoOn(export) => take(app, &export, message).await,
         };
     }
     if let Some(lane) = export.lane {
@@ -52,12 +53,13 @@ pub(crate) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
             return Ok(Outcome::Done);
         }
     }
-    take(app, &export).await
+    take(app, &export, message).await
 }
 
-async fn take(app: &App, export: &Export) -> anyhow::Result<Outcome> {
+async fn take(app: &App, export: &Export, message: &Message<'_>) -> anyhow::Result<Outcome> {
     let come_back = |seconds, reason| Ok(Outcome::ComeBack { seconds, reason });
     let now = Timestamp::now();
+    let export = &counting_death(app, export, now).await?;
     let claimed = match export.claim(now) {
         Ok(claimed) => claimed,
         Err(Refusal::Finished) => return Ok(Outcome::Done),
@@ -74,11 +76,14 @@ async fn take(app: &App, export: &Export) -> anyhow::Result<Outcome> {
         (Err(e), _) => return Err(e.into()),
         (Ok(()), _) => return Ok(Outcome::Done),
     };
-    let renew =
-        async || app.exports.renew(&claimed, lease.number, Timestamp::now() + BUILD_LEASE).await;
+    message.keep().await;
+    let renew = async || {
+        message.keep().await;
+        app.exports.renew(&claimed, lease.number, Timestamp::now() + BUILD_LEASE).await
+    };
     let held = Held { since, lasts: BUILD_LEASE.unsigned_abs() };
     let work = async |watch| build(app, &claimed, lease, watch).await;
-    match while_ours(PACE, Some(held), renew, work).await {
+    match while_ours(PACE, held, renew, work).await {
         Ok(Built::Whole(archive)) => publish(app, &claimed, lease, archive).await,
         Ok(Built::Dispatched(batches)) => dispatch(app, &claimed, lease, &batches).await,
         Err(error) if error.is::<Lost>() => {
@@ -87,6 +92,20 @@ async fn take(app: &App, export: &Export) -> anyhow::Result<Outcome> {
         }
         Err(error) => give_up(app, &claimed, lease, error).await,
     }
+}
+
+/// Counts the attempt of a builder that died, if one did. Returns the export as it is then.
+async fn counting_death(app: &App, export: &Export, now: Timestamp) -> anyhow::Result<Export> {
+    let broken = |e: &Export| e.is_abandoned(now).then(|| e.broken(now, now));
+    if !export.is_abandoned(now) {
+        return Ok(export.clone());
+    }
+    let after = app.exports.change(&export.workspace, export.id, broken).await?;
+    let after = after.unwrap_or_else(|| export.clone());
+    if !matches!(after.state, State::Running { .. }) {
+        app.outbox.follow_up(&after).await;
+    }
+    Ok(after)
 }
 
 /// Tells whether a builder is at work on an export, or was when it died.

@@ -4,6 +4,7 @@ mod app;
 mod archive;
 mod batch;
 mod build;
+mod message;
 mod parts;
 mod plan;
 mod portions;
@@ -17,7 +18,10 @@ use aws_lambda_events::sqs::SqsEvent;
 use cloud::Job;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 
-use crate::app::{App, Settings};
+use crate::{
+    app::{App, Settings},
+    message::Message,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -28,7 +32,8 @@ async fn main() -> Result<(), Error> {
     let app = &App::new(&aws, settings).await?;
 
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {
-        let build = async |job: Job, _| build::run(app, &job).await;
+        let message = &Message::of(app.queue.plain(), &event.payload);
+        let build = async |job: Job, _| build::run(app, &job, message).await;
         Ok::<_, Error>(inbox::each(app.queue.plain(), event.payload, build).await)
     }))
     .await

@@ -62,7 +62,7 @@ pub(crate) struct Held {
 /// fails says nothing, unless the lease lapses meanwhile.
 pub(crate) async fn while_ours<T>(
     pace: Pace,
-    held: Option<Held>,
+    held: Held,
     look: impl AsyncFnMut() -> cloud::Result<bool>,
     work: impl AsyncFnOnce(Watch) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
@@ -76,29 +76,19 @@ pub(crate) async fn while_ours<T>(
     timeout(pace.max_clean_up, work).await.unwrap_or_else(|_| Err(Lost.into()))
 }
 
-async fn until_lost(
-    pace: Pace,
-    held: Option<Held>,
-    mut look: impl AsyncFnMut() -> cloud::Result<bool>,
-) {
-    let mut lapses_at = held.map(|held| held.since + held.lasts);
+async fn until_lost(pace: Pace, held: Held, mut look: impl AsyncFnMut() -> cloud::Result<bool>) {
+    let mut lapses_at = held.since + held.lasts;
     loop {
         let apart = pace.look_every + pace.jitter.mul_f64(fastrand::f64());
         let next = Instant::now() + apart;
-        sleep_until(lapses_at.map_or(next, |lapses_at| lapses_at.min(next))).await;
+        sleep_until(lapses_at.min(next)).await;
         let begun = Instant::now();
-        if lapses_at.is_some_and(|lapses_at| lapses_at <= begun) {
+        if lapses_at <= begun {
             return;
         }
-        let looked = match lapses_at {
-            None => look().await,
-            Some(lapses_at) => match timeout_at(lapses_at, look()).await {
-                Ok(looked) => looked,
-                Err(_) => return,
-            },
-        };
+        let Ok(looked) = timeout_at(lapses_at, look()).await else { return };
         match looked {
-            Ok(true) => lapses_at = held.map(|held| begun + held.lasts),
+            Ok(true) => lapses_at = begun + held.lasts,
             Ok(false) => return,
             Err(e) => warn!("failed to {:#}", anyhow::Error::new(e)),
         }
@@ -150,7 +140,7 @@ mod tests {
             Ok(7)
         };
 
-        assert_eq!(while_ours(FAST, None, look, work).await.unwrap(), 7);
+        assert_eq!(while_ours(FAST, held(5000 * MILLI), look, work).await.unwrap(), 7);
         assert!(looks.get() > 1, "{}", looks.get());
     }
 
@@ -161,7 +151,7 @@ mod tests {
             let begun = Instant::now();
             let look = async || if hangs { pending().await } else { failed() };
 
-            let ended = while_ours(FAST, Some(held(lasts)), look, until_told).await;
+            let ended = while_ours(FAST, held(lasts), look, until_told).await;
 
             assert!(ended.unwrap_err().is::<Lost>());
             assert!(begun.elapsed() >= lasts, "{:?}", begun.elapsed());
@@ -181,7 +171,7 @@ mod tests {
             Ok(())
         };
 
-        while_ours(FAST, Some(held(1000 * MILLI)), renew, work).await.unwrap();
+        while_ours(FAST, held(1000 * MILLI), renew, work).await.unwrap();
 
         assert!(renewed.get() > 3, "{}", renewed.get());
     }
@@ -190,7 +180,7 @@ mod tests {
     async fn work_that_is_lost_is_ended_even_if_it_does_not_listen() {
         let deaf = async |_: Watch| -> anyhow::Result<()> { pending().await };
 
-        let ended = while_ours(FAST, None, async || Ok(false), deaf).await;
+        let ended = while_ours(FAST, held(5000 * MILLI), async || Ok(false), deaf).await;
 
         assert!(ended.unwrap_err().is::<Lost>());
     }

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
-use export::{Export, LEASE};
+use export::{BUILD_LEASE, Export};
 use jiff::Timestamp;
 
 use crate::{
@@ -18,10 +18,15 @@ use crate::{
 };
 
 /// What came of claiming a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// It is ours; how often it was anybody's, with this time.
-    Ours(u32),
+    /// It is ours.
+    Ours {
+        /// How often it was anybody's, with this time.
+        attempts: u32,
+        /// What the lease is renewed by.
+        holder: String,
+    },
     /// Another builder holds it until then.
     Held(Timestamp),
 }
@@ -30,7 +35,7 @@ impl ExportTable {
     /// Claims the steps of an export from `first` on, until the lease lapses. If the answer to an earlier try
     /// was lost, they are ours already.
     pub async fn claim_batch(&self, export: &Export, first: u32, now: Timestamp) -> Result<Claim> {
-        let (until, end) = (now + LEASE, export.deadline + RECORD_LIFETIME);
+        let (until, end) = (now + BUILD_LEASE, export.deadline + RECORD_LIFETIME);
         let holder = uuid::Uuid::now_v7().to_string();
         let claimed = self
             .client
@@ -54,21 +59,55 @@ impl ExportTable {
             .send()
             .await;
         match claimed {
-            Ok(output) => Ok(Claim::Ours(attempts(output.attributes.as_ref()))),
+            Ok(output) => {
+                Ok(Claim::Ours { attempts: attempts(output.attributes.as_ref()), holder })
+            }
             Err(SdkError::ServiceError(e)) => match e.into_err() {
                 UpdateItemError::ConditionalCheckFailedException(held)
                     if is_held_by(held.item(), &holder) =>
                 {
-                    Ok(Claim::Ours(attempts(held.item())))
+                    Ok(Claim::Ours { attempts: attempts(held.item()), holder })
                 }
                 UpdateItemError::ConditionalCheckFailedException(held) => {
                     let until = held.item().and_then(|item| read(item, "until"));
                     let until = until.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-                    Ok(Claim::Held(until.unwrap_or(now + LEASE)))
+                    Ok(Claim::Held(until.unwrap_or(now + BUILD_LEASE)))
                 }
                 other => Err(Error::aws("claim batch")(other)),
             },
             Err(e) => Err(Error::aws("claim batch")(e)),
+        }
+    }
+
+    /// Renews the lease of a batch. Tells whether it still is this holder's.
+    pub async fn renew_batch(
+        &self,
+        export: &Export,
+        first: u32,
+        holder: &str,
+        until: Timestamp,
+    ) -> Result<bool> {
+        let renewed = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", text(pk(&export.workspace)))
+            .key("sk", text(sk(export, first)))
+            .update_expression("SET #until = :until")
+            .condition_expression("holder = :holder")
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":until", number(until.as_millisecond()))
+            .expression_attribute_values(":holder", text(holder))
+            .send()
+            .await;
+        match renewed {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(e))
+                if matches!(e.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(false)
+            }
+            Err(e) => Err(Error::aws("renew lease of batch")(e)),
         }
     }
 
@@ -137,7 +176,8 @@ mod tests {
 
             let claim = fake.exports().await.claim_batch(&export, 0, now).await.unwrap();
 
-            assert_eq!(claim == Claim::Ours(2), ours, "{claim:?}");
+            let claimed = matches!(claim, Claim::Ours { attempts: 2, .. });
+            assert_eq!(claimed, ours, "{claim:?}");
         }
     }
 }

@@ -24,15 +24,14 @@ pub const ARCHIVE_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 /// is being downloaded is not taken away.
 pub const REMOVAL_DELAY: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long a courier may hold the copy of an export, and a builder steps of one, before another may take
-/// over.
+/// How long a courier may hold the copy of an export, before another may take over.
 ///
 /// Longer than a function may run and shorter than the queue hides a message. A test holds
 /// `template.yaml` to that.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(960);
 
-/// How long a builder holds an export without renewing its lease, before another may take it over. So one
-/// that dies is noticed soon, however long builders may run.
+/// How long a builder holds an export, or steps of one, without renewing its lease, before another may take
+/// over. So one that dies is noticed soon, however long builders may run.
 pub const BUILD_LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long an export waits for a builder before its message counts as lost, at least.
@@ -390,6 +389,11 @@ impl Export {
         let until = now + BUILD_LEASE;
         let lease = Lease { number, until, released: false, look_at: until };
         Ok(Self { leases: number, ..self.then(State::Running { started_at, lease }) })
+    }
+
+    /// Tells whether a builder held it that did not renew its lease.
+    pub fn is_abandoned(&self, now: Timestamp) -> bool {
+        matches!(&self.state, State::Running { lease, .. } if !lease.released && lease.until <= now)
     }
 
     /// The same export with a plan of `steps`.
