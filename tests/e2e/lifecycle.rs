@@ -302,7 +302,8 @@ async fn how_an_export_would_be_made_is_explained_before_it_is() {
     assert_eq!(jsonl.status, 200, "{}", jsonl.body);
     let want = [("splice whole", 1), ("transcode window_edge", 2)];
     assert_eq!(ways(&jsonl), want.map(|(way, hours)| (way.to_owned(), hours * per_hour)));
-    assert_eq!((&jsonl.body["steps"], &jsonl.body["builders"]), (&json!(3), &json!(1)));
+    // Small objects count for more than they have: each is a request.
+    assert_eq!((&jsonl.body["steps"], &jsonl.body["builders"]), (&json!(3), &json!(2)));
 
     let csv =
         user.post("/v1/explain", &request("amplitude_events", FROM, TO, "csv")).await.unwrap();
