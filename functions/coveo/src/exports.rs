@@ -115,8 +115,8 @@ fn told(request: &Request, export: &Export, response: Response) -> Response {
 #[serde(rename_all = "camelCase")]
 struct DownloadLink {
     id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    download_link: Option<String>,
+    #[serde(rename = "downloadLink", skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     /// When the link ends. The documents do not know it.
     #[serde(skip_serializing_if = "Option::is_none")]
     expiration_date: Option<i64>,
@@ -131,7 +131,7 @@ pub(crate) async fn download_link(request: &Request, id: &str) -> Result<Respons
     let view = DownloadLink {
         id: export.id.to_string(),
         expiration_date: link.as_ref().map(|link| link.expires_at.as_millisecond()),
-        download_link: link.map(|link| link.url),
+        url: link.map(|link| link.url),
     };
     Ok(told(request, &export, Json(view).into_response()))
 }
