@@ -12,7 +12,8 @@ NEXTEST := $(shell command -v cargo-nextest)
 # Tests of the deployed stack mostly wait.
 # Without nextest, tests cannot run alone, so the one that kills builders is left out.
 # Readers and clients that this machine has not cannot be tested with; the rest is never left out.
-LACKING := $(foreach program,java unzip bsdtar npm,$(if $(shell command -v $(program)),,$(program)))
+LACKING := $(strip $(foreach program,java unzip bsdtar go npm,$(if $(shell command -v $(program)),,$(program))) \
+  $(if $(shell command -v 7z),,sevenzip))
 RUN     := $(if $(NEXTEST),\
   cargo nextest run $(CARGO) $(if $(LACKING),-E 'all()$(foreach program,$(LACKING), - test(::$(program)_))'),\
   cargo test $(CARGO) --lib --bins --tests -- --test-threads=8 --skip a_killed_builder $(foreach program,$(LACKING),--skip ::$(program)_))

@@ -1,4 +1,4 @@
-//! Archives are read by the programs that people have.
+//! Archives are read by the programs that people have, with what the encoders that people have wrote in them.
 
 use std::{path::PathBuf, process::Command};
 
@@ -15,6 +15,21 @@ class Read { public static void main(String[] a) throws Exception {
       System.out.println(e.getName() + " " + zip.readAllBytes().length);
   } } }
 "#;
+const GO: &str = r#"
+package main
+import ("archive/zip"; "fmt"; "io"; "log"; "os")
+func main() {
+	z, err := zip.OpenReader(os.Args[1])
+	if err != nil { log.Fatal(err) }
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil { log.Fatal(err) }
+		n, err := io.Copy(io.Discard, r)
+		if err != nil { log.Fatal(f.Name, err) }
+		fmt.Println(f.Name, n)
+	}
+}
+"#;
 const PYTHON: &str = "
 import sys, zipfile
 with zipfile.ZipFile(sys.argv[1]) as z:
@@ -28,7 +43,12 @@ async fn archive(test: &str) -> (PathBuf, String) {
     user.seed(SMALL, &["liferay_page", "coveo_searches"], at("2026-03-01T00:00:00Z"), 2)
         .await
         .unwrap();
-    let mut body = request("liferay_page", "2026-03-01T00:00:00Z", "2026-03-01T02:00:00Z", "csv");
+    let hour = "date=2026-03-01/hour=00";
+    for (name, file) in streams::files_of_encoders() {
+        let key = format!("liferay/page/workspace={}/{hour}/{name}.json.gz", user.workspace);
+        user.stack.put_source(&key, file).await.unwrap();
+    }
+    let mut body = request("liferay_page", "2026-02-28T22:00:00Z", "2026-03-01T02:00:00Z", "jsonl");
     body["tables"] = json!(["liferay_page", "coveo_keywords", "coveo_clicks"]);
     let (_, archive) = user.export(&body).await.unwrap();
 
@@ -70,6 +90,24 @@ async fn java_reads_it_as_a_stream() {
     std::fs::write(&source, JAVA).unwrap();
     assert_eq!(run("java", &[source.to_str().unwrap(), path.to_str().unwrap()]), listing);
     std::fs::remove_file(source).unwrap();
+    std::fs::remove_file(path).unwrap();
+}
+
+#[tokio::test]
+async fn go_reads_it() {
+    let (path, listing) = archive("go").await;
+    let source = path.with_extension("go");
+    std::fs::write(&source, GO).unwrap();
+    assert_eq!(run("go", &["run", source.to_str().unwrap(), path.to_str().unwrap()]), listing);
+    std::fs::remove_file(source).unwrap();
+    std::fs::remove_file(path).unwrap();
+}
+
+#[tokio::test]
+async fn sevenzip_reads_it() {
+    let (path, _) = archive("sevenzip").await;
+    let said = run("7z", &["t", path.to_str().unwrap()]);
+    assert!(said.contains("Everything is Ok"), "{said}");
     std::fs::remove_file(path).unwrap();
 }
 
