@@ -113,7 +113,7 @@ fn told(request: &Request, export: &Export, response: Response) -> Response {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct DownloadLink {
+struct SignedLink {
     id: String,
     #[serde(rename = "downloadLink", skip_serializing_if = "Option::is_none")]
     url: Option<String>,
@@ -128,7 +128,7 @@ pub(crate) async fn download_link(request: &Request, id: &str) -> Result<Respons
     let export = find(request, &workspace, id).await?;
     let waits = export.status(request.now).is_unfinished();
     let link = if waits { None } else { Some(link(request, &export).await?) };
-    let view = DownloadLink {
+    let view = SignedLink {
         id: export.id.to_string(),
         expiration_date: link.as_ref().map(|link| link.expires_at.as_millisecond()),
         url: link.map(|link| link.url),
