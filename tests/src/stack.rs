@@ -156,6 +156,8 @@ impl Stack {
             .endpoint_url(&outputs.endpoint)
             .region(aws_sdk_s3::config::Region::new("us-east-1"))
             .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(credentials))
+            // Tests send hundreds of calls at once to one process; each waits its turn.
+            .timeout_config(aws_config::timeout::TimeoutConfig::disabled())
             .build();
         let http = reqwest::Client::builder().redirect(redirect::Policy::none()).build()?;
         let catalog = std::sync::Arc::new(Catalog::built_in()?);

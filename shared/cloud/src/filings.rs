@@ -81,12 +81,13 @@ mod tests {
         let window = Window::new(at("2026-03-01T00:00:00Z"), at("2026-03-01T02:00:00Z")).unwrap();
         let workspace = "acme".parse().unwrap();
 
-        let mut filings = Filings::new(&lake, &workspace, window, 4);
+        // Two hours of the window, one before it for rows that are filed early, one after it for late ones.
+        let mut filings = Filings::new(&lake, &workspace, window, 5);
         let first = filings.of(dataset).await.unwrap().0.to_vec();
         let asked = fake.requests().len();
         let (second, objects) = filings.of(dataset).await.unwrap();
 
-        assert_eq!((second, objects), (&first[..], 3));
+        assert_eq!((second, objects), (&first[..], 4));
         assert_eq!(fake.requests().len(), asked, "nothing is asked for again");
         assert_eq!(filings.room, 1);
         let small = Filings::new(&lake, &workspace, window, 2).of(dataset).await.map(|_| ());
