@@ -201,6 +201,28 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_is_rounded_up_to_whole_seconds() {
+        for (full_at, seconds) in [(400_001, 1), (1_400_000, 1), (1_400_001, 2), (2_400_000, 2)] {
+            let over = QUOTA.spend(full_at, 1, Timestamp::UNIX_EPOCH).unwrap_err();
+            assert_eq!(over.retry_after, seconds, "{full_at}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_quota_and_how_much_of_it_there_is() {
+        let now = Timestamp::UNIX_EPOCH;
+        let overs = [
+            (QUOTA.one_more(2, 0, now).unwrap_err(), "too_many_exports_at_once", "has 2 exports"),
+            (QUOTA.one_more(0, 3, now).unwrap_err(), "too_many_exports_a_day", "made 3 exports"),
+            (QUOTA.spend(1, 5, now).unwrap_err(), "too_many_requests", "send 10 requests a second"),
+        ];
+        for (over, code, detail) in overs {
+            assert_eq!(over.code(), code);
+            assert!(over.detail().contains(detail), "{}", over.detail());
+        }
+    }
+
+    #[test]
     fn one_export_more_than_allowed_is_refused() {
         let now: Timestamp = "2026-03-01T23:59:00Z".parse().unwrap();
         assert_eq!(QUOTA.one_more(1, 2, now), Ok(()));

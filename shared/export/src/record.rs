@@ -665,6 +665,8 @@ impl Status {
 
 #[cfg(test)]
 mod tests {
+    mod life;
+
     use proptest::prelude::*;
 
     use super::*;
