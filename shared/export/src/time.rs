@@ -35,7 +35,9 @@ pub fn parse_time(text: &str, format: TimeFormat) -> Option<Timestamp> {
 /// number is no date, and a zone without an offset is not looked up.
 fn utc(text: &str) -> Option<Timestamp> {
     let text = text.strip_suffix(" UTC").unwrap_or(text);
-    if text.contains('[') || !text.contains(['-', ':', 'T', 't']) {
+    // The parser of civil times reads over an offset and drops it.
+    let has_offset = text.get(10..).is_some_and(|rest| rest.contains(['+', '-']));
+    if has_offset || text.contains('[') || !text.contains(['-', ':', 'T', 't']) {
         return None;
     }
     let civil: DateTime = text.parse().ok()?;
@@ -224,6 +226,18 @@ mod tests {
         for text in
             ["2026-03-01T00:30:00[Europe/Berlin]", "20260301", "20260301 UTC", "2026-03-01[UTC]"]
         {
+            assert_eq!(parse_time(text, TimeFormat::Text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_offset_is_never_dropped() {
+        for text in [
+            "2026-03-01T00:30:00+01:00 UTC",
+            "2026-03-01T00:30:00-0800 UTC",
+            "20260301T003000+01 UTC",
+            "9999-12-31T23:59:59-01:00",
+        ] {
             assert_eq!(parse_time(text, TimeFormat::Text), None, "{text}");
         }
     }

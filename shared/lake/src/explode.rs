@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::{
-    fields::descend,
+    fields::{descend, is_blocked, is_empty},
     names::Names,
     place::{Place, place, single},
 };
@@ -73,10 +73,13 @@ impl Explode {
         found: &[Option<&str>],
         each: &mut EachRow<'_>,
     ) -> Result<Option<String>, String> {
-        let Some(value) = self.first.find(found) else { return Ok(None) };
         let elements = Vec::with_capacity(self.levels.len());
         let mut walk = Walk { levels: &self.levels, elements, each, flaw: None };
-        walk.list(value)?;
+        match self.first.find(found) {
+            Some(value) => walk.list(value)?,
+            None if self.first.is_blocked(found) => walk.miss(),
+            None => {}
+        }
         Ok(walk.flaw)
     }
 }
@@ -118,21 +121,29 @@ impl<'a> Walk<'_, 'a> {
         walked.map_err(|e| format!("{} cannot be read: {:?}", listed.called, e.classify()))
     }
 
+    /// Notes that the next list cannot be there.
+    fn miss(&mut self) {
+        let called = &self.levels[self.elements.len()].called;
+        let flaw = || format!("{called} is not in an object: its rows are missing");
+        self.flaw.get_or_insert_with(flaw);
+    }
+
     fn element(&mut self, element: Element<'a>) -> Result<(), String> {
         self.elements.push(element);
         let walked = match self.levels.get(self.elements.len()) {
             None => (self.each)(&self.elements),
-            Some(next) => descend(element.json, &next.path).map_or(Ok(()), |json| self.list(json)),
+            Some(next) => match descend(element.json, &next.path) {
+                Some(json) => self.list(json),
+                None if is_blocked(element.json, &next.path) => {
+                    self.miss();
+                    Ok(())
+                }
+                None => Ok(()),
+            },
         };
         self.elements.pop();
         walked
     }
-}
-
-/// Tells whether a list or an object has nothing in it.
-fn is_empty(json: &str) -> bool {
-    let inside = |open, close| json.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
-    inside('[', ']').or_else(|| inside('{', '}')).is_some_and(|inside| inside.trim().is_empty())
 }
 
 /// Hands on the elements of a list, or the entries of an object, one by one, until one is not taken.
@@ -238,6 +249,18 @@ mod tests {
         let (rows, flaw) = csv_of("leanplum_events", session);
         assert_eq!(rows.lines().count(), 5);
         assert_eq!(flaw.as_deref(), Some("events is not a list: its rows are missing"));
+    }
+
+    #[test]
+    fn a_list_whose_place_is_taken_is_missed() {
+        let session = r#"{"sessionId":"7","time":1772359200.5,"states":[
+            null, {}, [], {"stateId":1}, "lost", {"stateId":2,"events":[{"eventId":1}]}
+        ]}"#;
+        let (rows, flaw) = csv_of("leanplum_events", session);
+        assert_eq!(rows.lines().count(), 2);
+        assert_eq!(flaw.as_deref(), Some("events is not in an object: its rows are missing"));
+        let (_, flaw) = csv_of("leanplum_events", &session.replace("\"lost\"", "null"));
+        assert_eq!(flaw, None);
     }
 
     #[test]

@@ -65,6 +65,19 @@ pub(crate) fn descend<'a>(value: &'a str, path: &[Names]) -> Option<&'a str> {
     Some(value)
 }
 
+/// Tells whether `path` ends before something that is not an object, and not nothing. Where nothing is in
+/// it, some programs cannot tell a list from an object.
+pub(crate) fn is_blocked(value: &str, path: &[Names]) -> bool {
+    let mut way = (0..path.len()).filter_map(|len| descend(value, &path[..len]));
+    way.any(|value| !value.starts_with('{') && value != "null" && !is_empty(value))
+}
+
+/// Tells whether a list or an object has nothing in it.
+pub(crate) fn is_empty(json: &str) -> bool {
+    let inside = |open, close| json.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+    inside('[', ']').or_else(|| inside('{', '}')).is_some_and(|inside| inside.trim().is_empty())
+}
+
 /// As [`scan`], for every row, and with a reason why one is not JSON.
 fn parse<'a>(
     json: &'a str,
@@ -146,6 +159,26 @@ mod tests {
         }
         let below = r#"{"plan":"gold","\ud83d":1}"#;
         assert_eq!(descend(below, &[Names::new(vec!["plan".to_owned()])]), Some("\"gold\""));
+    }
+
+    #[test]
+    fn a_path_is_blocked_by_what_is_neither_an_object_nor_nothing() {
+        let path = ["a", "b"].map(|name| Names::new(vec![name.to_owned()]));
+        for (json, want) in [
+            (r#"{"a":{"b":1}}"#, false),
+            (r#"{"a":{}}"#, false),
+            (r#"{"a":[ ]}"#, false),
+            (r#"{"a":null}"#, false),
+            ("{}", false),
+            ("[]", false),
+            (r#"{"a":"b"}"#, true),
+            (r#"{"a":[{"b":1}]}"#, true),
+            (r#""{}""#, true),
+            ("0", true),
+        ] {
+            assert_eq!(is_blocked(json, &path), want, "{json}");
+        }
+        assert!(!is_blocked("0", &[]));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use export::FieldPath;
 
-use crate::{fields::descend, names::Names};
+use crate::{
+    fields::{descend, is_blocked},
+    names::Names,
+};
 
 /// A field of the record and the path below it.
 #[derive(Debug)]
@@ -16,6 +19,11 @@ impl Place {
     #[inline]
     pub(crate) fn find<'a>(&self, found: &[Option<&'a str>]) -> Option<&'a str> {
         descend(found[self.field]?, &self.path)
+    }
+
+    /// Tells whether nothing is found because something that is not an object stands on the way.
+    pub(crate) fn is_blocked(&self, found: &[Option<&str>]) -> bool {
+        found[self.field].is_some_and(|value| is_blocked(value, &self.path))
     }
 }
 

@@ -98,7 +98,7 @@ impl Records {
         let is_first = line == 1 || (line == 2 && self.begins_list);
         match record.trim_ascii() {
             _ if !is_first => None,
-            b"{" => Some("JSON with records over several lines"),
+            b"{" | b"[{" => Some("JSON with records over several lines"),
             _ => foreign(record),
         }
     }

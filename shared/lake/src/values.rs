@@ -116,7 +116,9 @@ impl Values {
             (State::Word, _) if is_word(byte) => (State::Word, Step::Inside),
             (State::Word | State::Rest, _) => (State::Rest, Step::Inside),
             (State::Inside(depth), b'"') => (State::Text(depth), Step::Inside),
-            (State::Inside(depth), b'{' | b'[') => (State::Inside(depth + 1), Step::Inside),
+            (State::Inside(depth), b'{' | b'[') => {
+                (State::Inside(depth.saturating_add(1)), Step::Inside)
+            }
             (State::Inside(1), b'}' | b']') | (State::Text(0), b'"') => {
                 (State::Between, Step::Last)
             }

@@ -310,6 +310,7 @@ fn what_is_not_json_lines_fails_by_what_it_is() {
         (&utf_16, "UTF-16"),
         (b"{\n  \"page\": \"/a\"\n}\n", "JSON with records over several lines"),
         (b"[\n  {\n    \"page\": 1\n  }\n]\n", "JSON with records over several lines"),
+        (b"\xef\xbb\xbf[{\r\n  \"page\": 1\r\n}]", "JSON with records over several lines"),
     ] {
         for object in [object.to_vec(), gzip(object)] {
             for claimed in [Claimed::Small, Claimed::Large, Claimed::Edge] {
