@@ -1,5 +1,7 @@
 //! What the lake holds of a range, and whether an export still is what it would make.
 
+use std::time::Duration;
+
 use cloud::Tally;
 use export::{Export, FailureCode, State, Status, Window, Workspace, sha256_hex};
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +15,8 @@ use crate::{
 
 /// How long a failure is answered again that only a change of the lake can mend.
 const FAILURE_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
+/// How long an export for which no request could wait is answered, though the lake has changed.
+const PICKUP_TIME: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is filed in a range.
 #[derive(Debug)]
@@ -59,6 +63,23 @@ pub(crate) fn is_unfinished(export: &Export) -> bool {
     matches!(export.state, State::Queued { .. } | State::Running { .. })
 }
 
+/// Tells whether an export that took longer than a request may has only just ended. Its clients ask
+/// again for it: if they got a new export whenever the lake has changed, they might never see the end of one.
+pub(crate) fn is_awaited(export: &Export, wait: Duration, now: Timestamp) -> bool {
+    let ended = match &export.state {
+        State::Succeeded { archive } => archive.published_at,
+        State::Failed { finished_at, .. } => *finished_at,
+        State::Queued { .. }
+        | State::Running { .. }
+        | State::Cancelled { .. }
+        | State::Expired { .. }
+        | State::Deleted { .. } => return false,
+    };
+    let took = ended.duration_since(export.created_at);
+    Duration::try_from(took).is_ok_and(|took| took >= wait)
+        && now.duration_since(ended) < PICKUP_TIME
+}
+
 /// Tells whether a new export over the lake with this fingerprint would come to the same.
 pub(crate) fn is_current(export: &Export, lake: &str, now: Timestamp) -> bool {
     if export.asked.as_ref().and_then(ask::lake_of) != Some(lake) {
@@ -66,22 +87,33 @@ pub(crate) fn is_current(export: &Export, lake: &str, now: Timestamp) -> bool {
     }
     match &export.state {
         State::Failed { finished_at, failure } => {
-            let lasts = matches!(
-                failure.code,
-                FailureCode::SourceCorrupt
-                    | FailureCode::TooManyRows
-                    | FailureCode::TooManyFiles
-                    | FailureCode::TooManyObjects
-            );
-            lasts && now.duration_since(*finished_at) < FAILURE_LIFETIME
+            is_of_the_lake(failure.code) && now.duration_since(*finished_at) < FAILURE_LIFETIME
         }
         _ => export.status(now) == Status::Succeeded,
     }
 }
 
+/// Tells whether an export fails in the same way for as long as the lake's listing is the same.
+fn is_of_the_lake(code: FailureCode) -> bool {
+    match code {
+        FailureCode::SourceCorrupt
+        | FailureCode::SourceUnsupported
+        | FailureCode::TooManyRows
+        | FailureCode::TooManyFiles
+        | FailureCode::FileTooLarge
+        | FailureCode::TooManyObjects => true,
+        // Restoring an object, or granting access to it, does not change the listing.
+        FailureCode::SourceArchived
+        | FailureCode::AccessDenied
+        | FailureCode::SourceChanged
+        | FailureCode::DeadlineExceeded
+        | FailureCode::Internal => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use export::{ExportId, ExportRequest, Failure, Format, TableSelection};
+    use export::{Archive, ExportId, ExportRequest, Failure, Format, TableSelection};
 
     use super::*;
 
@@ -102,22 +134,44 @@ mod tests {
         running("lake").fail(NOW, Failure { code, detail: String::new() })
     }
 
-    #[test]
-    fn a_row_that_was_filed_late_makes_a_new_export() {
-        let tally = |bytes, print| (NOW, Tally { bytes, print });
-        let before = Lake::of(&[tally(5, 1)], 10);
-        let after = Lake::of(&[tally(5, 2)], 10);
-        let archive = export::Archive {
-            published_at: NOW,
-            expires_at: NOW,
+    fn archive(published_at: Timestamp) -> Archive {
+        Archive {
+            published_at,
+            expires_at: published_at,
             size_bytes: 100,
             crc32: 0,
             rows: None,
             table_files: None,
             table_rows: None,
             bad_rows: 0,
-        };
-        let ready = running(before.print()).succeed(NOW, &archive);
+        }
+    }
+
+    #[test]
+    fn whoever_had_to_ask_again_is_told_the_end_of_an_export_though_the_lake_has_changed() {
+        let wait = Duration::from_secs(25);
+        let (soon, late) =
+            (NOW + SignedDuration::from_secs(24), NOW + SignedDuration::from_secs(25));
+        let succeeded = |at| running("lake").succeed(at, &archive(at));
+        let failure = Failure { code: FailureCode::Internal, detail: String::new() };
+        let failed = |at| running("lake").fail(at, failure.clone());
+
+        for export in [succeeded(late), failed(late)] {
+            assert!(is_awaited(&export, wait, late));
+            assert!(is_awaited(&export, wait, late + SignedDuration::from_secs(299)));
+            assert!(!is_awaited(&export, wait, late + SignedDuration::from_mins(5)));
+        }
+        for export in [succeeded(soon), failed(soon), running("lake")] {
+            assert!(!is_awaited(&export, wait, late), "a request could wait for it: {export:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_was_filed_late_makes_a_new_export() {
+        let tally = |bytes, print| (NOW, Tally { bytes, print });
+        let before = Lake::of(&[tally(5, 1)], 10);
+        let after = Lake::of(&[tally(5, 2)], 10);
+        let ready = running(before.print()).succeed(NOW, &archive(NOW));
 
         assert!(is_current(&ready, before.print(), NOW));
         assert!(!is_current(&ready, after.print(), NOW));
@@ -128,6 +182,7 @@ mod tests {
     fn what_only_the_lake_can_mend_is_not_tried_again_at_each_request() {
         let corrupt = failed(FailureCode::SourceCorrupt);
         assert!(is_current(&corrupt, "lake", NOW + SignedDuration::from_mins(59)));
+        assert!(is_current(&failed(FailureCode::SourceUnsupported), "lake", NOW));
         assert!(!is_current(&corrupt, "lake", NOW + HOUR), "a catalog may have been mended");
         assert!(!is_current(&corrupt, "other lake", NOW));
         for code in

@@ -20,7 +20,7 @@ use crate::{
     answer::{Answer, Refused},
     ask::{self, Ask},
     client::takes_bytes,
-    lake::{Lake, is_current, is_unfinished},
+    lake::{Lake, is_awaited, is_current, is_unfinished},
 };
 
 /// The largest ZIP that a function answers itself, in bytes.
@@ -72,7 +72,7 @@ async fn export(
     let redirect = wants_redirect(query).map_err(Refused::Query)?;
     let window = ask.loaded(now).ok_or(Refused::NoData)?;
 
-    let export = found_or_made(services, &caller, window, &base, now).await?;
+    let export = found_or_made(&app, &caller, window, &base, now).await?;
     let export = services.wait_for(export, app.wait.saturating_sub(begun.elapsed())).await?;
     let archive = match export.state {
         ExportState::Succeeded { ref archive } => archive,
@@ -90,23 +90,24 @@ async fn export(
     Ok(tell_bad_rows(answer.into_response(), export.id, archive, &base))
 }
 
-/// Returns the export that the hours stand for: the one that is under way, the one that was made of the
-/// lake as it is now, or a new one.
+/// Returns the export that the hours stand for: the one that is under way or has only just ended, the one
+/// that was made of the lake as it is now, or a new one.
 async fn found_or_made(
-    services: &Services,
+    app: &App,
     caller: &Caller,
     window: Window,
     base: &BaseUrl,
     now: Timestamp,
 ) -> Result<Export, Refused> {
-    let (workspace, key) = (&caller.workspace, ask::key(window));
+    let (services, workspace, key) = (&app.services, &caller.workspace, ask::key(window));
     let newest = services.exports.newest(workspace, &key).await?;
-    if let Some(newest) = newest.as_ref().filter(|newest| is_unfinished(newest)) {
+    let is_due = |export: &Export| is_unfinished(export) || is_awaited(export, app.wait, now);
+    if let Some(newest) = newest.as_ref().filter(|newest| is_due(newest)) {
         return Ok(newest.clone());
     }
     let request = ask::request(window, workspace, &services.catalog).ok_or(Refused::NoData)?;
     let lake = Lake::look(services, workspace, window).await?;
-    let keep = |newest: &Export| is_unfinished(newest) || is_current(newest, lake.print(), now);
+    let keep = |newest: &Export| is_due(newest) || is_current(newest, lake.print(), now);
     if !newest.is_some_and(|newest| keep(&newest)) {
         check_size(&lake, window, base)?;
     }
