@@ -258,3 +258,15 @@ fn what_the_gateway_itself_answers_suits_clients_of_every_api_and_repeats_nothin
         assert_eq!(headers["Content-Type"], "'application/json'", "{kind}");
     }
 }
+
+#[test]
+fn no_default_asks_for_what_a_new_account_is_refused() {
+    let template = template();
+    // AWS reserves nothing where that leaves fewer than 100 for the other functions; a new account has 10.
+    assert_eq!(template["Parameters"]["ReserveConcurrency"]["Default"], "false");
+    for (name, function) in resources(&template, "AWS::Serverless::Function") {
+        let reserved = &function["ReservedConcurrentExecutions"];
+        let is_choice = reserved["Fn::If"][0] == "ReservesConcurrency";
+        assert!(reserved.is_null() || is_choice, "{name}: {reserved}");
+    }
+}

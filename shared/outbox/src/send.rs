@@ -44,24 +44,38 @@ impl Outbox {
         }
     }
 
-    /// Does the same, and tells what breaks.
+    /// Does the same, and returns the first error. A part that breaks does not keep the others from being done.
     pub async fn try_follow_up(&self, export: &Export) -> Result<()> {
-        if export.uncalled_since().is_some() {
-            call_next(&self.exports, &self.builds, export).await?;
-            self.exports.change(&export.workspace, export.id, Export::called_next).await?;
+        let called = self.call_next_of(export).await;
+        let copied = self.ask_for_copy(export).await;
+        let told = self.tell_once(export).await;
+        called.and(copied).and(told)
+    }
+
+    async fn call_next_of(&self, export: &Export) -> Result<()> {
+        if export.uncalled_since().is_none() {
+            return Ok(());
         }
+        call_next(&self.exports, &self.builds, export).await?;
+        self.exports.change(&export.workspace, export.id, Export::called_next).await.map(drop)
+    }
+
+    async fn ask_for_copy(&self, export: &Export) -> Result<()> {
         let waits = |copy: &export::BucketCopy| matches!(copy.state, CopyState::Waiting { .. });
-        if matches!(export.state, State::Succeeded { .. })
-            && export.copy.as_ref().is_some_and(waits)
-        {
+        let is_there = matches!(export.state, State::Succeeded { .. });
+        if is_there && export.copy.as_ref().is_some_and(waits) {
             self.copies.send(&Job::of(export), &export.workspace, 0).await?;
             info!(export.id = %export.id, "asked for the files of export {} to be copied", export.id);
         }
-        if export.untold_since().is_some() {
-            self.tell(export).await?;
-            self.exports.change(&export.workspace, export.id, Export::told).await?;
-        }
         Ok(())
+    }
+
+    async fn tell_once(&self, export: &Export) -> Result<()> {
+        if export.untold_since().is_none() {
+            return Ok(());
+        }
+        self.tell(export).await?;
+        self.exports.change(&export.workspace, export.id, Export::told).await.map(drop)
     }
 
     /// Has what became of an export posted to whoever is to be told, whether or not it was before.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use cloud::{ArchiveBucket, DeliveryTable, ExportQueue, ExportTable, Queue};
-use export::{Archive, Export, ExportRequest, Format, State, TableSelection, Window};
+use export::{Archive, Export, ExportRequest, Format, Lane, State, TableSelection, Window};
 use fake_aws::{Call, FakeAws, Reply};
 use outbox::Outbox;
 use serde_json::{Value, json};
@@ -240,4 +240,26 @@ async fn a_callback_that_nobody_takes_is_given_up_after_a_day_and_that_is_writte
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["pk"], json!({ "S": format!("acme#{}", late.id) }));
     assert!(rows[0]["error"]["S"].as_str().unwrap().contains("given up"));
+}
+
+#[tokio::test]
+async fn a_lane_that_cannot_be_read_does_not_keep_back_a_callback() {
+    let scene = Scene::set(|call| {
+        let reads_lane = call.is("Query") && call.body.contains("Q#liferay");
+        reads_lane.then(|| Some(Reply::fault(400, "ValidationException")))
+    })
+    .await;
+    let ended = |export: &Export| {
+        let url = "http://a".parse().unwrap();
+        let asked = export.clone().in_lane(Lane::Liferay).with_callback(url, String::new());
+        Export { version: 1, ..asked.cancel(now()).unwrap() }
+    };
+    let export = scene.put(ended).await;
+    assert_eq!(scene.round().await, Round { due: 1, broken: 1, unreadable: 0 });
+
+    assert_eq!(scene.aws.bodies("SendMessage").len(), 1);
+    let export = scene.get(&export).await;
+    assert!(export.callback.as_ref().unwrap().sent);
+    assert!(export.uncalled_since().is_some(), "the lane is called once it can be read");
+    assert_eq!(export.due(), Some(now() + SignedDuration::from_mins(1)));
 }
