@@ -21,6 +21,11 @@ use crate::{
 /// How often steps may be begun. A builder that dies is no fault of theirs, unless all of them do.
 const MAX_CLAIMS: u32 = 20;
 
+/// What becomes of the message of steps that are no longer ours. If the export has ended or another builder has
+/// them, it is done with when it comes back; if the table was out of reach for too long, nobody else has them.
+const LOST: Outcome =
+    Outcome::ComeBack { seconds: 5, reason: "the steps may be without a builder" };
+
 /// What came of a batch.
 #[derive(Debug)]
 pub(crate) enum After {
@@ -55,14 +60,15 @@ pub(crate) async fn run(
     };
     if attempts > MAX_CLAIMS {
         let error = anyhow::anyhow!("build steps: {MAX_CLAIMS} builders began them");
-        return give_up(app, export, first, attempts, error).await.map(After::Settled);
+        return give_up(app, export, (first, &holder), attempts, error).await.map(After::Settled);
     }
     message.keep().await;
     let renew = async || {
         message.keep().await;
         let until = Timestamp::now() + BUILD_LEASE;
         let is_ours = app.exports.renew_batch(export, first, &holder, until).await?;
-        Ok(is_ours && app.exports.is_wanted(export).await?)
+        // The lease is renewed, whether or not the record can be read just now.
+        Ok(is_ours && app.exports.is_wanted(export).await.unwrap_or(true))
     };
     let held = Held { since, lasts: BUILD_LEASE.unsigned_abs() };
     let work = async |watch| build(app, export, steps, watch).await;
@@ -71,10 +77,12 @@ pub(crate) async fn run(
         Ok((after, true)) => Ok(go_on(&after)),
         Ok((_, false)) => done(),
         Err(error) if error.is::<Lost>() => {
-            info!(export.id = %export.id, "stopped building steps of export {}: it has ended", export.id);
-            done()
+            info!(export.id = %export.id, "stopped building steps of export {}: they are no longer ours", export.id);
+            Ok(After::Settled(LOST))
         }
-        Err(error) => give_up(app, export, first, attempts, error).await.map(After::Settled),
+        Err(error) => {
+            give_up(app, export, (first, &holder), attempts, error).await.map(After::Settled)
+        }
     }
 }
 
@@ -115,7 +123,7 @@ fn ends_pass(plan: &Plan, first: u32, export: &Export) -> bool {
 async fn give_up(
     app: &App,
     export: &Export,
-    first: u32,
+    (first, holder): (u32, &str),
     attempts: u32,
     error: anyhow::Error,
 ) -> anyhow::Result<Outcome> {
@@ -132,7 +140,8 @@ async fn give_up(
         return Ok(Outcome::Done);
     }
     let again = now + SignedDuration::from_secs(10 << attempts.min(8));
-    app.exports.free_batch(export, first, again).await?;
+    // Ours is the only lease that this ends: another builder may have taken the steps over.
+    app.exports.renew_batch(export, first, holder, again).await?;
     Ok(Outcome::ComeBack {
         seconds: seconds_until(now, again),
         reason: "the attempt broke and is made again",
