@@ -128,6 +128,12 @@ mod tests {
     }
 
     #[test]
+    fn a_body_has_the_documented_bounds() {
+        let limits = Limits::default();
+        assert_eq!((limits.body_bytes, limits.body_depth), (262_144, 8));
+    }
+
+    #[test]
     fn one_day_more_than_allowed_is_refused() {
         assert!(planned("2025-01-01T00:00:00Z", "2026-01-02T00:00:00.000001Z").is_ok());
         let error = WindowTooLong { days: 367, most: 366 };

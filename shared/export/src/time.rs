@@ -248,5 +248,9 @@ mod tests {
             assert_eq!(parse_time(text, TimeFormat::Text), None, "{text}");
             assert_eq!(parse_time(text, TimeFormat::Seconds), None, "{text}");
         }
+        for time in ["24:00:00", "99:00:00", "10:60:00", "10:99:00", "10:00:61", "10:00:99"] {
+            let text = format!("2026-03-01T{time}Z");
+            assert_eq!(parse_time(&text, TimeFormat::Text), None, "{text}");
+        }
     }
 }

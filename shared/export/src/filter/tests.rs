@@ -120,6 +120,9 @@ fn huge_filters_are_refused_at_once() {
     ] {
         assert!(read(&text).is_err());
     }
+    let padded = |bytes| format!("city == 'x'{}", " ".repeat(bytes - 11));
+    assert!(read(&padded(MAX_FILTER_BYTES)).is_ok());
+    assert!(read(&padded(MAX_FILTER_BYTES + 1)).is_err());
     // What is joined with others is stored, and read again.
     let deep = [read(&brackets(MAX_DEPTH)).unwrap().unwrap(), "a == 1 OR b == 2".parse().unwrap()];
     let joined = Filter::all(deep).unwrap();

@@ -593,6 +593,20 @@ mod tests {
     }
 
     #[test]
+    fn the_style_of_csv_is_kept() {
+        let mut body = good();
+        body["csv"] = json!({ "style": "excel" });
+        assert_eq!(read(&body).unwrap().csv, crate::CsvStyle::Excel);
+    }
+
+    #[test]
+    fn the_longest_window_is_allowed_and_a_second_more_is_not() {
+        let until_now = |from: &str| read(&with("/window", json!({ "from": from, "to": NOW })));
+        assert!(until_now("2025-05-31T00:00:00Z").is_ok());
+        assert!(until_now("2025-05-30T23:59:59Z").is_err());
+    }
+
+    #[test]
     fn each_fault_has_its_code_and_place() {
         let window = |from: &str, to: &str| with("/window", json!({ "from": from, "to": to }));
         for (body, code, pointer) in [
