@@ -102,6 +102,7 @@ async fn bodies_are_limited_before_they_are_parsed() {
         ("{", "application/json", 400, "not_json"),
         ("", "application/json", 400, "not_json"),
         ("null", "application/json", 400, "not_an_object"),
+        (r#"{"name":"a","name":"b"}"#, "application/json", 400, "not_json"),
         (&deep, "application/json", 400, "body_too_deep"),
         (&nested, "application/json", 400, "body_too_deep"),
         (&large, "application/json", 413, "body_too_large"),

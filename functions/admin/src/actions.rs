@@ -22,8 +22,11 @@ enum Action {
         /// Without it, the token ends when it is revoked.
         expires_in_days: Option<u16>,
     },
-    /// Lists all tokens, without their secrets.
-    ListTokens {},
+    /// Lists a page of tokens, without their secrets. `after` is the `next` of the page before.
+    ListTokens {
+        #[serde(default)]
+        after: Option<String>,
+    },
     /// Ends a token at once.
     RevokeToken { id: String },
     /// Sets what a workspace may use. The deployment's default holds for what is left out.
@@ -49,6 +52,9 @@ pub(crate) enum Answer {
     },
     Tokens {
         tokens: Vec<Listed>,
+        /// None on the last page.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
     },
     Revoked {
         revoked: String,
@@ -106,9 +112,10 @@ pub(crate) async fn run(app: &App, payload: Value) -> anyhow::Result<Answer> {
             info!(token.id = record.id, "made token {}", record.id);
             Ok(Answer::Created { token: Secret::new(token.reveal()), id: record.id })
         }
-        Action::ListTokens {} => {
-            let tokens = app.tokens.list().await?.into_iter().map(Listed::from).collect();
-            Ok(Answer::Tokens { tokens })
+        Action::ListTokens { after } => {
+            let (mut tokens, next) = app.tokens.list(after.as_deref()).await?;
+            tokens.sort_by_key(|token| token.created_at);
+            Ok(Answer::Tokens { tokens: tokens.into_iter().map(Listed::from).collect(), next })
         }
         Action::RevokeToken { id } => {
             ensure!(

@@ -323,18 +323,35 @@ pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
     None
 }
 
+/// Returns what S3 says without the ARNs in it, which name the operator's roles, keys, and buckets. The log
+/// has them.
+fn without_arns(reason: &str) -> String {
+    let mut rest = reason;
+    let mut shown = String::new();
+    while let Some(start) = rest.find("arn:") {
+        shown.push_str(&rest[..start]);
+        shown.push_str("(an ARN)");
+        let ends =
+            |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ';' | ')' | ']' | '<');
+        rest = rest[start..].find(ends).map_or("", |len| &rest[start + len..]);
+    }
+    shown + rest
+}
+
 /// What S3 refuses, and no other attempt would change.
 fn refused(error: &cloud::Error) -> Option<Failure> {
     let (code, detail) = match error {
         cloud::Error::Archived { key, reason } => (
             FailureCode::SourceArchived,
             format!(
-                "The source object {key} is in an archive class of S3, which says: {reason}. Ask your operator \
-                 to restore it, or choose a window without it, and create the export again."
+                "The source object {key} is in an archive class of S3, which says: {}. Ask your operator \
+                 to restore it, or choose a window without it, and create the export again.",
+                without_arns(reason)
             ),
         ),
         cloud::Error::Denied { action, key, reason } => {
             let object = key.as_ref().map(|key| format!(" {key}")).unwrap_or_default();
+            let reason = without_arns(reason);
             let detail = format!(
                 "S3 does not let us {action}{object}, and says: {reason}. Ask your operator, naming this \
                  export's id, and create it again once that is changed."
@@ -383,6 +400,30 @@ mod tests {
         let failure = failure_of(&error).unwrap();
         assert_eq!(failure.code, FailureCode::TooManyObjects);
         assert!(failure.detail.contains("more than 7 source objects"), "{}", failure.detail);
+    }
+
+    #[test]
+    fn a_failure_names_no_arn_of_the_operator() {
+        let reason = "AccessDenied: User: arn:aws:sts::123456789012:assumed-role/decant-builder/x is not \
+                      authorized to perform: s3:GetObject on resource: \"arn:aws:s3:::lake/a\" because no \
+                      identity-based policy allows it";
+        for (reason, shown) in [
+            (
+                reason,
+                "AccessDenied: User: (an ARN) is not authorized to perform: s3:GetObject on resource: \
+                 \"(an ARN)\" because no identity-based policy allows it",
+            ),
+            ("KMS.DisabledException: arn:aws-cn:kms:x:1:key/2", "KMS.DisabledException: (an ARN)"),
+            ("AccessDenied: no kms:Decrypt", "AccessDenied: no kms:Decrypt"),
+        ] {
+            let reason = reason.to_owned();
+            let archived = cloud::Error::Archived { key: "a".to_owned(), reason: reason.clone() };
+            let denied = cloud::Error::Denied { action: "read", key: None, reason };
+            for error in [archived, denied] {
+                let detail = refused(&error).unwrap().detail;
+                assert!(detail.contains(&format!("says: {shown}. Ask")), "{detail}");
+            }
+        }
     }
 
     #[test]

@@ -99,7 +99,21 @@ impl Ask {
         words.insert("to".to_owned(), vec![last.as_millisecond().to_string()]);
         words.insert("tables".to_owned(), asked.into_iter().map(str::to_owned).collect());
         words.insert("dimensions".to_owned(), params.all("dimensions").to_vec());
-        Ok(Self { request, words })
+        let ask = Self { request, words };
+        ask.fits_a_record(limits.stored_bytes)?;
+        Ok(ask)
+    }
+
+    /// Refuses what does not fit a record, which repeats the words beside what they mean.
+    fn fits_a_record(&self, most: usize) -> Result<(), Refused> {
+        let bytes = serde_json::to_vec(&(&self.request, &self.words))?.len();
+        if bytes <= most {
+            return Ok(());
+        }
+        Err(Refused::parameter(format!(
+            "The request has {bytes} bytes as it is stored, with named filters written out; {most} are \
+             allowed. Name fewer dimensions, or use shorter filters."
+        )))
     }
 }
 
@@ -300,6 +314,12 @@ mod tests {
     fn columns(query: &str) -> Vec<(String, Option<Vec<String>>)> {
         let selections = read(query).unwrap().request.tables;
         selections.into_iter().map(|s| (s.file.unwrap(), s.columns)).collect()
+    }
+
+    #[test]
+    fn what_does_not_fit_a_record_is_refused() {
+        assert!(read(&"dimensions=city&".repeat(10_000)).is_ok());
+        assert!(read(&"dimensions=city&".repeat(30_000)).is_err());
     }
 
     #[test]

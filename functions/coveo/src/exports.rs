@@ -1,5 +1,7 @@
 //! The calls about exports.
 
+use std::ops::ControlFlow;
+
 use axum::{
     Json,
     http::{StatusCode, header},
@@ -21,29 +23,28 @@ use crate::{
 
 /// The most exports of a list.
 const MAX_LISTED: usize = 1000;
-/// Exports that are read at a time.
-const PAGE: usize = 100;
+/// What an answer has that leaves out older exports. The documents know no pages.
+const INCOMPLETE: (&str, &str) = ("decant-list-incomplete", "true");
 
-/// `GET /exports`: all exports, newest first.
+/// `GET /exports`: the newest exports, newest first.
 pub(crate) async fn list(request: &Request) -> Result<Response, Refused> {
     let Caller { workspace, .. } = request.caller(Privilege::View).await?;
-    let (mut views, mut bytes, mut after) = (Vec::new(), 0, None);
-    loop {
-        let (exports, wanted) = (&request.app.services.exports, Wanted::Of(Dialect::Coveo));
-        let page = exports.list(&workspace, wanted, after, PAGE, request.now).await?;
-        for export in &page.exports {
-            let Some(view) = View::of(export, &request.base, request.now) else { continue };
-            bytes += serde_json::to_vec(&view)?.len();
-            if views.len() == MAX_LISTED || bytes > MAX_LIST_BYTES {
-                return Ok(Json(views).into_response());
-            }
-            views.push(view);
+    let (mut views, mut bytes) = (Vec::new(), 0);
+    let take = |export: &Export| {
+        let Some(view) = View::of(export, &request.base, request.now) else {
+            return ControlFlow::Continue(());
+        };
+        bytes += serde_json::to_vec(&view).map_or(0, |json| json.len());
+        if views.len() == MAX_LISTED || bytes > MAX_LIST_BYTES {
+            return ControlFlow::Break(());
         }
-        after = page.next;
-        if after.is_none() {
-            return Ok(Json(views).into_response());
-        }
-    }
+        views.push(view);
+        ControlFlow::Continue(())
+    };
+    let (exports, wanted) = (&request.app.services.exports, Wanted::Of(Dialect::Coveo));
+    let all = exports.each(&workspace, wanted, request.now, take).await?;
+    let answer = Json(views);
+    Ok(if all { answer.into_response() } else { ([INCOMPLETE], answer).into_response() })
 }
 
 /// `POST /exports`: makes an export of what the query says. The body is ignored.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::http::HeaderMap;
 use export::{MAX_BODY_BYTES, MAX_BODY_DEPTH};
 use serde_json::Value;
-use web::{is_json, nesting};
+use web::{is_json, nesting, parse_json};
 
 use crate::refused::Refused;
 
@@ -107,8 +107,8 @@ pub(crate) fn json(headers: &HeaderMap, body: &[u8]) -> Result<Value, Refused> {
         let message = format!("The body nests deeper than {MAX_BODY_DEPTH} levels.");
         return Err(Refused::bad("InvalidObject", message));
     }
-    serde_json::from_slice(body)
-        .map_err(|e| Refused::bad("InvalidJson", format!("The body is not JSON: {e}.")))
+    parse_json(body)
+        .map_err(|e| Refused::bad("InvalidJson", format!("The body cannot be read as JSON: {e}.")))
 }
 
 /// What an answer repeats of a value that may be any length.

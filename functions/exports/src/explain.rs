@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use axum::{Json, body::Bytes, extract::State, http::HeaderMap};
-use export::{Dataset, Fault, Privilege, SourceObject, Window, Workspace};
+use cloud::Filings;
+use export::{Dataset, Fault, Privilege};
 use jiff::Timestamp;
-use lake::{Plan, Reason, Way, Ways, lookup_tables};
+use lake::{Filed, Plan, Reason, Way, Ways, lookup_tables};
 use serde::Serialize;
 use web::{Caller, Problem};
 
@@ -61,19 +62,17 @@ pub(crate) async fn explain(
 
     let (mut plan, mut tables) = (Plan::default(), Vec::new());
     let mut looked_up: Vec<String> = Vec::new();
-    let mut listed = Listed::new();
+    let mut filings = Filings::new(&app.services.lake, &workspace, request.window, MOST_OBJECTS);
     for (index, table) in lookup_tables(catalog, &request) {
         let Some(known) = catalog.table(&table) else { continue };
-        let dataset = catalog.dataset_of(known);
-        let filed = filed(&app, &plan, &mut listed, (dataset, &workspace, request.window)).await?;
+        let filed = filed(&mut filings, &plan, catalog.dataset_of(known)).await?;
         plan.add_lookup(catalog, &request, index, filed, app.step_bytes);
         looked_up.push(table);
     }
     for (index, selection) in request.tables.iter().enumerate() {
         let ways = Ways::new(catalog, &request, index);
         let (Some(ways), Some(table)) = (ways, catalog.table(&selection.table)) else { continue };
-        let dataset = catalog.dataset_of(table);
-        let filed = filed(&app, &plan, &mut listed, (dataset, &workspace, request.window)).await?;
+        let filed = filed(&mut filings, &plan, catalog.dataset_of(table)).await?;
         let mut sums: BTreeMap<(Way, Reason), (u64, u64)> = BTreeMap::new();
         for (hour, object) in
             filed.iter().flat_map(|(hour, all)| all.iter().map(move |o| (*hour, o)))
@@ -96,27 +95,16 @@ pub(crate) async fn explain(
     Ok(Json(Explained { tables, looked_up, steps: plan.steps.len(), builders }))
 }
 
-/// What is filed, by partition.
-type Filed = Vec<(Timestamp, Vec<SourceObject>)>;
-
-/// What was listed already, by the name of its dataset: many tables may be of one.
-type Listed = BTreeMap<String, Filed>;
-
-/// Lists what is filed, once for each dataset, if it fits beside what is planned already.
+/// Returns what a dataset has of the window, if it fits beside what is planned already.
 async fn filed(
-    app: &App,
+    filings: &mut Filings<'_>,
     plan: &Plan,
-    listed: &mut Listed,
-    (dataset, workspace, window): (&Dataset, &Workspace, Window),
-) -> Result<Filed, Problem> {
-    let most = MOST_OBJECTS.saturating_sub(plan.object_count());
-    if let Some(known) = listed.get(&dataset.name) {
-        let count: usize = known.iter().map(|(_, objects)| objects.len()).sum();
-        return if count > most { Err(too_many()) } else { Ok(known.clone()) };
-    }
-    match app.services.lake.filed(dataset, workspace, window, most).await {
-        Err(cloud::Error::TooManyObjects) => Err(too_many()),
-        filed => Ok(listed.entry(dataset.name.clone()).or_insert(filed?).clone()),
+    dataset: &Dataset,
+) -> Result<Vec<Filed>, Problem> {
+    match filings.of(dataset).await {
+        Ok((filed, objects)) if plan.object_count() + objects <= MOST_OBJECTS => Ok(filed.to_vec()),
+        Ok(_) | Err(cloud::Error::TooManyObjects) => Err(too_many()),
+        Err(e) => Err(e.into()),
     }
 }
 

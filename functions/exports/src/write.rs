@@ -11,7 +11,7 @@ use cloud::{Created, IdempotencyKey};
 use export::{Export, ExportId, Fault, Limits, Order, Privilege, Status, Workspace};
 use jiff::Timestamp;
 use serde_json::Value;
-use web::{BaseUrl, Caller, Problem, is_json, nesting};
+use web::{BaseUrl, Caller, Problem, is_json, nesting, parse_json};
 
 use crate::{
     app::App,
@@ -188,7 +188,11 @@ pub(crate) fn json(headers: &HeaderMap, body: &[u8], limits: &Limits) -> Result<
             format!("The body nests {depth} levels deep; {} are allowed.", limits.body_depth);
         return Err(Problem::invalid(Fault::new("body_too_deep", "", detail)));
     }
-    serde_json::from_slice(body).map_err(|e| {
-        Problem::invalid(Fault::new("not_json", "", format!("The body is not JSON: {e}.")))
+    parse_json(body).map_err(|e| {
+        Problem::invalid(Fault::new(
+            "not_json",
+            "",
+            format!("The body cannot be read as JSON: {e}."),
+        ))
     })
 }

@@ -9,7 +9,7 @@ use axum::{
 };
 use export::{MAX_BODY_BYTES, MAX_BODY_DEPTH};
 use serde_json::Value;
-use web::{is_json, nesting};
+use web::{is_json, nesting, parse_json};
 
 use crate::envelope::Refused;
 
@@ -57,11 +57,17 @@ impl Arguments {
         Ok(arguments)
     }
 
-    /// Adds the arguments of a form. One that says two things at once says neither.
+    /// Adds the arguments of a form.
     fn add_form(&mut self, form: &[u8]) -> Result<(), Refused> {
+        let pairs = form_urlencoded::parse(form);
+        self.add_once(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())))
+    }
+
+    /// Adds arguments of one place. One that says two things at once says neither.
+    fn add_once(&mut self, pairs: impl Iterator<Item = (String, String)>) -> Result<(), Refused> {
         let mut own: BTreeMap<String, String> = BTreeMap::new();
-        for (name, value) in form_urlencoded::parse(form) {
-            let before = own.entry(name.clone().into_owned()).or_insert(value.clone().into_owned());
+        for (name, value) in pairs {
+            let before = own.entry(name.clone()).or_insert_with(|| value.clone());
             if *before != value {
                 let name: String = name.chars().take(60).collect();
                 return Err(Refused::wrong(&name, "It is there twice. Send it once."));
@@ -77,8 +83,8 @@ impl Arguments {
         if nesting(body) > MAX_BODY_DEPTH {
             return Err(Refused::bad("The body nests too deep."));
         }
-        let body: Value = serde_json::from_slice(body)
-            .map_err(|e| Refused::bad(format!("The body is not JSON: {e}.")))?;
+        let body: Value = parse_json(body)
+            .map_err(|e| Refused::bad(format!("The body cannot be read as JSON: {e}.")))?;
         let Value::Object(object) = body else {
             return Err(Refused::bad("The body must be a JSON object of arguments."));
         };
@@ -99,11 +105,12 @@ impl Arguments {
         *request.headers_mut() = headers.clone();
         let parts = Multipart::from_request(request, &()).await;
         let mut parts = parts.map_err(|_| Refused::bad("The multipart body cannot be read."))?;
+        let mut pairs = Vec::new();
         while let Some(part) = parts.next_field().await.map_err(wrong)? {
             let name = part.name().unwrap_or_default().to_owned();
-            self.add(&name, part.text().await.map_err(wrong)?);
+            pairs.push((name, part.text().await.map_err(wrong)?));
         }
-        Ok(())
+        self.add_once(pairs.into_iter())
     }
 
     fn add(&mut self, name: &str, value: String) {
@@ -116,11 +123,18 @@ impl Arguments {
     /// own.
     pub(crate) fn calls(&self) -> Result<Vec<Self>, Refused> {
         let text = self.required(CALLS)?;
-        let wrong = || Refused::wrong(CALLS, "It is a JSON list of objects, 1 to 50 of them.");
+        let wrong = || {
+            Refused::wrong(
+                CALLS,
+                "It is a JSON list of objects, 1 to 50 of them, each with a field once.",
+            )
+        };
         if nesting(text.as_bytes()) > MAX_BODY_DEPTH {
             return Err(wrong());
         }
-        let list: Vec<Value> = serde_json::from_str(text).map_err(|_| wrong())?;
+        let Ok(Value::Array(list)) = parse_json(text.as_bytes()) else {
+            return Err(wrong());
+        };
         if !(1..=MAX_CALLS).contains(&list.len()) {
             return Err(wrong());
         }
@@ -178,6 +192,18 @@ mod tests {
         };
         assert!(form("a=1&a=2", "").await.is_err());
         assert!(form("", "a=1&a=2").await.is_err());
+        let json =
+            HeaderMap::from_iter([(header::CONTENT_TYPE, "application/json".parse().unwrap())]);
+        let twice = Bytes::from_static(br#"{"a":1,"a":2}"#);
+        assert!(Arguments::read("", &json, &twice).await.is_err());
+        let part =
+            |value| format!("--X\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{value}\r\n");
+        let kind = "multipart/form-data; boundary=X".parse().unwrap();
+        let multipart = HeaderMap::from_iter([(header::CONTENT_TYPE, kind)]);
+        let twice = Bytes::from(format!("{}{}--X--\r\n", part(1), part(2)));
+        assert!(Arguments::read("", &multipart, &twice).await.is_err());
+        let twice = form("", "data=[{\"a\":1,\"a\":2}]").await.unwrap();
+        assert!(twice.calls().is_err());
         let both = form("a=1&a=1&b=s3cr3t", "a=2").await.unwrap();
         assert_eq!(both.get("a"), Some("1"), "the query counts first");
         assert_eq!(format!("{both:?}"), r#"{"a", "b"}"#);

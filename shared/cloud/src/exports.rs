@@ -294,24 +294,6 @@ mod tests {
         }
     }
 
-    fn json_of(value: &AttributeValue) -> serde_json::Value {
-        use serde_json::json;
-        match value {
-            AttributeValue::S(text) => json!({ "S": text }),
-            AttributeValue::N(number) => json!({ "N": number }),
-            AttributeValue::Bool(value) => json!({ "BOOL": value }),
-            AttributeValue::Null(value) => json!({ "NULL": value }),
-            AttributeValue::Ns(numbers) => json!({ "NS": numbers }),
-            AttributeValue::L(list) => json!({ "L": list.iter().map(json_of).collect::<Vec<_>>() }),
-            AttributeValue::M(map) => json!({ "M": json_of_item(map) }),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn json_of_item(item: &Item) -> serde_json::Value {
-        item.iter().map(|(name, value)| (name.clone(), json_of(value))).collect()
-    }
-
     #[tokio::test]
     async fn a_claim_whose_answer_was_lost_is_ours() {
         let now = Timestamp::now();
@@ -323,7 +305,7 @@ mod tests {
         let ours = queued.claim(now).unwrap();
         let theirs = queued.claim(now + SignedDuration::from_millis(1)).unwrap();
         for (stored, is_ours) in [(&ours, true), (&theirs, false)] {
-            let found = json_of_item(&item_of(stored).unwrap());
+            let found = crate::fake::json_of_item(&item_of(stored).unwrap());
             let fake = crate::fake::Fake::new(move |_| crate::fake::condition_failed(&found));
 
             let put = fake.exports().await.put(&ours).await;

@@ -7,7 +7,11 @@ use std::{
     thread,
 };
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use serde_json::{Value, json};
+
+use crate::exports::Item;
 
 /// What came in and what is said to it.
 #[derive(Debug)]
@@ -107,6 +111,24 @@ pub(crate) fn condition_failed(item: &serde_json::Value) -> Vec<u8> {
     let body = serde_json::json!({ "__type": code, "message": "no", "Item": item }).to_string();
     let headers = [("Content-Type", "application/x-amz-json-1.0")];
     reply("400 Bad Request", &headers, body.len(), body.as_bytes())
+}
+
+/// Returns an item as DynamoDB writes it.
+pub(crate) fn json_of_item(item: &Item) -> Value {
+    item.iter().map(|(name, value)| (name.clone(), json_of(value))).collect()
+}
+
+fn json_of(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => json!({ "S": text }),
+        AttributeValue::N(number) => json!({ "N": number }),
+        AttributeValue::Bool(value) => json!({ "BOOL": value }),
+        AttributeValue::Null(value) => json!({ "NULL": value }),
+        AttributeValue::Ns(numbers) => json!({ "NS": numbers }),
+        AttributeValue::L(list) => json!({ "L": list.iter().map(json_of).collect::<Vec<_>>() }),
+        AttributeValue::M(map) => json!({ "M": json_of_item(map) }),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Reads a request, head and body.

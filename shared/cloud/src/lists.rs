@@ -3,8 +3,11 @@
 //! DynamoDB filters what it reads, so that a page is full however rare the wanted exports are, and the last
 //! page is known to be the last. What one call reads is bounded all the same.
 
+use std::ops::ControlFlow;
+
 use export::{Dialect, Export, ExportId, Status, Workspace};
 use jiff::Timestamp;
+use tracing::error;
 
 use crate::{
     Error, ExportTable, Result,
@@ -110,8 +113,34 @@ impl ExportTable {
             }
         };
         let output = query.send().await.map_err(Error::aws("list exports"))?;
-        let exports = output.items.unwrap_or_default().into_iter().map(export_of);
-        Ok((exports.collect::<Result<_>>()?, output.last_evaluated_key))
+        let exports = output.items.unwrap_or_default().into_iter().filter_map(readable).collect();
+        Ok((exports, output.last_evaluated_key))
+    }
+
+    /// Gives `take` the exports that are wanted at `now`, newest first, until it breaks. Returns whether it
+    /// was given all of them, which it is not either where more records than can be read in a request would
+    /// have to be looked through.
+    pub async fn each(
+        &self,
+        workspace: &Workspace,
+        wanted: Wanted,
+        now: Timestamp,
+        mut take: impl FnMut(&Export) -> ControlFlow<()>,
+    ) -> Result<bool> {
+        let mut start = None;
+        for _ in 0..MAX_QUERIES {
+            let (found, last) = self.query(workspace, wanted, start, None).await?;
+            for export in found.iter().filter(|export| wanted.is(export, now)) {
+                if take(export).is_break() {
+                    return Ok(false);
+                }
+            }
+            start = last;
+            if start.is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -127,6 +156,18 @@ impl Wanted {
     }
 }
 
+/// Reads a record. One that cannot be read is left out, so that it does not hide all others.
+fn readable(item: Item) -> Option<Export> {
+    let key = item.get("sk").cloned();
+    match export_of(item) {
+        Ok(export) => Some(export),
+        Err(error) => {
+            error!(record = ?key, error = ?error, "left an export that cannot be read out of a list");
+            None
+        }
+    }
+}
+
 /// Returns the states that a status is stored as.
 fn stored_as(status: Status) -> [&'static str; 2] {
     match status {
@@ -138,4 +179,81 @@ fn stored_as(status: Status) -> [&'static str; 2] {
 
 fn key(workspace: &Workspace, id: ExportId) -> Item {
     Item::from([("pk".to_owned(), text(pk(workspace))), ("sk".to_owned(), text(sk(id)))])
+}
+
+#[cfg(test)]
+mod tests {
+    use export::{ExportRequest, Format, TableSelection, Window};
+    use jiff::SignedDuration;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        exports::item_of,
+        fake::{Fake, json_of_item, reply},
+    };
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn export() -> Export {
+        let window = Window::new(NOW, NOW + SignedDuration::from_hours(1)).unwrap();
+        let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Csv);
+        let (acme, patience) = ("acme".parse().unwrap(), SignedDuration::from_hours(24));
+        Export::queued(ExportId::generate(), acme, request, NOW, patience)
+    }
+
+    /// Answers each query by these items, and with a key to go on with.
+    fn table_of(items: Vec<serde_json::Value>, more: bool) -> Fake {
+        Fake::new(move |_| {
+            let mut answer = json!({ "Items": items });
+            if more {
+                answer["LastEvaluatedKey"] =
+                    json!({ "pk": { "S": "W#acme" }, "sk": { "S": "E#" } });
+            }
+            let body = answer.to_string();
+            let headers = [("Content-Type", "application/x-amz-json-1.0")];
+            reply("200 OK", &headers, body.len(), body.as_bytes())
+        })
+    }
+
+    #[tokio::test]
+    async fn a_record_that_cannot_be_read_hides_no_other() {
+        let export = export();
+        let good = json_of_item(&item_of(&export).unwrap());
+        let mut newer = good.clone();
+        newer["state"] = json!({ "M": { "status": { "S": "of a later version" } } });
+        let table = table_of(vec![newer, good], false).exports().await;
+
+        let wanted = Wanted::Shown(None);
+        let page = table.list(&export.workspace, wanted, None, 20, NOW).await.unwrap();
+
+        assert_eq!(page.exports, [export]);
+    }
+
+    #[tokio::test]
+    async fn what_is_looked_through_for_a_whole_list_has_a_bound() {
+        let fake = table_of(Vec::new(), true);
+        let (table, acme) = (fake.exports().await, "acme".parse().unwrap());
+        let all = table.each(&acme, Wanted::Of(Dialect::Coveo), NOW, |_| ControlFlow::Continue(()));
+
+        assert!(!all.await.unwrap());
+        assert_eq!(fake.connections(), MAX_QUERIES);
+    }
+
+    #[tokio::test]
+    async fn a_whole_list_ends_where_it_is_told_to() {
+        let export = export();
+        let item = json_of_item(&item_of(&export).unwrap());
+        for (most, more, all) in [(1, false, false), (3, false, true), (3, true, false)] {
+            let fake = table_of(vec![item.clone(), item.clone()], more);
+            let mut left = most;
+            let take = |_: &Export| {
+                left -= 1;
+                if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            let table = fake.exports().await;
+            let given = table.each(&export.workspace, Wanted::Shown(None), NOW, take).await;
+            assert_eq!(given.unwrap(), all, "{most} {more}");
+        }
+    }
 }

@@ -9,6 +9,9 @@ use serde_dynamo::{from_item, to_item};
 
 use crate::{Error, Result};
 
+/// The most tokens of a page.
+const MAX_PAGE: i32 = 1000;
+
 /// The table of tokens.
 #[derive(Clone, Debug)]
 pub struct TokenTable {
@@ -50,17 +53,17 @@ impl TokenTable {
         Ok(())
     }
 
-    /// Reads all tokens, the oldest first.
-    pub async fn list(&self) -> Result<Vec<TokenRecord>> {
-        let mut tokens: Vec<TokenRecord> = Vec::new();
-        let mut pages = self.client.scan().table_name(&self.name).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            for item in page.map_err(Error::aws("list tokens"))?.items.unwrap_or_default() {
-                tokens.push(from_item(item).map_err(Error::aws("decode token"))?);
-            }
-        }
-        tokens.sort_by_key(|token| token.created_at);
-        Ok(tokens)
+    /// Reads a page of tokens, in no order, and the id after which the next begins; none on the last page.
+    pub async fn list(&self, after: Option<&str>) -> Result<(Vec<TokenRecord>, Option<String>)> {
+        // DynamoDB ends a page after 1 MB if that comes first.
+        let scan = self.client.scan().table_name(&self.name).limit(MAX_PAGE);
+        let start = after.map(|id| [("id".to_owned(), AttributeValue::S(id.to_owned()))].into());
+        let page = scan.set_exclusive_start_key(start).send().await;
+        let page = page.map_err(Error::aws("list tokens"))?;
+        let items = page.items.unwrap_or_default().into_iter();
+        let tokens = items.map(|item| from_item(item).map_err(Error::aws("decode token")));
+        let next = page.last_evaluated_key.and_then(|key| key.get("id")?.as_s().ok().cloned());
+        Ok((tokens.collect::<Result<_>>()?, next))
     }
 
     /// Revokes a token. Tells whether there is one.
@@ -84,5 +87,31 @@ impl TokenTable {
             }
             Err(e) => Err(Error::aws("revoke token")(e)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fake::{Fake, reply};
+
+    #[tokio::test]
+    async fn a_list_of_tokens_is_read_by_pages() {
+        let fake = Fake::new(|_| {
+            let body = json!({ "Items": [], "LastEvaluatedKey": { "id": { "S": "b" } } });
+            let body = body.to_string();
+            let headers = [("Content-Type", "application/x-amz-json-1.0")];
+            reply("200 OK", &headers, body.len(), body.as_bytes())
+        });
+        let tokens = TokenTable::new(Client::new(&fake.aws().await), "t".to_owned());
+
+        let (page, next) = tokens.list(Some("a")).await.unwrap();
+
+        assert_eq!((page.len(), next.as_deref()), (0, Some("b")));
+        let [asked] = &fake.requests()[..] else { panic!("{:?}", fake.requests()) };
+        assert!(asked.contains(r#""Limit":1000"#), "{asked}");
+        assert!(asked.contains(r#""ExclusiveStartKey":{"id":{"S":"a"}}"#), "{asked}");
     }
 }

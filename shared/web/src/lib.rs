@@ -15,7 +15,7 @@ mod wait;
 pub const MAX_LIST_BYTES: usize = 4 << 20;
 
 pub use authentication::{Authenticator, Caller, Denial};
-pub use body::{is_json, nesting};
+pub use body::{is_json, nesting, parse_json};
 pub use context::{BaseUrl, with_context};
 pub use counting::Counted;
 pub use download::{lead_to, tell_bad_rows, wants_redirect};
