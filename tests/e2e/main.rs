@@ -6,11 +6,13 @@
 mod access;
 mod amplitude;
 mod bad_requests;
+mod bounds;
 mod callbacks;
 mod clients;
 mod copies;
 mod coveo;
 mod description;
+mod documented_limits;
 mod downloads;
 mod faults;
 mod files;

@@ -1,0 +1,246 @@
+//! `docs/limits.md` names the values that the code and the template have.
+
+use std::{fs, path::Path};
+
+/// The rows of the tables whose values are numbers, and where each number stands: a constant or a default of a
+/// file, `template` and the default of a parameter, or `=` and a number that stands in no single place.
+const ROWS: [(&str, &str); 55] = [
+    ("exports that are not finished", "template WorkspaceExportsAtOnce"),
+    ("exports made on a day (UTC)", "template WorkspaceExportsADay"),
+    ("requests a second, on average", "template WorkspaceRequestsPerSecond"),
+    ("requests at one moment", "template WorkspaceRequestBurst"),
+    ("window, in every API", "template MaxWindowDays"),
+    ("partitions of a window", "shared/export/src/partition.rs MAX_PARTITIONS"),
+    ("request line and headers", "= 10240; shared/web/src/serve.rs MAX_TARGET_BYTES"),
+    (
+        "body",
+        "shared/export/src/limits.rs MAX_BODY_BYTES; shared/export/src/limits.rs MAX_BODY_DEPTH",
+    ),
+    ("request as it is stored", "shared/export/src/limits.rs stored_bytes"),
+    ("tables; labels", "shared/export/src/limits.rs tables; shared/export/src/limits.rs labels"),
+    (
+        "name, label; description",
+        "shared/export/src/limits.rs name_chars; shared/export/src/limits.rs description_chars; \
+         functions/coveo/src/ask.rs LONGEST_NAME; functions/coveo/src/ask.rs LONGEST_DESCRIPTION",
+    ),
+    (
+        "filter",
+        "shared/export/src/filter/mod.rs MAX_FILTER_BYTES; shared/export/src/filter/mod.rs MAX_EXPANDED_BYTES",
+    ),
+    (
+        "comparisons; values of lists; brackets; named in named",
+        "shared/export/src/filter/mod.rs MAX_COMPARISONS; shared/export/src/filter/mod.rs MAX_LISTED; \
+         shared/export/src/filter/mod.rs MAX_DEPTH; shared/export/src/filter/mod.rs MAX_NAMED_DEPTH",
+    ),
+    (
+        "named filters of a workspace",
+        "shared/export/src/named_filter.rs MAX_NAMED_FILTERS; shared/export/src/named_filter.rs MAX_NAMED_BYTES",
+    ),
+    ("URL of a callback", "shared/export/src/callback.rs MOST"),
+    ("prefix of a copy", "shared/export/src/bucket_copy.rs MOST_PREFIX"),
+    (
+        "`Idempotency-Key`",
+        "functions/exports/src/idempotency.rs MOST; shared/cloud/src/identities.rs IDENTITY_LIFETIME",
+    ),
+    (
+        "file of the layout `files`",
+        "shared/export/src/request/check.rs LEAST_FILE_BYTES; shared/export/src/request/check.rs MOST_FILE_BYTES; \
+         shared/export/src/request/check.rs LEAST_FILE_ROWS",
+    ),
+    ("calls in a `multi` of Leanplum", "functions/leanplum/src/arguments.rs MAX_CALLS"),
+    (
+        "job of Leanplum",
+        "functions/leanplum/src/calls.rs JOB_LIFETIME; shared/export/src/record.rs ARCHIVE_LIFETIME",
+    ),
+    (
+        "exports of Leanplum",
+        "functions/leanplum/src/calls.rs A_DAY; functions/leanplum/src/ask.rs OLDEST_DAYS",
+    ),
+    ("how long a request waits", "template RequestWaitSeconds"),
+    (
+        "faults of one answer",
+        "shared/export/src/fault.rs MAX_FAULTS; shared/export/src/fault.rs MAX_VALUE_CHARS",
+    ),
+    (
+        "page of `GET /v1/exports`",
+        "functions/exports/src/list.rs MAX_LIMIT; shared/web/src/lib.rs MAX_LIST_BYTES",
+    ),
+    ("records looked through for a page", "shared/cloud/src/lists.rs MAX_QUERIES; = 1"),
+    (
+        "list of Coveo's exports",
+        "functions/coveo/src/exports.rs MAX_LISTED; shared/web/src/lib.rs MAX_LIST_BYTES; \
+         shared/cloud/src/lists.rs MAX_QUERIES; = 1",
+    ),
+    ("page of `list_tokens`", "shared/cloud/src/tokens.rs MAX_PAGE; = 1"),
+    ("objects that are explained", "functions/exports/src/explain.rs MOST_OBJECTS"),
+    (
+        "link behind a download",
+        "shared/export/src/limits.rs LINK_LIFETIME; shared/export/src/record.rs ARCHIVE_LIFETIME",
+    ),
+    ("objects of an archive", "shared/export/src/record.rs REMOVAL_DELAY"),
+    ("name of a download", "shared/export/src/file_name.rs MAX_FILE_NAME_BYTES"),
+    (
+        "ZIP that Amplitude's API answers itself",
+        "functions/amplitude/src/routes.rs MAX_DIRECT_BYTES",
+    ),
+    (
+        "failure that only the lake can mend, told again by Amplitude's API",
+        "functions/amplitude/src/lake.rs FAILURE_LIFETIME",
+    ),
+    (
+        "export of Amplitude that a request could not wait for, answered though the lake has changed",
+        "functions/amplitude/src/lake.rs PICKUP_TIME",
+    ),
+    (
+        "times that the body of a source object breaks off",
+        "shared/cloud/src/body.rs MAX_BREAKS_IN_A_ROW; shared/cloud/src/body.rs MAX_BREAKS",
+    ),
+    ("deliveries that are listed of a callback", "shared/cloud/src/deliveries.rs MOST_READ"),
+    ("time until an export is given up", "template DeadlineHours"),
+    ("attempts that break", "shared/export/src/record.rs MAX_FAILURES"),
+    ("a builder that does not renew its lease", "shared/export/src/record.rs BUILD_LEASE"),
+    ("builders that begin the same steps", "functions/builder/src/batch.rs MAX_CLAIMS"),
+    ("a file without a ZIP", "= 496000"),
+    ("files of the layout `files`", "functions/builder/src/parts.rs MAX_FILES"),
+    (
+        "a row; a record with its lists",
+        "shared/lake/src/lines.rs MAX_ROW_BYTES; shared/lake/src/selection.rs MAX_RECORD_BYTES",
+    ),
+    (
+        "bad rows that are listed; a reason",
+        "shared/lake/src/bad_rows.rs MAX_LISTED_BAD_ROWS; shared/lake/src/bad_rows.rs MAX_REASON_BYTES",
+    ),
+    ("what is looked at of an object to see what it is", "shared/lake/src/stored.rs HEAD_BYTES"),
+    ("builders at work", "template BuilderConcurrency"),
+    ("attempts to post a callback", "= 9; = 16"),
+    ("`Retry-After` of a receiver", "functions/notifier/src/schedule.rs MAX_RETRY_AFTER"),
+    ("a callback, from when it is due", "shared/export/src/callback.rs CALLBACK_PATIENCE"),
+    (
+        "pause after a failure of ours with a message",
+        "= 5; functions/notifier/src/schedule.rs MAX_DELAY",
+    ),
+    (
+        "pause after a failure of ours with what follows an export's end",
+        "shared/export/src/record.rs FIRST_PUT_OFF; shared/export/src/record.rs MAX_PUT_OFF",
+    ),
+    (
+        "exports that the janitor looks after at once",
+        "functions/janitor/src/round.rs AT_ONCE; = 45",
+    ),
+    (
+        "answer of a receiver",
+        "functions/notifier/src/post.rs TIMEOUT; functions/notifier/src/post.rs MOST_READ",
+    ),
+    ("failed files of a copy that are told", "shared/export/src/bucket_copy.rs MAX_FAILED_FILES"),
+    ("record of an export; of a count", "shared/cloud/src/exports.rs RECORD_LIFETIME"),
+];
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The first two cells of each row of the tables.
+fn rows(page: &str) -> Vec<(String, String)> {
+    let cells = page.lines().filter(|line| line.starts_with("| ")).filter_map(|line| {
+        let mut cells = line.trim_matches('|').split(" | ").map(str::trim);
+        Some((cells.next()?.to_owned(), cells.next()?.to_owned()))
+    });
+    cells.collect()
+}
+
+/// The numbers of a text, each as it stands and by its unit: bytes, and seconds.
+fn numbers(text: &str) -> Vec<(u64, u64)> {
+    let words: Vec<&str> =
+        text.split([' ', ';', '(', ')']).filter(|word| !word.is_empty()).collect();
+    let number = |(i, word): (usize, &&str)| {
+        let number: u64 = word.trim_end_matches(',').replace(',', "").parse().ok()?;
+        let unit = words.get(i + 1).map_or("", |word| word.trim_end_matches([',', '.']));
+        let factor = match unit {
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            "minute" | "minutes" => 60,
+            "hour" | "hours" => 3600,
+            "days" => 24 * 3600,
+            _ => 1,
+        };
+        Some((number, number * factor))
+    };
+    words.iter().enumerate().filter_map(number).collect()
+}
+
+/// The value at a place: a path and the name of a constant or a default, or as [`ROWS`] say.
+fn value(place: &str) -> u64 {
+    let (path, name) = place.trim().split_once(' ').unwrap();
+    match path {
+        "=" => name.parse().unwrap(),
+        "template" => {
+            let text = fs::read_to_string(project().join("template.yaml")).unwrap();
+            let parameter = text.split(&format!("\n  {name}:\n")).nth(1).expect(place);
+            let default = parameter.lines().find_map(|line| line.trim().strip_prefix("Default: "));
+            default.unwrap().trim().parse().unwrap()
+        }
+        _ => constant(&fs::read_to_string(project().join(path)).expect(place), name),
+    }
+}
+
+/// The value of a constant, or of the first field of this name that has one.
+fn constant(source: &str, name: &str) -> u64 {
+    let rest = source.split(&format!("const {name}: ")).nth(1);
+    let expression = if let Some(rest) = rest {
+        rest.split_once('=').unwrap().1.split(';').next().unwrap()
+    } else {
+        let start = format!("{name}: ");
+        let fields = source.lines().filter_map(|line| line.trim().strip_prefix(&start));
+        let mut values = fields.filter_map(|field| field.strip_suffix(','));
+        values.find(|value| !["u32", "usize"].contains(value)).expect(name)
+    };
+    product(source, expression)
+}
+
+/// The value of a product or a shift of numbers, durations, and other constants.
+fn product(source: &str, expression: &str) -> u64 {
+    if let Some((left, right)) = expression.split_once("<<") {
+        return product(source, left) << product(source, right);
+    }
+    let duration = expression.trim().trim_end_matches(')').split_once("::from_");
+    if let Some((unit, count)) = duration.and_then(|(_, call)| call.split_once('(')) {
+        let seconds = match unit {
+            "secs" => 1,
+            "mins" => 60,
+            "hours" => 3600,
+            other => panic!("{other} is no unit that is known here"),
+        };
+        return seconds * product(source, count);
+    }
+    let factor = |text: &str| {
+        let text = text.trim().replace('_', "");
+        text.parse().unwrap_or_else(|_| constant(source, &expression_name(expression)))
+    };
+    expression.split('*').map(factor).product()
+}
+
+/// The name of the constant in a product.
+fn expression_name(expression: &str) -> String {
+    let names = expression.split('*').map(str::trim);
+    names.filter(|word| word.starts_with(char::is_uppercase)).collect()
+}
+
+#[test]
+fn the_table_of_limits_names_the_values_of_the_code() {
+    let page = fs::read_to_string(project().join("docs/limits.md")).unwrap();
+    let (_, tables) = page.split_once("## What a workspace may use").unwrap();
+    let rows = rows(tables);
+    for (name, places) in ROWS {
+        let (_, text) = rows.iter().find(|(row, _)| row == name).expect(name);
+        let (told, values) = (numbers(text), places.split(';').map(value).collect::<Vec<_>>());
+        let same = |(told, value): (&(u64, u64), &u64)| told.0 == *value || told.1 == *value;
+        let right = told.len() == values.len() && told.iter().zip(&values).all(same);
+        assert!(right, "docs/limits.md says of {name:?} {text:?}; the code has {values:?}");
+    }
+    let known = |name: &str| ROWS.iter().any(|(row, _)| *row == name);
+    for (name, text) in &rows {
+        let numberless = numbers(text).is_empty();
+        assert!(known(name) || numberless, "{name:?} has numbers, and is not among the rows here");
+    }
+}
