@@ -158,6 +158,17 @@ async fn an_hour_without_rows_is_no_data_and_one_without_a_last_line_end_gets_it
 }
 
 #[tokio::test]
+async fn an_hour_of_nothing_but_bad_rows_tells_of_them() {
+    let user = user().await;
+    let lines = b"not a record\nnor is this\n".to_vec();
+    user.stack.put_source(&source_key(&user, 4, "a.json"), lines).await.unwrap();
+
+    let nothing = ask(&user, "start=20260301T04&end=20260301T04").await;
+
+    assert_eq!((nothing.status, nothing.header("decant-bad-rows")), (404, "2"));
+}
+
+#[tokio::test]
 async fn a_source_object_that_only_calls_itself_gzip_is_never_passed_on() {
     let user = user().await;
     user.stack.put_source(&source_key(&user, 4, "a.json.gz"), b"{}".to_vec()).await.unwrap();

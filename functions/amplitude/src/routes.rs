@@ -86,8 +86,9 @@ async fn export(
     };
     let key = ArchiveKey::of(&export.workspace, export.id);
     let how = How { method, redirect, takes_bytes: takes_bytes(&headers), query: ask.query() };
-    let answer = how.answer(services, archive, &key).await?;
-    Ok(tell_bad_rows(answer.into_response(), export.id, archive, &base))
+    // Where all rows are bad there are no files, and that answer has to tell of them most of all.
+    let answer = how.answer(services, archive, &key).await.into_response();
+    Ok(tell_bad_rows(answer, export.id, archive, &base))
 }
 
 /// Returns the export that the hours stand for: the one that is under way or has only just ended, the one

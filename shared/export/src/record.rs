@@ -744,7 +744,8 @@ mod tests {
             export = export.claim(NOW).unwrap().broken(NOW, NOW);
             assert_eq!(export.status(NOW), Status::Running);
         }
-        assert_eq!(export.claim(NOW).unwrap().broken(NOW, NOW).status(NOW), Status::Failed);
+        let given_up = export.claim(NOW).unwrap().broken(NOW, NOW);
+        assert_eq!((given_up.status(NOW), given_up.failures), (Status::Failed, MAX_FAILURES));
     }
 
     #[test]

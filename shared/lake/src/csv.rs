@@ -169,6 +169,11 @@ mod tests {
     }
 
     #[test]
+    fn a_carriage_return_alone_is_quoted() {
+        assert_eq!(row(&[Some(r#""a\rb""#)], CsvStyle::Rfc4180), "\"a\rb\"\n");
+    }
+
+    #[test]
     fn styles_differ_as_documented() {
         use CsvStyle::{Excel, ExcelLiteral, NoNewline, NoNewlineDropped};
         let value = Some(r#""a\"b\\c,d""#);

@@ -79,6 +79,7 @@ mod tests {
         }
         assert!(of("9007199254740993") > of("9007199254740992"));
         assert!(of("1e99999999999999999999") > of("9e99"));
+        assert!(of("1e-99999999999999999999") < of("1e-99"));
         for text in ["", "-", "1e", "x", "1.2.3", "e5", "1e+-5"] {
             assert_eq!(Decimal::parse(text), None, "{text}");
         }

@@ -166,6 +166,28 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_rows_is_named_and_what_can_is_not() {
+        let mut tar = vec![b'a'; 512];
+        tar[257..262].copy_from_slice(b"ustar");
+        let zero_at = |at: usize| (0..20).map(|i| if i == at { 0 } else { b'a' }).collect();
+        let mut json = b"\xef\xbb\xbf {\"a\":1}".to_vec();
+        json.push(0);
+        let cases: [(Vec<u8>, Option<&str>); 8] = [
+            (tar, Some("tar")),
+            (vec![b'a'; 512], None),
+            (vec![0x1f, 0x8b, 8], Some("compressed twice")),
+            (zero_at(15), Some("binary data")),
+            (zero_at(16), None),
+            (json, None),
+            (b"ORC is no mark".to_vec(), None),
+            (b"ORC".to_vec(), Some("ORC")),
+        ];
+        for (head, want) in cases {
+            assert_eq!(foreign(&head), want, "{head:?}");
+        }
+    }
+
+    #[test]
     fn nothing_is_lost_by_a_look() {
         for len in [0, 1, 512, 513, 5000] {
             let object: Vec<u8> = (0..len).map(|n: u32| n.to_le_bytes()[0]).collect();

@@ -262,6 +262,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_was_not_copied_is_told_as_failed_though_all_of_them_were() {
+        let claimed = finished(true).copy_claimed(NOW).unwrap();
+        let no = Some("SlowDown: Later.");
+        let failed = claimed.copy_advanced(no).unwrap().copy_advanced(no).unwrap();
+        let ended = failed.copy_ended(NOW, None).unwrap();
+        let status = results(&ended, ended.asked.as_ref().unwrap(), "https://a").s3_copy_status;
+        let status = status.unwrap();
+        assert_eq!((status.success.len(), status.failure.len()), (0, 2));
+        assert!(status.failure.iter().all(|file| file.error.as_deref() == no));
+        assert_eq!(ended.copy.unwrap().copied(), 0);
+    }
+
+    #[test]
     fn a_copy_that_is_refused_fails_the_job_whose_files_are_still_there() {
         let claimed = finished(true).copy_claimed(NOW).unwrap();
         let refused = claimed.copy_ended(NOW, Some("AccessDenied: No.".into())).unwrap();
