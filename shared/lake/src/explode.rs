@@ -189,6 +189,17 @@ impl Source {
         }
     }
 
+    /// Tells whether nothing is found because something that is not an object stands on the way.
+    pub(crate) fn is_blocked(&self, found: &[Option<&str>], elements: &[Element<'_>]) -> bool {
+        match self {
+            Self::Record(place) => place.is_blocked(found),
+            Self::Element(level, path) => {
+                elements.get(*level).is_some_and(|element| is_blocked(element.json, path))
+            }
+            Self::Key(_) => false,
+        }
+    }
+
     /// Returns the JSON text of the value.
     #[inline]
     pub(crate) fn find<'a>(
@@ -234,6 +245,16 @@ mod tests {
         let record = session.replace('\n', "");
         let taken = selection.push_rows(record.as_bytes(), None, &mut out).unwrap().unwrap();
         (String::from_utf8(out).unwrap(), taken.flaw)
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_there_is_missed() {
+        let session = SESSION.replace(r#"{"id":1,"variantId":2}"#, r#""lost",{"id":1}"#);
+        let (rows, flaw) = csv_of("leanplum_experiments", &session);
+        assert_eq!(rows, "experimentId,sessionId,variantId\n,7,\n1,7,\n");
+        assert_eq!(flaw.as_deref(), Some("experimentId is not in an object: its value is missing"));
+        let (_, flaw) = csv_of("leanplum_experiments", SESSION);
+        assert_eq!(flaw, None);
     }
 
     #[test]

@@ -327,11 +327,23 @@ impl Selection {
             out.push(b'\n');
             return None;
         };
-        let values = cells.iter().map(|cell| cell.value(found, elements));
+        let mut flaw = None;
+        let values = cells.iter().map(|cell| {
+            let value = cell.value(found, elements);
+            let may_be_missing = value.is_none() || cell.default.is_some();
+            if may_be_missing && flaw.is_none() && cell.from.is_blocked(found, elements) {
+                let header = &cell.header;
+                flaw = Some(format!("{header} is not in an object: its value is missing"));
+            }
+            value
+        });
         match self.format {
             Format::Csv => {
-                let flawed = &cells[csv::push_row(out, values, self.csv)?];
-                Some(format!("{} is not Unicode: it is written with U+FFFD", flawed.header))
+                let altered = csv::push_row(out, values, self.csv);
+                let told = |i: usize| {
+                    format!("{} is not Unicode: it is written with U+FFFD", cells[i].header)
+                };
+                altered.map(told).or(flaw)
             }
             Format::Jsonl => {
                 for (i, (cell, value)) in cells.iter().zip(values).enumerate() {
@@ -340,7 +352,7 @@ impl Selection {
                     self.push_json(value.as_deref().unwrap_or("null"), out);
                 }
                 out.extend(b"}\n");
-                None
+                flaw
             }
         }
     }
