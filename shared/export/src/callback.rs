@@ -177,6 +177,8 @@ mod tests {
             "file:///etc/passwd",
             "http://",
             "https://a:b@c/",
+            "https://a@c/",
+            "https://:b@c/",
             &long,
         ] {
             assert!(bad.parse::<CallbackUrl>().is_err(), "{bad}");

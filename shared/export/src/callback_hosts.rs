@@ -161,9 +161,11 @@ mod tests {
             "100::1",
             "2001::1",
             "2001:0:7f00:1::",
+            "2001:1ff::1",
             "2001:db8::1",
             "2002:7f00:1::",
             "3fff::1",
+            "3fff:fff::1",
             "5f00::1",
             "fc00::1",
             "fd00:ec2::254",
@@ -188,7 +190,9 @@ mod tests {
             "223.255.255.255",
             "2001:4860:4860::8888",
             "2606:4700::1111",
+            "2001:200::1",
             "3ffe::1",
+            "3fff:1000::1",
         ] {
             assert!(check(public), "{public}");
         }
@@ -210,6 +214,8 @@ mod tests {
         ] {
             let url: Url = format!("http://{host}/").parse().unwrap();
             assert!(CallbackHosts::Public.url(&url).is_err(), "{host}");
+            let callback: CallbackUrl = url.as_str().parse().unwrap();
+            assert!(CallbackHosts::Public.check(&callback).is_err(), "{host}");
         }
     }
 

@@ -159,6 +159,11 @@ mod tests {
         assert_eq!(closest("canonicalURl", names), Some("canonicalUrl"));
         assert_eq!(closest("chanelId", names), Some("channelId"));
         assert_eq!(closest("password", names), None);
+        // A third of the name may differ, and one letter of a short one.
+        assert_eq!(closest("chamelIt", names), Some("channelId"));
+        assert_eq!(closest("chamulIt", names), None);
+        assert_eq!(closest("citi", names), Some("city"));
+        assert_eq!(closest("siti", names), None);
     }
 
     #[test]

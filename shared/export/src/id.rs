@@ -69,4 +69,16 @@ mod tests {
         let age = Timestamp::now().duration_since(ExportId::generate().created_at());
         assert!(age.as_secs().abs() < 5, "{age}");
     }
+
+    #[test]
+    fn exports_are_spread_over_all_shards() {
+        let shards = (0..=255_u8).map(|last| {
+            let mut bytes = *ExportId::generate().0.as_bytes();
+            bytes[15] = last;
+            ExportId(Uuid::from_bytes(bytes)).shard(8)
+        });
+        let mut counts = [0; 8];
+        shards.for_each(|shard| counts[usize::from(shard)] += 1);
+        assert_eq!(counts, [32; 8]);
+    }
 }

@@ -122,3 +122,52 @@ impl ExportRequest {
         format!("{}-{number}{suffix}", selection.stem())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(files: Files) -> ExportRequest {
+        let now = Timestamp::UNIX_EPOCH;
+        let window = Window::new(now, now + jiff::SignedDuration::from_hours(1)).unwrap();
+        let renamed = TableSelection { file: Some("b".into()), ..TableSelection::whole("u") };
+        let tables = vec![TableSelection::whole("t"), renamed];
+        ExportRequest { files, ..ExportRequest::new(tables, window, Format::Csv) }
+    }
+
+    #[test]
+    fn files_are_named_after_their_tables_or_as_was_asked() {
+        let names = |files: Files| {
+            let request = request(files);
+            request.tables.iter().map(|table| request.file_name(table)).collect::<Vec<_>>()
+        };
+        assert_eq!(names(Files::Tables), ["t.csv", "b.csv"]);
+        assert_eq!(names(Files::Single("all.json".into())), ["all.json", "all.json"]);
+    }
+
+    #[test]
+    fn plain_files_are_numbered_by_table() {
+        for (suffix, want) in
+            [(true, ["t-0.csv", "b-0.csv", "b-1.csv"]), (false, ["t-0", "b-0", "b-1"])]
+        {
+            let parts = Parts { max_bytes: 1, max_rows: None, suffix };
+            assert_eq!(request(Files::Parts(parts)).part_names(&[1, 2]), want);
+        }
+        assert!(request(Files::Tables).part_names(&[1, 2]).is_empty());
+    }
+
+    #[test]
+    fn a_table_has_the_filters_that_name_it() {
+        let filter = |tables: &[&str], text: &str| TableFilter {
+            tables: tables.iter().map(|&table| table.to_owned()).collect(),
+            filter: text.parse().unwrap(),
+        };
+        let (t, both) = (filter(&["t"], "a == 1"), filter(&["t", "u"], "b == 2"));
+        let filters = vec![t.clone(), both.clone()];
+        let request = ExportRequest { filters, ..request(Files::Tables) };
+        let of = |table| request.filters_of(table).collect::<Vec<_>>();
+        assert_eq!(of("t"), [&t.filter, &both.filter]);
+        assert_eq!(of("u"), [&both.filter]);
+        assert!(of("v").is_empty());
+    }
+}

@@ -252,5 +252,9 @@ mod tests {
             let text = format!("2026-03-01T{time}Z");
             assert_eq!(parse_time(&text, TimeFormat::Text), None, "{text}");
         }
+        for fraction in [".", ".1234567890", ".99999999999999999999"] {
+            let text = format!("2026-03-01T10:20:30{fraction}Z");
+            assert_eq!(parse_time(&text, TimeFormat::Text), None, "{text}");
+        }
     }
 }

@@ -150,4 +150,72 @@ mod tests {
         let token = Token::from_random([7; 40]);
         assert!(!format!("{token:?}").contains("07070707070707070707"));
     }
+
+    #[test]
+    fn what_is_no_hexadecimal_is_no_token() {
+        for (part, len) in [("g", 16), ("A", 16), ("é", 8)] {
+            let id = format!("dct_{}_{}", part.repeat(len), "0".repeat(72));
+            assert_eq!(id.parse::<Token>(), Err(TokenError::Malformed), "{id}");
+        }
+        for secret in ["g".repeat(72), "A".repeat(72), format!("0{}0", "é".repeat(35))] {
+            let token = format!("dct_{}_{secret}", "0".repeat(16));
+            assert_eq!(token.parse::<Token>(), Err(TokenError::Malformed), "{token}");
+        }
+    }
+
+    fn record(token: &Token, privileges: &[Privilege]) -> TokenRecord {
+        TokenRecord {
+            id: token.id().to_owned(),
+            secret_sha256: token.secret_sha256(),
+            workspaces: vec!["acme".parse().unwrap()],
+            privileges: privileges.to_vec(),
+            description: String::new(),
+            created_at: Timestamp::UNIX_EPOCH,
+            expires_at: None,
+            revoked_at: None,
+        }
+    }
+
+    #[test]
+    fn a_record_keeps_a_hash_and_knows_its_own_token_by_it() {
+        let token = Token::from_random([7; 40]);
+        let record = record(&token, &[Privilege::View]);
+        assert_eq!(record.id, "0707070707070707");
+        assert_eq!(record.secret_sha256, sha256_hex("07".repeat(32).as_bytes()));
+        assert!(record.matches(&token));
+        let mut random = [7; 40];
+        random[39] = 8;
+        let forged = Token::from_random(random);
+        assert_eq!(forged.id(), record.id);
+        assert!(!record.matches(&forged), "the same id with another secret");
+    }
+
+    #[test]
+    fn who_may_edit_may_view_and_who_may_nothing_may_neither() {
+        let token = Token::from_random([7; 40]);
+        for (privileges, view, edit) in [
+            (&[][..], false, false),
+            (&[Privilege::View], true, false),
+            (&[Privilege::Edit], true, true),
+            (&[Privilege::View, Privilege::Edit], true, true),
+        ] {
+            let record = record(&token, privileges);
+            let allows = (record.allows(Privilege::View), record.allows(Privilege::Edit));
+            assert_eq!(allows, (view, edit), "{privileges:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_lives_until_it_expires_or_is_revoked() {
+        let end = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(1);
+        let before = end - jiff::SignedDuration::from_nanos(1);
+        let endless = record(&Token::from_random([7; 40]), &[Privilege::View]);
+        let ending = TokenRecord { expires_at: Some(end), ..endless.clone() };
+        let revoked =
+            |record: &TokenRecord| TokenRecord { revoked_at: Some(end), ..record.clone() };
+        assert!(endless.is_live(end) && !revoked(&endless).is_live(before));
+        assert!(
+            ending.is_live(before) && !ending.is_live(end) && !revoked(&ending).is_live(before)
+        );
+    }
 }

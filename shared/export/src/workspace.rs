@@ -56,7 +56,7 @@ mod tests {
             assert!(name.parse::<Workspace>().is_err(), "{name}");
         }
         for name in ["a", "acme-2", "0_x", &"a".repeat(63)] {
-            assert!(name.parse::<Workspace>().is_ok(), "{name}");
+            assert_eq!(name.parse::<Workspace>().unwrap().as_ref(), name);
         }
     }
 }

@@ -442,4 +442,78 @@ mod tests {
             @"my.toml:5: invalid value: integer `18446744073709`, expected u32");
         assert_snapshot!(refused("[[table"), @"my.toml:5: unclosed array table, expected `]]`");
     }
+
+    const DATASET: &str =
+        "[[dataset]]\nname = \"d\"\npath = \"{workspace}/{yyyy}/{MM}/{dd}/\"\ntime = \"t\"\n";
+
+    #[test]
+    fn a_dataset_has_its_bounds_in_days_and_megabytes() {
+        let read = |rest: &str| {
+            let catalog = Catalog::parse("test", &format!("{DATASET}{rest}")).unwrap();
+            let dataset = catalog.datasets().next().unwrap();
+            (dataset.retention.map(|time| time.as_hours()), dataset.max_export_bytes)
+        };
+        assert_eq!(read(""), (None, 4_000_000_000));
+        let bounds = "retention_days = 30\nmax_export_megabytes = 2";
+        assert_eq!(read(bounds), (Some(720), 2_000_000));
+    }
+
+    /// Reads the only table of a catalog.
+    fn table(rest: &str) -> Result<Table, String> {
+        let text = format!("{DATASET}[[table]]\nname = \"x\"\ndataset = \"d\"\n{rest}");
+        let catalog = Catalog::parse("test", &text).map_err(|error| error.reason)?;
+        Ok(catalog.table("x").unwrap().clone())
+    }
+
+    #[test]
+    fn what_a_table_requires_or_relates_by_is_one_of_its_columns() {
+        let columns =
+            "columns = [\"a\", { name = \"b\", path = \"c.d\" }, { name = \"e\", element = \"\" }]";
+        let read = |rest: &str| table(&format!("explode = \"list\"\n{columns}\n{rest}"));
+        assert_eq!(read("require = \"b\"").unwrap().require.as_deref(), Some("b"));
+        assert!(read("require = \"c\"").is_err());
+
+        let related = |column: &str| {
+            let table = read(&format!("relation = {{ name = \"r\", column = \"{column}\" }}"))?;
+            Ok::<_, String>(table.relation_path().map(|path| path.0.join("/")))
+        };
+        assert_eq!(related("a"), Ok(Some("a".to_owned())));
+        assert_eq!(related("b"), Ok(Some("c/d".to_owned())));
+        assert!(related("c").is_err(), "there is no such column");
+        assert!(related("e").is_err(), "a record has several of it");
+    }
+
+    #[test]
+    fn a_columns_name_is_a_text_that_fits_a_header() {
+        for bad in ["", "a\\nb"] {
+            let refused = table(&format!("columns = [\"{bad}\"]")).unwrap_err();
+            assert!(refused.contains("is no name for a column"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn an_element_is_of_the_level_that_its_column_names() {
+        let column = |column: &str| {
+            let explode = "explode = \"states[].events[].parameters{}\"";
+            let table = table(&format!("{explode}\ncolumns = [{{ name = \"a\", {column} }}]"))?;
+            let Column { path, level, is_key, .. } = table.columns[0].clone();
+            Ok::<_, String>((path.0.join("/"), level, is_key))
+        };
+        let of = |path: &str, level, is_key| Ok((path.to_owned(), level, is_key));
+        assert_eq!(column("path = \"name\""), of("name", None, false));
+        assert_eq!(column("element = \"name\", of = \"states[]\""), of("name", Some(0), false));
+        assert_eq!(column("element = \"\", of = \"states[]\""), of("", Some(0), false));
+        let second = "element = \"value.x\", of = \"states[].events[]\"";
+        assert_eq!(column(second), of("value/x", Some(1), false));
+        // The last level is one of entries, which have a name and a value.
+        assert_eq!(column("element = \"name\""), of("", Some(2), true));
+        assert_eq!(column("element = \"value\""), of("", Some(2), false));
+        assert_eq!(column("element = \"value.x\""), of("x", Some(2), false));
+        for refused in ["element = \"other\"", "element = \"name.x\"", "element = \"\""] {
+            assert!(column(refused).is_err(), "{refused}");
+        }
+        assert!(column("element = \"x\", of = \"events[]\"").is_err(), "no beginning of it");
+        assert!(column("element = \"x\", path = \"y\"").is_err(), "one or the other");
+        assert!(table("columns = [{ name = \"a\", element = \"x\" }]").is_err(), "of no list");
+    }
 }

@@ -110,12 +110,16 @@ fn huge_filters_are_refused_at_once() {
         let inner = "city == 'x' AND (city == 'y' OR ";
         format!("{}city == 'z'{}", inner.repeat(count), ")".repeat(count))
     };
+    let listed = |count| format!("city IN [{}]", vec!["''"; count].join(","));
     assert!(read(&brackets(MAX_DEPTH)).is_ok());
+    assert!(read(&listed(MAX_LISTED)).is_ok());
+    assert!(read(&vec!["city == ''"; MAX_COMPARISONS].join(" OR ")).is_ok());
     for text in [
         brackets(MAX_DEPTH + 1),
         "(".repeat(60_000),
         "(".repeat(100_000),
-        format!("city IN [{}]", "'',".repeat(MAX_LISTED + 1)),
+        listed(MAX_LISTED + 1),
+        format!("{} OR {}", listed(MAX_LISTED), listed(1)),
         vec!["city == ''"; MAX_COMPARISONS + 1].join(" OR "),
     ] {
         assert!(read(&text).is_err());
@@ -127,6 +131,116 @@ fn huge_filters_are_refused_at_once() {
     let deep = [read(&brackets(MAX_DEPTH)).unwrap().unwrap(), "a == 1 OR b == 2".parse().unwrap()];
     let joined = Filter::all(deep).unwrap();
     assert_eq!(joined.to_string().parse(), Ok(joined));
+    // Joined with others, a filter may be a bit deeper, and still not as deep as it likes.
+    assert!(brackets(MAX_DEPTH + 8).parse::<Filter>().is_ok());
+    assert!(brackets(MAX_DEPTH + 9).parse::<Filter>().is_err());
+}
+
+#[test]
+fn only_brackets_within_brackets_are_deep() {
+    for group in ["(city == 'x' OR city == 'y')", "$NO_BLANK_QUERIES"] {
+        assert!(read(&vec![group; 2 * MAX_DEPTH].join(" AND ")).is_ok(), "{group}");
+    }
+}
+
+#[test]
+fn a_backslash_only_escapes_quotes_and_itself() {
+    let value = |text: &str| match read(text).unwrap() {
+        Some(Filter::One(Comparison { test: Test::Is(_, Literal::Text(value)), .. })) => value,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(value(r#"city == 'C:\\a\d\'\"'"#), r#"C:\a\d'""#);
+}
+
+#[test]
+fn values_fit_the_kinds_of_their_columns() {
+    for text in [
+        "mobile == true",
+        "mobile == 'TRUE'",
+        "mobile != 'false'",
+        "mobile IN [true, 'False', null]",
+        "clickRank > '3.5'",
+        "clickRank =@ 'x'",
+        "datetime > '2026-03-01T00:00:00Z'",
+        "datetime >= '1772360430500'",
+        "datetime < 1772360430500",
+        "datetime =@ '2026'",
+        "mobile =@ 'tru'",
+        "city == true",
+        "city =~ true",
+        "city !~ null",
+        "city > 3",
+        "city > 'M'",
+    ] {
+        read(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    }
+    for text in [
+        "mobile == 1",
+        "mobile == 'yes'",
+        "mobile >= true",
+        "clickRank == '3x'",
+        "clickRank IN [1, 'x']",
+        "datetime > true",
+        "datetime NOT_IN ['yesterday']",
+        "city >= true",
+        "city <= null",
+        "city =@ null",
+    ] {
+        assert!(read(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn values_of_filters_are_read_as_what_they_stand_for() {
+    let text = |text: &str| Literal::Text(text.to_owned());
+    let number = |text: &str| Literal::Number(text.to_owned());
+    assert_eq!((text("True").boolean(), text("FALSE").boolean()), (Some(true), Some(false)));
+    assert_eq!((text("yes").boolean(), number("1").boolean()), (None, None));
+    assert_eq!(Literal::Boolean(true).boolean(), Some(true));
+    let at = "2026-03-01T10:20:30.5Z".parse().ok();
+    for literal in
+        [text("2026-03-01T11:20:30.5+01:00"), text("1772360430500"), number("1772360430500")]
+    {
+        assert_eq!(literal.instant(), at, "{literal}");
+    }
+    assert_eq!((Literal::Null.instant(), Literal::Boolean(true).instant()), (None, None));
+}
+
+#[test]
+fn comparisons_are_listed_from_left_to_right() {
+    let filter: Filter = "(a == 1 OR b == 2) AND c == 3".parse().unwrap();
+    let names: Vec<_> = filter.comparisons().iter().map(|c| c.dimension.name.clone()).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+}
+
+#[test]
+fn a_record_is_looked_into_before_what_it_lists_and_by_the_relation_of_the_table() {
+    let text = "[[dataset]]\nname = \"d\"\npath = \"{workspace}/{yyyy}/{MM}/{dd}/\"\ntime = \"t\"\n\
+                [[dataset]]\nname = \"e\"\npath = \"{workspace}/{yyyy}/{MM}/{dd}/\"\ntime = \"t\"\n\
+                [[table]]\nname = \"a_listed\"\ndataset = \"d\"\nexplode = \"list\"\n\
+                relation = { name = \"r\", column = \"id\" }\n\
+                columns = [\"id\", \"city\", { name = \"word\", element = \"\" }]\n\
+                [[table]]\nname = \"record\"\ndataset = \"d\"\n\
+                relation = { name = \"r\", column = \"id\" }\ncolumns = [\"id\", \"city\"]\n\
+                [[table]]\nname = \"seen\"\ndataset = \"d\"\nexplode = \"seen\"\n\
+                relation = { name = \"r\", column = \"id\" }\ncolumns = [\"id\"]\n\
+                [[table]]\nname = \"parent\"\ndataset = \"d\"\n\
+                relation = { name = \"r\", column = \"up\" }\ncolumns = [\"up\", \"age\"]\n\
+                [[table]]\nname = \"other\"\ndataset = \"e\"\n\
+                relation = { name = \"r\", column = \"id\" }\ncolumns = [\"id\", \"size\"]";
+    let catalog = Catalog::parse("test", text).unwrap();
+    let reach = |name: &str| {
+        let dimension = Dimension { table: None, name: name.to_owned() };
+        match catalog.reach(catalog.table("seen").unwrap(), &dimension) {
+            Some(Reach::Record(table, _)) => format!("record of {}", table.name),
+            Some(Reach::Related(tables)) => format!("rows of {}", tables[0].0.name),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(reach("city"), "record of record");
+    assert_eq!(reach("word"), "record of a_listed");
+    assert_eq!(reach("age"), "rows of parent", "the same dataset, related otherwise");
+    assert_eq!(reach("size"), "rows of other", "another dataset, related so");
 }
 
 #[test]

@@ -752,4 +752,83 @@ mod tests {
         let faults = read(&with("/tables/0", json!("liferay_pgae"))).unwrap_err();
         assert_eq!(faults.told()[0].suggestion.as_deref(), Some("liferay_page"));
     }
+
+    #[test]
+    fn each_bound_is_allowed_and_one_more_is_not() {
+        let limits = Limits::default();
+        let catalog = Catalog::built_in().unwrap();
+        let names: Vec<&str> = catalog.tables().map(|table| table.name.as_str()).collect();
+        let limits = Limits { tables: names.len() - 1, ..limits };
+        let read = |name: &str, value: Value| {
+            let mut body = good();
+            body["columns"] = Value::Null;
+            body[name] = value;
+            Order::from_json(&body, &catalog, &[], &limits, NOW.parse().unwrap())
+        };
+        let labels = |count: usize| {
+            (0..count).map(|n| (format!("key-{n}"), json!("x"))).collect::<Map<_, _>>()
+        };
+        for (name, good, bad) in [
+            ("tables", json!(names[1..]), json!(names)),
+            ("name", json!("ü".repeat(100)), json!("ü".repeat(101))),
+            ("name", json!("x"), json!("")),
+            ("description", json!("ü".repeat(1000)), json!("ü".repeat(1001))),
+            ("labels", json!(labels(20)), json!(labels(21))),
+            ("labels", json!({ "a": "ü".repeat(100) }), json!({ "a": "ü".repeat(101) })),
+            ("labels", json!({ "ü".repeat(100): "a" }), json!({ "ü".repeat(101): "a" })),
+        ] {
+            assert!(read(name, good).is_ok(), "{name}");
+            assert!(read(name, bad).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn plain_files_have_bounds_of_their_own() {
+        let files = |rest: Value| {
+            let mut body = good();
+            body.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+            read(&body).map(|request| request.files)
+        };
+        assert_eq!(files(json!({})).unwrap(), Files::Tables);
+        assert_eq!(files(json!({ "layout": "zip" })).unwrap(), Files::Tables);
+        let parts = |max_bytes, max_rows| Files::Parts(Parts { max_bytes, max_rows, suffix: true });
+        assert_eq!(files(json!({ "layout": "files" })).unwrap(), parts(256 << 20, None));
+        for (bytes, rows) in [(1_u64 << 20, 1000), (4 << 30, u64::MAX)] {
+            let body = json!({ "layout": "files", "max_file_bytes": bytes, "max_file_rows": rows });
+            assert_eq!(files(body).unwrap(), parts(bytes, Some(rows)));
+        }
+        for bad in [
+            json!({ "layout": "files", "max_file_bytes": (1 << 20) - 1 }),
+            json!({ "layout": "files", "max_file_bytes": (4_u64 << 30) + 1 }),
+            json!({ "layout": "files", "max_file_rows": 999 }),
+            json!({ "layout": "files", "max_file_rows": -1 }),
+            json!({ "max_file_rows": 1000 }),
+            json!({ "layout": "zip", "max_file_bytes": 1 << 20 }),
+            json!({ "layout": "file" }),
+        ] {
+            assert!(files(bad.clone()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn how_csv_is_written_is_for_csv() {
+        let mut body = good();
+        body["csv"] = json!({ "display_names": true });
+        assert!(read(&body).unwrap().display_names);
+        body["format"] = json!("jsonl");
+        assert_eq!(told(&body), [("wrong_csv", "/csv".to_owned())]);
+        body["csv"] = Value::Null;
+        assert!(read(&body).is_ok());
+    }
+
+    #[test]
+    fn a_wrong_window_is_repeated_where_it_is_wrong() {
+        let value = |from: &str, to: &str| {
+            let faults = read(&with("/window", json!({ "from": from, "to": to }))).unwrap_err();
+            faults.told()[0].value.clone().unwrap()
+        };
+        let (early, late) = ("2026-05-01T00:00:00Z", "2026-05-02T00:00:00Z");
+        assert_eq!(value(late, early), json!({ "from": late, "to": early }));
+        assert_eq!(value(early, "2026-06-01T00:00:01Z"), json!("2026-06-01T00:00:01Z"));
+    }
 }

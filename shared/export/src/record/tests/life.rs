@@ -110,3 +110,25 @@ fn names_are_those_in_stored_records() {
         assert_eq!(status.is_unfinished(), is_unfinished);
     }
 }
+
+#[test]
+fn the_objects_of_a_deleted_export_are_removed_once() {
+    let deleted = queued().succeed(NOW, &archive()).delete(NOW + SECOND).unwrap();
+    assert_eq!((deleted.due(), deleted.due_kind()), (Some(NOW + SECOND), DueKind::Removal));
+    let removed = deleted.removed().unwrap();
+    assert_eq!((removed.status(NOW), removed.due()), (Status::Deleted, None));
+    assert_eq!(removed.removed(), None);
+    assert_eq!(queued().succeed(NOW, &archive()).removed(), None, "it was not to go");
+}
+
+#[test]
+fn what_was_put_off_stays_so_until_it_is_done_or_the_export_has_other_work() {
+    let put_off = queued().in_lane(Lane::Liferay).cancel(NOW).unwrap().put_off(NOW);
+    let until = Some(NOW + FIRST_PUT_OFF);
+    assert_eq!((put_off.due(), put_off.planned(1).due()), (until, until));
+    assert_eq!(put_off.called_next().unwrap().put_off, None);
+
+    let late = NOW + ARCHIVE_LIFETIME + REMOVAL_DELAY;
+    let ready = queued().succeed(NOW, &archive()).put_off(late);
+    assert_eq!(ready.expire(late).unwrap().put_off, None, "removing it has not failed yet");
+}

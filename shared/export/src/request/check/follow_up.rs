@@ -216,4 +216,45 @@ mod tests {
             assert!(order(&body).is_err(), "{body}");
         }
     }
+
+    #[test]
+    fn plain_files_can_be_compressed_on_their_way() {
+        let mut body = good();
+        body["layout"] = json!("files");
+        body["copy"] = json!({
+            "bucket": "acme", "gzip": true, "access_key_id": "AKIAEXAMPLE", "secret_access_key": "s"
+        });
+        let (target, _) = order(&body).unwrap().copy.unwrap();
+        assert_eq!(target.key("t-0.csv"), "t-0.csv.gz");
+    }
+
+    #[test]
+    fn only_roles_that_are_meant_for_us_are_taken_on() {
+        for good in [
+            "arn:aws:iam::111122223333:role/decant-exports",
+            "arn:aws-cn:iam::111122223333:role/decant-a+=,.@_-Z0",
+            &format!("arn:aws:iam::111122223333:role/decant-{}", "a".repeat(57)),
+        ] {
+            assert!(is_role(good), "{good}");
+        }
+        for bad in [
+            "",
+            "decant-exports",
+            "urn:aws:iam::111122223333:role/decant-exports",
+            "arn:gcp:iam::111122223333:role/decant-exports",
+            "arn:aws:sts::111122223333:role/decant-exports",
+            "arn:aws:iam:eu-west-1:111122223333:role/decant-exports",
+            "arn:aws:iam::11112222333:role/decant-exports",
+            "arn:aws:iam::1111222233334:role/decant-exports",
+            "arn:aws:iam::11112222333x:role/decant-exports",
+            "arn:aws:iam::111122223333:user/decant-exports",
+            "arn:aws:iam::111122223333:role/exports",
+            "arn:aws:iam::111122223333:role/admin/decant-exports",
+            "arn:aws:iam::111122223333:role/decant-a/b",
+            "arn:aws:iam::111122223333:role/decant-a:b",
+            &format!("arn:aws:iam::111122223333:role/decant-{}", "a".repeat(58)),
+        ] {
+            assert!(!is_role(bad), "{bad}");
+        }
+    }
 }
