@@ -3,7 +3,9 @@
 use std::{io::Read as _, time::Duration};
 
 use cloud::Purpose;
-use export::{CopyState, CopyTarget, Credential, Export, ExportId, LEASE, Secret, external_id};
+use export::{
+    COPY_LEASE, CopyState, CopyTarget, Export, ExportId, Secret, StoredCredentials, external_id,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::{Answer, Customer, Receiver, Reply, Stack, User};
@@ -224,14 +226,14 @@ async fn a_courier_that_died_is_replaced_and_goes_on_where_it_was() {
     let exports = user.stack.exports();
     let id = exports.newest(&user.workspace, &key).await.unwrap().unwrap().id;
     // As by a courier that was killed after two of the six files, and whose lease lapsed.
-    let ago = Timestamp::now() - LEASE - SignedDuration::from_secs(1);
+    let ago = Timestamp::now() - COPY_LEASE - SignedDuration::from_secs(1);
     let target = CopyTarget {
         bucket: customer.keys.bucket.parse().unwrap(),
         prefix: "in/".parse().unwrap(),
         gzip: false,
         manifest: false,
     };
-    let role = Credential::Role { arn: customer.keys.role_arn.clone() };
+    let role = StoredCredentials::Role { arn: customer.keys.role_arn.clone() };
     let held = |export: &Export| {
         let held = export.clone().with_copy(target.clone(), role.clone()).copy_claimed(ago)?;
         let held = held.copy_advanced(None)?.copy_advanced(None)?;

@@ -114,14 +114,14 @@ const ROWS: [(&str, &str); 55] = [
     ("builders at work", "template BuilderConcurrency"),
     ("attempts to post a callback", "= 9; = 16"),
     ("`Retry-After` of a receiver", "functions/notifier/src/schedule.rs MAX_RETRY_AFTER"),
-    ("a callback, from when it is due", "shared/export/src/callback.rs CALLBACK_PATIENCE"),
+    ("a callback, from when it is due", "shared/export/src/callback.rs CALLBACK_TIMEOUT"),
     (
         "pause after a failure of ours with a message",
         "= 5; functions/notifier/src/schedule.rs MAX_DELAY",
     ),
     (
         "pause after a failure of ours with what follows an export's end",
-        "shared/export/src/record.rs FIRST_PUT_OFF; shared/export/src/record.rs MAX_PUT_OFF",
+        "shared/export/src/record.rs FIRST_BACKOFF; shared/export/src/record.rs MAX_BACKOFF",
     ),
     (
         "exports that the janitor looks after at once",

@@ -38,8 +38,8 @@ fn unsent(user: &User, now: Timestamp) -> Export {
     let request = Order::from_json(&body(), &user.stack.catalog, &[], &Limits::default(), now)
         .unwrap()
         .request;
-    let patience = SignedDuration::from_hours(24);
-    Export::queued(ExportId::generate(), user.workspace.clone(), request, now, patience)
+    let time_limit = SignedDuration::from_hours(24);
+    Export::queued(ExportId::generate(), user.workspace.clone(), request, now, time_limit)
 }
 
 #[tokio::test]

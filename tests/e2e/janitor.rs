@@ -21,12 +21,12 @@ async fn user() -> User {
 }
 
 /// An export made some time ago, of which only the record is left.
-fn old(user: &User, ago: SignedDuration, patience: SignedDuration) -> Export {
+fn old(user: &User, ago: SignedDuration, time_limit: SignedDuration) -> Export {
     let body = request("liferay_page", "2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z", "csv");
     let now = Timestamp::now();
     let request =
         Order::from_json(&body, &user.stack.catalog, &[], &Limits::default(), now).unwrap().request;
-    Export::queued(ExportId::generate(), user.workspace.clone(), request, now - ago, patience)
+    Export::queued(ExportId::generate(), user.workspace.clone(), request, now - ago, time_limit)
 }
 
 /// Waits until the export's record is as wanted.
@@ -73,7 +73,7 @@ async fn the_next_of_a_lane_is_called_though_the_builder_before_it_died_at_its_e
     let exports = user.stack.exports();
     let waiting = |export: Export| Export {
         state: State::Queued { resend_at: now + SignedDuration::from_hours(6) },
-        ..export.in_lane(Lane::Liferay)
+        ..export.in_lane(Lane::new("liferay"))
     };
     let first = waiting(old(&user, SignedDuration::ZERO, SignedDuration::from_hours(24)));
     let second = waiting(old(&user, SignedDuration::ZERO, SignedDuration::from_hours(24)));

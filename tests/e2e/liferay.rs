@@ -326,7 +326,7 @@ async fn cancelling_the_one_that_runs_lets_the_next_one_in() {
         Order::from_json(&body, &user.stack.catalog, &[], &Limits::default(), now).unwrap().request;
     let day = SignedDuration::from_hours(24);
     let first = Export::queued(ExportId::generate(), user.workspace.clone(), asked, now, day);
-    let first = first.in_lane(export::Lane::Liferay);
+    let first = first.in_lane(export::Lane::new("liferay"));
     user.stack.exports().create(&first, None).await.unwrap();
     user.stack.exports().put(&first.claim(now).unwrap()).await.unwrap();
     user.get(&url("segment", DATES)).await.unwrap();

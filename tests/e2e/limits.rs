@@ -77,9 +77,9 @@ fn unfinished(user: &User) -> Export {
     let (limits, now) = (export::Limits::default(), Timestamp::now());
     let body = request("liferay_page", FROM, TO, "csv");
     let order = Order::from_json(&body, &user.stack.catalog, &[], &limits, now).unwrap();
-    let patience = SignedDuration::from_hours(1);
+    let time_limit = SignedDuration::from_hours(1);
     let id = ExportId::generate();
-    Export::queued(id, user.workspace.clone(), order.request, now, patience)
+    Export::queued(id, user.workspace.clone(), order.request, now, time_limit)
 }
 
 #[tokio::test]

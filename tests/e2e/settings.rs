@@ -112,12 +112,15 @@ fn a_functions_timeout_is_shorter_than_its_lease_and_that_than_the_queues_patien
         let visibility = queue["VisibilityTimeout"].as_i64().unwrap();
         match event {
             "Copy" => {
-                assert!(timeout < export::LEASE.as_secs() && export::LEASE.as_secs() < visibility);
+                assert!(
+                    timeout < export::COPY_LEASE.as_secs()
+                        && export::COPY_LEASE.as_secs() < visibility
+                );
             }
             // A builder renews its lease, so it may run for longer. It keeps a message of its own.
             "Export" => {
                 assert!(export::BUILD_LEASE.as_secs() < visibility);
-                assert!(timeout < export::STEP_PATIENCE.as_secs());
+                assert!(timeout < export::STEP_TIMEOUT.as_secs());
                 assert_eq!(function["Events"][event]["Properties"]["BatchSize"], 1);
             }
             // Whoever posts holds nothing.

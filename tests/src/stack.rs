@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use aws_config::SdkConfig;
-use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, Seal, TokenTable};
+use cloud::{ArchiveBucket, ExportQueue, ExportTable, KmsCipher, LakeBucket, TokenTable};
 use export::{Catalog, ExportId, Privilege, Token, TokenRecord, Workspace};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -272,8 +272,8 @@ impl Stack {
     }
 
     /// Returns the key that seals users' secrets.
-    pub fn seal(&self) -> Seal {
-        Seal::new(aws_sdk_kms::Client::new(&self.aws), self.outputs.seal_key.clone())
+    pub fn seal(&self) -> KmsCipher {
+        KmsCipher::new(aws_sdk_kms::Client::new(&self.aws), self.outputs.seal_key.clone())
     }
 
     /// Returns the lake.

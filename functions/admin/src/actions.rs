@@ -1,7 +1,7 @@
 //! The actions, as payloads of an invocation: `{"action": "create_token", ...}`.
 
 use anyhow::{Context as _, ensure};
-use export::{OwnQuota, Privilege, Secret, Token, TokenRecord, Workspace};
+use export::{Privilege, QuotaOverride, Secret, Token, TokenRecord, Workspace};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::tracing::info;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ enum Action {
     SetQuota {
         workspace: Workspace,
         #[serde(default)]
-        quota: OwnQuota,
+        quota: QuotaOverride,
     },
     /// Reads what was set for a workspace.
     GetQuota { workspace: Workspace },
@@ -61,7 +61,7 @@ pub(crate) enum Answer {
     },
     Quota {
         workspace: Workspace,
-        quota: OwnQuota,
+        quota: QuotaOverride,
     },
     Catalog {
         datasets: usize,

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tracing::error;
-use web::{Denial, RETRY_AFTER_BUSY, is_busy};
+use web::{AuthError, RETRY_AFTER_BUSY, is_busy};
 
 /// What a request is answered.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) enum Answer {
 /// Why there is no ZIP.
 #[derive(Debug)]
 pub(crate) enum Refused {
-    Denied(Denial),
+    Denied(AuthError),
     /// The query is wrong.
     Query(String),
     /// More than one export may hold; with URLs of ranges that fit.
@@ -41,8 +41,8 @@ pub(crate) enum Refused {
     Broken(anyhow::Error),
 }
 
-impl From<Denial> for Refused {
-    fn from(denial: Denial) -> Self {
+impl From<AuthError> for Refused {
+    fn from(denial: AuthError) -> Self {
         Self::Denied(denial)
     }
 }
@@ -74,7 +74,7 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let told = |status: StatusCode, text: String| (status, text).into_response();
         match self {
-            Self::Denied(Denial::Missing) => {
+            Self::Denied(AuthError::Missing) => {
                 let text =
                     "Send your API key and secret key: curl -u API_KEY:SECRET_KEY ...".to_owned();
                 let mut response = told(StatusCode::UNAUTHORIZED, text);
@@ -82,15 +82,17 @@ impl IntoResponse for Refused {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
                 response
             }
-            Self::Denied(Denial::Invalid(..)) => {
+            Self::Denied(AuthError::Invalid(..)) => {
                 told(StatusCode::FORBIDDEN, "Invalid API Key".to_owned())
             }
-            Self::Denied(Denial::OverQuota(over)) => {
+            Self::Denied(AuthError::QuotaExceeded(over)) => {
                 let mut response = told(StatusCode::TOO_MANY_REQUESTS, over.detail());
                 response.headers_mut().insert(header::RETRY_AFTER, over.retry_after.into());
                 response
             }
-            Self::Denied(Denial::Unavailable(error)) => Self::Broken(error.into()).into_response(),
+            Self::Denied(AuthError::Unavailable(error)) => {
+                Self::Broken(error.into()).into_response()
+            }
             Self::Denied(denial) => told(StatusCode::FORBIDDEN, denial.detail()),
             Self::Query(text) => told(StatusCode::BAD_REQUEST, text),
             Self::TooLarge(urls) => {

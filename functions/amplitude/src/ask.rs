@@ -2,8 +2,8 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use export::{
-    Asked, Catalog, Dialect, ExportRequest, Files, Format, Limits, TableSelection, Window,
-    Workspace, civil_utc, hour_of, sha256_hex,
+    Catalog, ExportRequest, Files, Format, Limits, Origin, TableSelection, Window, Workspace,
+    civil_utc, hour_of, sha256_hex,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -63,16 +63,15 @@ pub(crate) fn key(window: Window) -> String {
     sha256_hex(format!("amplitude/{}/{}", window.from(), window.to()).as_bytes())
 }
 
-/// Returns what is remembered with an export: who asked first, and the fingerprint of the lake as it was
-/// then.
-pub(crate) fn asked(author: String, lake: &str) -> Asked {
-    let words = [(LAKE.to_owned(), vec![lake.to_owned()])].into();
-    Asked { dialect: Dialect::Amplitude, author, words }
+/// Returns what an export remembers: who requested it first, and the fingerprint of the lake at that time.
+pub(crate) fn origin(requested_by: String, lake: &str) -> Origin {
+    let params = [(LAKE.to_owned(), vec![lake.to_owned()])].into();
+    Origin { dialect: "amplitude".to_owned(), requested_by, params }
 }
 
-/// Returns the fingerprint of the lake that an export was asked for over.
-pub(crate) fn lake_of(asked: &Asked) -> Option<&str> {
-    asked.words.get(LAKE)?.first().map(String::as_str)
+/// Returns the fingerprint that the lake had when an export was requested.
+pub(crate) fn lake_of(origin: &Origin) -> Option<&str> {
+    origin.params.get(LAKE)?.first().map(String::as_str)
 }
 
 /// Returns the request that stands for the hours of `window`; none if the catalog has no events.

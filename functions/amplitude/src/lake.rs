@@ -82,7 +82,7 @@ pub(crate) fn is_awaited(export: &Export, wait: Duration, now: Timestamp) -> boo
 
 /// Tells whether a new export over the lake with this fingerprint would come to the same.
 pub(crate) fn is_current(export: &Export, lake: &str, now: Timestamp) -> bool {
-    if export.asked.as_ref().and_then(ask::lake_of) != Some(lake) {
+    if export.origin.as_ref().and_then(ask::lake_of) != Some(lake) {
         return false;
     }
     match &export.state {
@@ -125,7 +125,7 @@ mod tests {
         let request = ExportRequest::new(vec![TableSelection::whole(TABLE)], window, Format::Jsonl);
         let acme = "acme".parse().unwrap();
         Export::queued(ExportId::generate(), acme, request, NOW, HOUR * 24)
-            .asked_by(ask::asked("me".to_owned(), lake))
+            .with_origin(ask::origin("me".to_owned(), lake))
             .claim(NOW)
             .unwrap()
     }

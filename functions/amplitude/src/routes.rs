@@ -113,8 +113,8 @@ async fn found_or_made(
         check_size(&lake, window, base)?;
     }
     let new =
-        Export::queued(ExportId::generate(), workspace.clone(), request, now, services.patience)
-            .asked_by(ask::asked(caller.name.clone(), lake.print()));
+        Export::queued(ExportId::generate(), workspace.clone(), request, now, services.time_limit)
+            .with_origin(ask::origin(caller.name.clone(), lake.print()));
     match services.join(&new, &key, keep).await? {
         Joined::Kept(export) => Ok(*export),
         Joined::New { .. } => {

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use cloud::Claim;
-use export::{BUILD_LEASE, Export, Failure, MAX_FAILURES, STEP_PATIENCE, State};
+use export::{BUILD_LEASE, Export, Failure, MAX_FAILURES, STEP_TIMEOUT, State};
 use inbox::Outcome;
 use jiff::{SignedDuration, Timestamp};
 use lake::Plan;
@@ -105,7 +105,7 @@ async fn build(
             continue;
         }
         let step = plan.steps.get(number as usize).context("find a step of the plan")?;
-        (_, after) = do_step(&mut work, number, step, STEP_PATIENCE).await?;
+        (_, after) = do_step(&mut work, number, step, STEP_TIMEOUT).await?;
     }
     let ends = ends_pass(&plan, first, &after);
     Ok((after, ends))

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use cloud::{Job, PieceWriter};
-use export::{Archive, BUILD_LEASE, Export, Failure, FailureCode, Lease, Refusal, State, WorkKey};
+use export::{
+    Archive, BUILD_LEASE, ClaimError, Export, Failure, FailureCode, Lease, State, WorkKey,
+};
 use inbox::Outcome;
 use jiff::{SignedDuration, Timestamp};
 use lake::{ObjectError, Step};
@@ -46,7 +48,7 @@ pub(crate) async fn run(app: &App, job: &Job, message: &Message<'_>) -> anyhow::
             After::GoOn(export) => take(app, &export, message).await,
         };
     }
-    if let Some(lane) = export.lane {
+    if let Some(lane) = &export.lane {
         let first = app.exports.first_in_lane(&export.workspace, lane).await?;
         if first.is_some_and(|first| first.id != export.id) {
             // Whoever ends the export before it sends a message for it.
@@ -62,10 +64,10 @@ async fn take(app: &App, export: &Export, message: &Message<'_>) -> anyhow::Resu
     let export = &counting_death(app, export, now).await?;
     let claimed = match export.claim(now) {
         Ok(claimed) => claimed,
-        Err(Refusal::Finished) => return Ok(Outcome::Done),
+        Err(ClaimError::Finished) => return Ok(Outcome::Done),
         // It comes back to whoever gave it back. Of one that dies, the janitor knows.
-        Err(Refusal::Held { .. }) if is_held(export) => return Ok(Outcome::Done),
-        Err(Refusal::Held { until }) => {
+        Err(ClaimError::Held { .. }) if is_held(export) => return Ok(Outcome::Done),
+        Err(ClaimError::Held { until }) => {
             return come_back(seconds_until(now, until), "the export is to be built later");
         }
     };
@@ -96,7 +98,7 @@ async fn take(app: &App, export: &Export, message: &Message<'_>) -> anyhow::Resu
 
 /// Counts the attempt of a builder that died, if one did. Returns the export as it is then.
 async fn counting_death(app: &App, export: &Export, now: Timestamp) -> anyhow::Result<Export> {
-    let broken = |e: &Export| e.is_abandoned(now).then(|| e.broken(now, now));
+    let broken = |e: &Export| e.is_abandoned(now).then(|| e.retry_or_fail(now, now));
     if !export.is_abandoned(now) {
         return Ok(export.clone());
     }
@@ -152,17 +154,17 @@ async fn build(app: &App, export: &Export, lease: Lease, watch: Watch) -> anyhow
     ))
 }
 
-/// Does a step and records it; the next is expected within `patience`. Returns the export as it is then.
+/// Does a step and records it; the next is expected within `timeout`. Returns the export as it is then.
 pub(crate) async fn do_step(
     work: &mut Work<'_>,
     number: u32,
     step: &Step,
-    patience: SignedDuration,
+    timeout: SignedDuration,
 ) -> anyhow::Result<(Report, Export)> {
     let report = step::done(work, number, step).await?;
     let (exports, progress) = (&work.app.exports, report.progress(step));
     let after =
-        exports.step_done(work.export, number, progress, Timestamp::now() + patience).await?;
+        exports.step_done(work.export, number, progress, Timestamp::now() + timeout).await?;
     let after = after.ok_or(Lost)?;
     match work.export.request.max_rows {
         Some(most) if after.rows > most => Err(TooManyRows(most).into()),
@@ -247,7 +249,7 @@ async fn give_up(
     let next = |e: &Export| {
         is_ours(e, lease).then(|| match &failure {
             Some(failure) => e.fail(now, failure.clone()),
-            None => e.broken(now, now + wait),
+            None => e.retry_or_fail(now, now + wait),
         })
     };
     let Some(after) = app.exports.change(&export.workspace, export.id, next).await? else {

@@ -34,11 +34,11 @@ pub(crate) type Run = (Poured, Vec<Content>);
 
 /// Opens objects, which are then sent by [`feed`].
 #[derive(Debug)]
-pub(crate) struct Opener {
+pub(crate) struct BucketCredentials {
     ask: UnboundedSender<(usize, Sender<Chunk>)>,
 }
 
-impl Opener {
+impl BucketCredentials {
     pub(crate) fn open(&self, index: usize) -> io::Result<ObjectReader> {
         let (to, chunks) = mpsc::channel(CHUNKS);
         self.ask.send((index, to)).map_err(io::Error::other)?;
@@ -51,12 +51,12 @@ pub(crate) async fn look<T: Send + 'static>(
     app: &App,
     planned: &[Planned],
     watch: &mut Watch,
-    work: impl FnOnce(&[Object], &Opener) -> Result<T, ObjectError> + Send + 'static,
+    work: impl FnOnce(&[Object], &BucketCredentials) -> Result<T, ObjectError> + Send + 'static,
 ) -> anyhow::Result<T> {
     let sources: Vec<SourceObject> = planned.iter().map(|one| one.object.clone()).collect();
     let objects: Vec<Object> = planned.iter().map(Planned::to_pour).collect();
     let (ask, asked) = mpsc::unbounded_channel();
-    let looking = tokio::task::spawn_blocking(move || work(&objects, &Opener { ask }));
+    let looking = tokio::task::spawn_blocking(move || work(&objects, &BucketCredentials { ask }));
     let fed = tokio::select! {
         fed = feed(app, &sources, asked) => fed,
         lost = watch.lost() => Err(lost),
@@ -87,7 +87,7 @@ pub(crate) async fn pour(
         let objects: Vec<Object> = task.objects.iter().map(Planned::to_pour).collect();
         let (selection, objects) = (&task.selection, &objects[..]);
         let pour = Pour { selection, objects, runs: task.runs, pack: task.pack, workers };
-        let opener = Opener { ask };
+        let opener = BucketCredentials { ask };
         pour.run(
             |index| opener.open(index),
             |run, stretch| output.blocking_send((run, stretch)).map_err(io::Error::other),

@@ -1,7 +1,7 @@
 //! What this function works with.
 
 use aws_config::SdkConfig;
-use cloud::{ArchiveBucket, ExportQueue, ExportTable, Queue, Seal, env};
+use cloud::{ArchiveBucket, ExportQueue, ExportTable, KmsCipher, Queue, env};
 use outbox::Outbox;
 
 /// The settings `template.yaml` gives this function.
@@ -32,7 +32,7 @@ pub(crate) struct App {
     pub(crate) archives: ArchiveBucket,
     pub(crate) queue: Queue,
     pub(crate) outbox: Outbox,
-    pub(crate) seal: Seal,
+    pub(crate) seal: KmsCipher,
     /// What clients of users' buckets are made from.
     pub(crate) aws: SdkConfig,
 }
@@ -47,7 +47,7 @@ impl App {
             exports,
             archives: ArchiveBucket::new(cloud::s3_client(&aws), settings.bucket),
             queue: Queue::new(sqs, settings.queue_url),
-            seal: Seal::from_env(&aws)?,
+            seal: KmsCipher::from_env(&aws)?,
             aws,
         })
     }

@@ -7,7 +7,9 @@ use std::{
 
 use anyhow::Context as _;
 use cloud::{CustomerBucket, Job, PutError, Refused};
-use export::{CopyState, CopyTarget, Export, LEASE, MAX_FAILED_FILES, StoredFile, external_id};
+use export::{
+    COPY_LEASE, CopyState, CopyTarget, Export, MAX_FAILED_FILES, StoredFile, external_id,
+};
 use futures_util::stream;
 use inbox::Outcome;
 use jiff::Timestamp;
@@ -62,7 +64,7 @@ pub(crate) async fn run(app: &App, job: &Job, ends: Instant) -> anyhow::Result<O
         return Ok(Outcome::ComeBack { seconds: 5, reason: "there is no such export, or not yet" });
     };
     // A claim that was stored, but whose answer was lost, is known by its end.
-    let ours = (fence.get(), Some(now + LEASE));
+    let ours = (fence.get(), Some(now + COPY_LEASE));
     if fence.get().is_none() || (export.copy_fence(), export.copy_held_until()) != ours {
         // Another courier is at it, or it is over; if it was just given up, somebody may be told.
         app.outbox.follow_up(&export).await;

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use cloud::{Created, Link, Wanted};
-use export::{ArchiveKey, Asked, Dialect, Export, ExportId, Privilege, State, Workspace};
+use export::{ArchiveKey, Export, ExportId, Origin, Privilege, State, Workspace};
 use serde::Serialize;
 use web::{Caller, MAX_LIST_BYTES, tell_bad_rows};
 
@@ -41,7 +41,7 @@ pub(crate) async fn list(request: &Request) -> Result<Response, Refused> {
         views.push(view);
         ControlFlow::Continue(())
     };
-    let (exports, wanted) = (&request.app.services.exports, Wanted::Of(Dialect::Coveo));
+    let (exports, wanted) = (&request.app.services.exports, Wanted::Of(view::DIALECT));
     let all = exports.each(&workspace, wanted, request.now, take).await?;
     let answer = Json(views);
     Ok(if all { answer.into_response() } else { ([INCOMPLETE], answer).into_response() })
@@ -69,11 +69,12 @@ async fn create_of(
     let Ask { request: mut asked_for, words } = ask(request, &caller.workspace, params).await?;
     count::check_limit(app, &caller.workspace, &asked_for, request.now).await?;
     asked_for.max_rows = Some(app.row_limit);
-    let patience = app.services.patience;
-    let asked = Asked { dialect: Dialect::Coveo, author: caller.name, words };
+    let time_limit = app.services.time_limit;
+    let dialect = view::DIALECT.to_owned();
+    let origin = Origin { dialect, requested_by: caller.name, params: words };
     let id = ExportId::generate();
-    let export =
-        Export::queued(id, caller.workspace, asked_for, request.now, patience).asked_by(asked);
+    let export = Export::queued(id, caller.workspace, asked_for, request.now, time_limit)
+        .with_origin(origin);
     match app.services.create(&export, None).await? {
         Created::New => app.services.submit(&export).await,
         Created::Before(_) | Created::OtherRequest => {
@@ -161,7 +162,7 @@ pub(crate) async fn delete(request: &Request, id: &str) -> Result<Response, Refu
     let Caller { workspace, .. } = request.caller(Privilege::Edit).await?;
     let found = find(request, &workspace, id).await?;
     let exports = &request.app.services.exports;
-    let withdraw = |e: &Export| view::asked(e).map(|_| e.withdrawn(request.now));
+    let withdraw = |e: &Export| view::origin(e).map(|_| e.discard(request.now));
     // The janitor removes the ZIP, as the record says.
     exports.change(&workspace, found.id, withdraw).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -172,7 +173,7 @@ async fn find(request: &Request, workspace: &Workspace, id: &str) -> Result<Expo
     let id: ExportId = id.parse().map_err(|_| unknown())?;
     let export = request.app.services.exports.get(workspace, id).await?;
     let shown = |export: &Export| {
-        view::asked(export).is_some() && view::status(export, request.now).is_some()
+        view::origin(export).is_some() && view::status(export, request.now).is_some()
     };
     export.filter(shown).ok_or_else(unknown)
 }

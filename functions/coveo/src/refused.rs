@@ -10,7 +10,7 @@ use axum::{
 use export::Privilege;
 use serde::Serialize;
 use tracing::error;
-use web::{Denial, RETRY_AFTER_BUSY, is_busy};
+use web::{AuthError, RETRY_AFTER_BUSY, is_busy};
 
 /// Why a request is not answered.
 #[derive(Debug)]
@@ -109,27 +109,27 @@ impl Refused {
     }
 }
 
-impl From<Denial> for Refused {
-    fn from(denial: Denial) -> Self {
+impl From<AuthError> for Refused {
+    fn from(denial: AuthError) -> Self {
         let denied = |message: String| Self::new(StatusCode::FORBIDDEN, "AccessDenied", message);
-        if let Denial::Unavailable(error) = denial {
+        if let AuthError::Unavailable(error) = denial {
             return error.into();
         }
         match &denial {
-            Denial::Missing | Denial::Invalid(..) => {
+            AuthError::Missing | AuthError::Invalid(..) => {
                 let unauthorized =
                     Self::new(StatusCode::UNAUTHORIZED, "InvalidToken", denial.detail());
                 let challenge = denial.challenge().map(|value| (header::WWW_AUTHENTICATE, value));
                 Self { header: challenge, ..unauthorized }
             }
-            Denial::WorkspaceRequired(names) => Self::bad(
+            AuthError::WorkspaceRequired(names) => Self::bad(
                 "MissingParameter",
                 format!("The token opens several organizations. Choose one by org: {names}."),
             ),
-            Denial::WorkspaceForbidden => {
+            AuthError::WorkspaceForbidden => {
                 denied("The token does not open the organization that org names.".to_owned())
             }
-            Denial::PrivilegeMissing(privilege) => {
+            AuthError::PrivilegeMissing(privilege) => {
                 let name = match privilege {
                     Privilege::View => "View",
                     Privilege::Edit => "Edit",
@@ -138,11 +138,11 @@ impl From<Denial> for Refused {
                     "This needs the privilege Analytics - Data exports - {name}, which the token lacks."
                 ))
             }
-            Denial::OverQuota(over) => {
+            AuthError::QuotaExceeded(over) => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", over.detail())
                     .with(header::RETRY_AFTER, &over.retry_after.to_string())
             }
-            Denial::Unavailable(_) => Self::busy(),
+            AuthError::Unavailable(_) => Self::busy(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use export::{Asked, Dialect, Export, FileName, State, Status, Window};
+use export::{Export, FileName, Origin, State, Status, Window};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use web::BaseUrl;
@@ -34,9 +34,12 @@ pub(crate) struct View {
     bad_rows: Option<u64>,
 }
 
-/// Returns how an export was asked for in this dialect; none if it was not, or was deleted since.
-pub(crate) fn asked(export: &Export) -> Option<&Asked> {
-    export.asked.as_ref().filter(|asked| asked.dialect == Dialect::Coveo)
+/// The name under which this dialect's exports are stored.
+pub(crate) const DIALECT: &str = "coveo";
+
+/// Returns how an export was requested. `None` if not by this API, or if it was deleted by it.
+pub(crate) fn origin(export: &Export) -> Option<&Origin> {
+    export.origin.as_ref().filter(|origin| origin.dialect == DIALECT)
 }
 
 /// Returns the status of an export in this dialect's words; none if there is no such export for it.
@@ -53,29 +56,29 @@ pub(crate) fn status(export: &Export, now: Timestamp) -> Option<&'static str> {
 impl View {
     /// Shows an export as it is at `now`; none if there is no such export for this dialect.
     pub(crate) fn of(export: &Export, base: &BaseUrl, now: Timestamp) -> Option<Self> {
-        let asked = asked(export)?;
+        let origin = origin(export)?;
         let status = status(export, now)?;
-        let words = |name: &str| asked.words.get(name).cloned().unwrap_or_default();
+        let values = |name: &str| origin.params.get(name).cloned().unwrap_or_default();
         let filters = ["commonFilters", "searchesFilters", "customEventsFilters"];
-        let filters = filters.map(|name| (name.to_owned(), joined(&words(name))));
+        let filters = filters.map(|name| (name.to_owned(), joined(&values(name))));
         let archive = match &export.state {
             State::Succeeded { archive } | State::Expired { archive, .. } => Some(archive),
             _ => None,
         };
         Some(Self {
             id: export.id.to_string(),
-            author: asked.author.clone(),
+            author: origin.requested_by.clone(),
             download_link: base.join(&format!("/rest/ua/v15/exports/{}?redirect=true", export.id)),
             start_date: export.created_at.as_millisecond(),
             from: export.request.window.from().as_millisecond(),
-            to: last(asked, export.request.window),
+            to: last(origin, export.request.window),
             filters: filters.into_iter().filter(|(_, text)| !text.is_empty()).collect(),
             description: export.request.description.clone(),
             size: archive.map_or(0, |archive| archive.size_bytes),
             status,
-            tables: words("tables"),
+            tables: values("tables"),
             downloadable: matches!(status, "PENDING" | "AVAILABLE"),
-            dimensions: words("dimensions"),
+            dimensions: values("dimensions"),
             replayable: false,
             using_display_names: export.request.display_names,
             schedule_id: None,
@@ -85,8 +88,8 @@ impl View {
 }
 
 /// Returns the last instant that was asked for, in milliseconds since 1970.
-fn last(asked: &Asked, window: Window) -> i64 {
-    let written = asked.words.get("to").and_then(|words| words.first()?.parse().ok());
+fn last(origin: &Origin, window: Window) -> i64 {
+    let written = origin.params.get("to").and_then(|values| values.first()?.parse().ok());
     let inside = window.to() - SignedDuration::from_micros(1);
     written.unwrap_or_else(|| inside.as_millisecond())
 }

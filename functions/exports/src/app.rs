@@ -1,7 +1,7 @@
 //! What this function works with.
 
 use aws_config::SdkConfig;
-use cloud::{DeliveryTable, Seal, env};
+use cloud::{DeliveryTable, KmsCipher, env};
 use outbox::Outbox;
 use web::Services;
 
@@ -19,7 +19,7 @@ pub(crate) struct App {
     /// What came of callbacks.
     pub(crate) deliveries: DeliveryTable,
     /// What seals users' secrets.
-    pub(crate) seal: Seal,
+    pub(crate) seal: KmsCipher,
 }
 
 impl App {
@@ -37,7 +37,7 @@ impl App {
             step_bytes,
             outbox: Outbox::from_env(aws, services.exports.clone(), services.queue.clone())?,
             deliveries: DeliveryTable::new(aws_sdk_dynamodb::Client::new(aws), deliveries),
-            seal: Seal::from_env(aws)?,
+            seal: KmsCipher::from_env(aws)?,
             services,
         })
     }

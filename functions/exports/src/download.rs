@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A request for something to download. It is never printed: a token is among its headers.
-pub(crate) struct Asked {
+pub(crate) struct DownloadRequest {
     method: Method,
     headers: HeaderMap,
     base: BaseUrl,
@@ -24,7 +24,7 @@ pub(crate) struct Asked {
     now: Timestamp,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Asked {
+impl<S: Send + Sync> FromRequestParts<S> for DownloadRequest {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
@@ -39,7 +39,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
     }
 }
 
-impl Asked {
+impl DownloadRequest {
     /// Finds the export for somebody who may see it, if it can be downloaded.
     pub(crate) async fn ready(&self, app: &App, id: &str) -> Result<(Export, Archive), Problem> {
         let found = find(app, &self.headers, Privilege::View, id, self.now).await?;

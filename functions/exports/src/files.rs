@@ -8,7 +8,7 @@ use web::{BaseUrl, Problem};
 
 use crate::{
     app::App,
-    download::Asked,
+    download::DownloadRequest,
     path::Path,
     read::{find, ready},
     view,
@@ -48,9 +48,9 @@ pub(crate) async fn list(
 pub(crate) async fn download(
     State(app): State<App>,
     Path((id, name)): Path<(String, String)>,
-    asked: Asked,
+    download: DownloadRequest,
 ) -> Result<Response, Problem> {
-    let (export, archive) = asked.ready(&app, &id).await?;
+    let (export, archive) = download.ready(&app, &id).await?;
     let export = with_files(export)?;
     let table_files = archive.table_files.as_deref().unwrap_or_default();
     if !export.request.part_names(table_files).contains(&name) {
@@ -58,7 +58,7 @@ pub(crate) async fn download(
         return Err(Problem::not_found("file_not_found", detail));
     }
     let key = FileKey::of(&export.workspace, export.id, &name).to_string();
-    asked.lead(&app, &export, &archive, (&key, &FileName::plain(&name))).await
+    download.lead(&app, &export, &archive, (&key, &FileName::plain(&name))).await
 }
 
 /// Refuses an export that is a ZIP.

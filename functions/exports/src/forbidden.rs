@@ -53,7 +53,7 @@ mod tests {
 
     fn codes(callback_hosts: CallbackHosts, more: &Value) -> Vec<&'static str> {
         let forbidden = Forbidden { own_account: "999988887777".into(), callback_hosts };
-        forbidden.faults(&order(more)).told().iter().map(|fault| fault.code).collect()
+        forbidden.faults(&order(more)).listed().iter().map(|fault| fault.code).collect()
     }
 
     #[test]

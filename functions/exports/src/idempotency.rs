@@ -1,7 +1,7 @@
 //! The `Idempotency-Key` header, after the IETF draft of that name (draft-ietf-httpapi-idempotency-key-header).
 
 use axum::http::{HeaderMap, StatusCode};
-use export::{Opener, Order, sha256_hex};
+use export::{BucketCredentials, Order, sha256_hex};
 use serde_json::Value;
 use web::Problem;
 
@@ -48,8 +48,8 @@ pub(crate) fn order_hash(order: &Order) -> anyhow::Result<String> {
     }
     if let Some((target, opener)) = &order.copy {
         let opener = match opener {
-            Opener::Key { id, .. } => id,
-            Opener::Role { arn } => arn,
+            BucketCredentials::Key { id, .. } => id,
+            BucketCredentials::Role { arn } => arn,
         };
         text.extend(serde_json::to_vec(&(target, opener))?);
     }

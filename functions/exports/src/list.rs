@@ -185,7 +185,7 @@ mod tests {
         let query = "status=fialed&limit=0&cursor=%00&stauts=1&limit=2";
         let faults = Query::parse(query).unwrap_err();
         let told: Vec<_> =
-            faults.told().iter().map(|f| (f.code, f.suggestion.as_deref())).collect();
+            faults.listed().iter().map(|f| (f.code, f.suggestion.as_deref())).collect();
         assert_eq!(
             told,
             [

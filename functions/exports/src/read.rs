@@ -16,7 +16,7 @@ use web::{BaseUrl, Caller, Problem};
 
 use crate::{
     app::App,
-    download::Asked,
+    download::DownloadRequest,
     path::Path,
     view::{self, View},
 };
@@ -53,24 +53,24 @@ pub(crate) async fn export(
 pub(crate) async fn download(
     State(app): State<App>,
     Path(id): Path<String>,
-    asked: Asked,
+    download: DownloadRequest,
 ) -> Result<Response, Problem> {
-    let (export, archive) = asked.ready(&app, &id).await?;
+    let (export, archive) = download.ready(&app, &id).await?;
     if archive.table_files.is_some() {
         let detail = "The export is plain files, not a ZIP: GET its files link.";
         return Err(Problem::not_found("no_zip", detail));
     }
     let key = ArchiveKey::of(&export.workspace, export.id).to_string();
-    asked.lead(&app, &export, &archive, (&key, &export.zip_name())).await
+    download.lead(&app, &export, &archive, (&key, &export.zip_name())).await
 }
 
 /// `GET /v1/exports/{id}/bad-rows`: leads to the list of rows that are not in the archive.
 pub(crate) async fn bad_rows(
     State(app): State<App>,
     Path(id): Path<String>,
-    asked: Asked,
+    download: DownloadRequest,
 ) -> Result<Response, Problem> {
-    let (export, archive) = asked.ready(&app, &id).await?;
+    let (export, archive) = download.ready(&app, &id).await?;
     if archive.bad_rows == 0 {
         return Err(Problem::not_found(
             "no_bad_rows",
@@ -78,7 +78,7 @@ pub(crate) async fn bad_rows(
         ));
     }
     let key = BadRowsKey::of(&export.workspace, export.id).to_string();
-    asked.lead(&app, &export, &archive, (&key, &export.bad_rows_name())).await
+    download.lead(&app, &export, &archive, (&key, &export.bad_rows_name())).await
 }
 
 /// What a deployment allows, in one answer.

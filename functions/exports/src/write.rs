@@ -45,8 +45,8 @@ pub(crate) async fn create(
     let request_hash = idempotency::order_hash(&order)?;
     let key = key.map(|key| IdempotencyKey { key, body: body_hash, request: request_hash });
 
-    let (id, patience) = (ExportId::generate(), app.services.patience);
-    let mut export = Export::queued(id, workspace, order.request, now, patience);
+    let (id, time_limit) = (ExportId::generate(), app.services.time_limit);
+    let mut export = Export::queued(id, workspace, order.request, now, time_limit);
     if let Some(url) = order.callback {
         if app.services.exports.signing_secrets(&export.workspace).await?.is_empty() {
             let detail = "A callback is signed, and this workspace has no signing secret yet. POST to \

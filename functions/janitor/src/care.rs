@@ -31,7 +31,7 @@ pub(crate) async fn one(
         return Err(e);
     }
     // So that what fails again and again does not stand before the rest.
-    let put_off = |export: &Export| export.due().map(|_| export.put_off(now));
+    let put_off = |export: &Export| export.due().map(|_| export.postpone(now));
     app.exports.change(workspace, id, put_off).await.context("put off what failed")?;
     Err(e)
 }
@@ -101,8 +101,8 @@ fn next(export: &Export, now: Timestamp) -> Option<Export> {
         State::Queued { .. } | State::Running { .. } if export.deadline <= now => {
             Some(export.fail(now, too_late(export)))
         }
-        State::Running { lease, .. } if !lease.released => Some(export.broken(now, now)),
-        State::Queued { .. } | State::Running { .. } => Some(export.resent(now)),
+        State::Running { lease, .. } if !lease.released => Some(export.retry_or_fail(now, now)),
+        State::Queued { .. } | State::Running { .. } => Some(export.with_message_resent(now)),
         State::Succeeded { .. } => export.expire(now).or_else(|| export.copy_resent(now)),
         State::Failed { .. }
         | State::Cancelled { .. }
@@ -131,7 +131,7 @@ fn too_late(export: &Export) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use export::{ExportRequest, Format, LEASE, RESEND_AFTER, Status, TableSelection, Window};
+    use export::{COPY_LEASE, ExportRequest, Format, RESEND_AFTER, Status, TableSelection, Window};
     use jiff::SignedDuration;
 
     use super::*;
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_builder_that_died_is_replaced_and_counted() {
-        let lapsed = NOW + LEASE;
+        let lapsed = NOW + COPY_LEASE;
         let again = next(&queued().claim(NOW).unwrap(), lapsed).unwrap();
 
         assert!(wants_builder(&again, lapsed) && again.due() > Some(lapsed));

@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get},
 };
-use cloud::{Seal, env};
+use cloud::{KmsCipher, env};
 use export::CallbackHosts;
 use web::{BaseUrl, Services, with_context};
 
@@ -32,7 +32,7 @@ pub(crate) struct App {
     /// The URL to which the names of files are appended, if it is not one of ours.
     files_url: Option<String>,
     /// What seals users' secrets.
-    pub(crate) seal: Seal,
+    pub(crate) seal: KmsCipher,
     /// The hosts that callbacks may be posted to.
     pub(crate) callback_hosts: CallbackHosts,
 }
@@ -44,7 +44,7 @@ impl App {
             services: Services::from_env(aws).await?,
             wait: Duration::from_secs(env::required("WAIT_SECONDS")?),
             files_url: env::optional("FILES_URL")?,
-            seal: Seal::from_env(aws)?,
+            seal: KmsCipher::from_env(aws)?,
             callback_hosts: env::optional("CALLBACK_HOSTS")?.unwrap_or_default(),
         })
     }

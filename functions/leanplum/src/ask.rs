@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use export::{
-    CallbackUrl, CopyTarget, ExportRequest, Files, Format, Limits, Opener, Parts, Released, Secret,
-    TableSelection, Window, Workspace, is_key_id, is_secret, sha256_hex,
+    BucketCredentials, CallbackUrl, CopyTarget, ExportRequest, Files, Format, Limits, Parts,
+    Released, Secret, TableSelection, Window, Workspace, is_key_id, is_secret, sha256_hex,
 };
 use jiff::{SignedDuration, Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 
@@ -41,7 +41,7 @@ pub(crate) struct Ask {
     /// Who is told that it is done.
     pub(crate) callback: Option<CallbackUrl>,
     /// Where its files are copied to, and what opens that.
-    pub(crate) copy: Option<(CopyTarget, Opener)>,
+    pub(crate) copy: Option<(CopyTarget, BucketCredentials)>,
 }
 
 /// Returns the zone whose days are meant.
@@ -136,8 +136,8 @@ impl Ask {
         ExportRequest { released: Some(self.released), ..plain }
     }
 
-    /// Returns what is remembered of it.
-    pub(crate) fn words(job: &str) -> BTreeMap<String, Vec<String>> {
+    /// Returns the parameters that an export remembers.
+    pub(crate) fn params(job: &str) -> BTreeMap<String, Vec<String>> {
         [("jobId".to_owned(), vec![job.to_owned()])].into()
     }
 }
@@ -168,7 +168,7 @@ fn callback(arguments: &Arguments) -> Result<Option<CallbackUrl>, Refused> {
 }
 
 /// Reads where files are copied to. Without a bucket, what else is said of it is ignored.
-fn copy(arguments: &Arguments) -> Result<Option<(CopyTarget, Opener)>, Refused> {
+fn copy(arguments: &Arguments) -> Result<Option<(CopyTarget, BucketCredentials)>, Refused> {
     let Some(bucket) = arguments.get("s3BucketName") else { return Ok(None) };
     let bucket = bucket.parse();
     let bucket = bucket.map_err(|e| Refused::wrong("s3BucketName", &format!("For S3, {e}.")))?;
@@ -189,7 +189,7 @@ fn copy(arguments: &Arguments) -> Result<Option<(CopyTarget, Opener)>, Refused> 
         Some(_) => return Err(Refused::wrong("compressData", "It is true or false.")),
     };
     let target = CopyTarget { bucket, prefix, gzip, manifest: false };
-    let opener = Opener::Key { id: id.to_owned(), secret: Secret::new(secret) };
+    let opener = BucketCredentials::Key { id: id.to_owned(), secret: Secret::new(secret) };
     Ok(Some((target, opener)))
 }
 
@@ -296,7 +296,9 @@ mod tests {
         let ask = read(&format!("startDate=20260301&{key}&s3ObjectPrefix=a/")).await.unwrap();
         let (target, opener) = ask.copy.unwrap();
         assert_eq!((target.key("b"), target.gzip), ("a/b".to_owned(), false));
-        assert!(matches!(opener, Opener::Key { secret, .. } if secret.reveal() == "ab+cd/ef"));
+        assert!(
+            matches!(opener, BucketCredentials::Key { secret, .. } if secret.reveal() == "ab+cd/ef")
+        );
         let without = "startDate=20260301&s3AccessId=x&s3AccessKey=y&compressData=z";
         assert_eq!(read(without).await.unwrap().copy, None);
     }

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use cloud::Joined;
-use export::{Asked, Dialect, Export, ExportId, Privilege, sha256_hex};
+use export::{Export, ExportId, Origin, Privilege, sha256_hex};
 use jiff::{SignedDuration, Timestamp};
-use outbox::leanplum::{Element, Envelope, results};
+use outbox::leanplum::{DIALECT, Element, Envelope, results};
 use uuid::Uuid;
-use web::{Caller, Counted, Denial};
+use web::{AuthError, Caller, Counted};
 
 use crate::{
     app::App,
@@ -94,18 +94,18 @@ async fn caller(
 }
 
 /// Refuses somebody in this API's words.
-fn denied(denial: Denial) -> Refused {
+fn denied(denial: AuthError) -> Refused {
     match denial {
-        Denial::WorkspaceForbidden | Denial::WorkspaceRequired(_) => {
+        AuthError::WorkspaceForbidden | AuthError::WorkspaceRequired(_) => {
             Refused::new(StatusCode::NOT_FOUND, "App not found.")
         }
-        Denial::Missing | Denial::Invalid(..) | Denial::PrivilegeMissing(_) => {
+        AuthError::Missing | AuthError::Invalid(..) | AuthError::PrivilegeMissing(_) => {
             Refused::new(StatusCode::FORBIDDEN, "Invalid access key")
         }
-        Denial::OverQuota(over) => {
+        AuthError::QuotaExceeded(over) => {
             Refused::later(StatusCode::TOO_MANY_REQUESTS, over.detail(), over.retry_after)
         }
-        Denial::Unavailable(error) => error.into(),
+        AuthError::Unavailable(error) => error.into(),
     }
 }
 
@@ -137,12 +137,15 @@ async fn export_data(
     }
     let number = app_number(workspace);
     let (job, secret) = (job_id(number)?, Uuid::new_v4().to_string());
-    let asked =
-        Asked { dialect: Dialect::Leanplum, author: caller.name.clone(), words: Ask::words(&job) };
+    let origin = Origin {
+        dialect: DIALECT.to_owned(),
+        requested_by: caller.name.clone(),
+        params: Ask::params(&job),
+    };
     let id = ExportId::generate();
     let request = ask.request(number, &secret);
-    let mut export =
-        Export::queued(id, workspace.clone(), request, now, services.patience).asked_by(asked);
+    let mut export = Export::queued(id, workspace.clone(), request, now, services.time_limit)
+        .with_origin(origin);
     if let Some(url) = ask.callback {
         export = export.with_callback(url, base.to_owned());
     }
@@ -174,10 +177,10 @@ async fn export_results(
     let job = arguments.required("jobId")?;
     let found = app.services.exports.newest(&caller.workspace, &key_of(job)).await?;
     let export = found.filter(|export| now < export.created_at + JOB_LIFETIME);
-    let asked = export.as_ref().and_then(|export| export.asked.as_ref());
-    match (&export, asked) {
-        (Some(export), Some(asked)) if asked.dialect == Dialect::Leanplum => {
-            Ok(results(export, asked, base))
+    let origin = export.as_ref().and_then(|export| export.origin.as_ref());
+    match (&export, origin) {
+        (Some(export), Some(origin)) if origin.dialect == DIALECT => {
+            Ok(results(export, origin, base))
         }
         _ => Err(Refused::new(StatusCode::NOT_FOUND, "Export job not found.")),
     }

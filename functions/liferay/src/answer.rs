@@ -9,7 +9,7 @@ use export::{Export, FileName, State};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use tracing::error;
-use web::{Denial, RETRY_AFTER_BUSY, is_busy};
+use web::{AuthError, RETRY_AFTER_BUSY, is_busy};
 
 use crate::ask::Ask;
 
@@ -31,7 +31,7 @@ pub(crate) enum Answer {
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum Refused {
-    Denied(Denial),
+    Denied(AuthError),
     Wrong(Refusal),
     Method,
     Nothing,
@@ -113,8 +113,8 @@ pub(crate) fn file_name(kind: &str, completed: Timestamp, suffix: &str) -> FileN
     FileName::with_suffix(&format!("{kind}-data-{day}"), suffix)
 }
 
-impl From<Denial> for Refused {
-    fn from(denial: Denial) -> Self {
+impl From<AuthError> for Refused {
+    fn from(denial: AuthError) -> Self {
         Self::Denied(denial)
     }
 }
@@ -169,11 +169,11 @@ impl IntoResponse for Refused {
                     (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)])
                         .into_response()
                 }
-                (None, Denial::OverQuota(over)) => {
+                (None, AuthError::QuotaExceeded(over)) => {
                     later(StatusCode::TOO_MANY_REQUESTS, &over.detail(), over.retry_after)
                 }
                 (None, _) => match denial {
-                    Denial::Unavailable(error) => Self::Broken(error.into()).into_response(),
+                    AuthError::Unavailable(error) => Self::Broken(error.into()).into_response(),
                     denial => told(StatusCode::FORBIDDEN, &denial.detail()),
                 },
             },

@@ -52,20 +52,20 @@ async fn export(
 
     let (exports, key) = (&services.exports, ask.key());
     if let Some(refusal) = ask.beyond_retention(&services.catalog, now)
-        && !exports.newest(&workspace, &key).await?.is_some_and(|newest| newest.stands(now))
+        && !exports.newest(&workspace, &key).await?.is_some_and(|newest| newest.is_current(now))
     {
         return Err(refusal.into());
     }
     let joined = if method == Method::HEAD {
         match exports.newest(&workspace, &key).await? {
-            Some(newest) if newest.stands(now) => Joined::Kept(Box::new(newest)),
+            Some(newest) if newest.is_current(now) => Joined::Kept(Box::new(newest)),
             before => Joined::New { before: before.map(Box::new) },
         }
     } else {
         let (id, request) = (ExportId::generate(), ask.request());
-        let new = Export::queued(id, workspace, request, now, services.patience);
-        let new = new.in_lane(Lane::Liferay);
-        let joined = services.join(&new, &key, |newest| newest.stands(now)).await?;
+        let new = Export::queued(id, workspace, request, now, services.time_limit);
+        let new = new.in_lane(Lane::new("liferay"));
+        let joined = services.join(&new, &key, |newest| newest.is_current(now)).await?;
         if let Joined::New { .. } = joined {
             services.submit(&new).await;
         }

@@ -1,7 +1,7 @@
 //! What this function works with.
 
 use aws_config::SdkConfig;
-use cloud::{DeliveryTable, ExportTable, Queue, Seal, env};
+use cloud::{DeliveryTable, ExportTable, KmsCipher, Queue, env};
 use export::CallbackHosts;
 
 use crate::post::Poster;
@@ -34,7 +34,7 @@ pub(crate) struct App {
     pub(crate) deliveries: DeliveryTable,
     /// Of these, only the secrets that callbacks are signed with.
     pub(crate) exports: ExportTable,
-    pub(crate) seal: Seal,
+    pub(crate) seal: KmsCipher,
     pub(crate) poster: Poster,
 }
 
@@ -45,7 +45,7 @@ impl App {
             queue: Queue::new(aws_sdk_sqs::Client::new(aws), settings.queue_url),
             deliveries: DeliveryTable::new(dynamodb.clone(), settings.deliveries),
             exports: ExportTable::new(dynamodb, settings.exports),
-            seal: Seal::from_env(aws)?,
+            seal: KmsCipher::from_env(aws)?,
             poster: Poster::new(settings.hosts)?,
         })
     }

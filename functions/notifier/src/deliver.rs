@@ -12,7 +12,7 @@ use export::Delivery;
 use inbox::{Outcome, pause};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::tracing::{error, info};
-use outbox::Notice;
+use outbox::WebhookMessage;
 
 use crate::{
     app::App,
@@ -22,7 +22,11 @@ use crate::{
 };
 
 /// Posts a notice if it is time, and writes down what came of it. `received` is how often its message came.
-pub(crate) async fn run(app: &App, notice: &Notice, received: u32) -> anyhow::Result<Outcome> {
+pub(crate) async fn run(
+    app: &App,
+    notice: &WebhookMessage,
+    received: u32,
+) -> anyhow::Result<Outcome> {
     let (at, begun) = (Timestamp::now(), Instant::now());
     if notice.until < at {
         let error = "It was given up: it could not be delivered in 24 hours.";
@@ -73,7 +77,7 @@ pub(crate) async fn run(app: &App, notice: &Notice, received: u32) -> anyhow::Re
 }
 
 /// Returns the signatures, empty for what needs none; none for what needs one while there is no secret.
-async fn sign(app: &App, notice: &Notice, at: Timestamp) -> anyhow::Result<Option<String>> {
+async fn sign(app: &App, notice: &WebhookMessage, at: Timestamp) -> anyhow::Result<Option<String>> {
     if !notice.signed {
         return Ok(Some(String::new()));
     }
@@ -94,7 +98,7 @@ fn seconds_until(at: Timestamp, due: Timestamp) -> Option<i32> {
 }
 
 /// An attempt of which nothing has come yet.
-fn row(notice: &Notice, at: Timestamp) -> Delivery {
+fn row(notice: &WebhookMessage, at: Timestamp) -> Delivery {
     Delivery {
         at,
         attempt: notice.posts + 1,
@@ -107,7 +111,7 @@ fn row(notice: &Notice, at: Timestamp) -> Delivery {
 }
 
 /// Writes an attempt down. That it cannot be is no reason to make it again.
-async fn write_down(app: &App, notice: &Notice, row: &Delivery) {
+async fn write_down(app: &App, notice: &WebhookMessage, row: &Delivery) {
     if let Err(e) = app.deliveries.add(&notice.workspace, notice.export, row).await {
         error!(export.id = %notice.export, "failed to {:#}", anyhow::Error::new(e));
     }

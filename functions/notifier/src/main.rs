@@ -12,7 +12,7 @@ mod sign;
 
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
-use outbox::Notice;
+use outbox::WebhookMessage;
 
 use crate::app::{App, Settings};
 
@@ -25,7 +25,8 @@ async fn main() -> Result<(), Error> {
     let app = &App::new(&aws, settings)?;
 
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {
-        let deliver = async |notice: Notice, received| deliver::run(app, &notice, received).await;
+        let deliver =
+            async |notice: WebhookMessage, received| deliver::run(app, &notice, received).await;
         Ok::<_, Error>(inbox::each(&app.queue, event.payload, deliver).await)
     }))
     .await

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 use export::{CallbackHosts, ForbiddenHost};
 use jiff::{Timestamp, fmt::rfc2822};
-use outbox::Notice;
+use outbox::WebhookMessage;
 use reqwest::{
     Client, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT},
@@ -58,7 +58,12 @@ impl Poster {
     }
 
     /// Posts a notice, signed if there are signatures.
-    pub(crate) async fn post(&self, notice: &Notice, seconds: i64, signatures: &str) -> Answer {
+    pub(crate) async fn post(
+        &self,
+        notice: &WebhookMessage,
+        seconds: i64,
+        signatures: &str,
+    ) -> Answer {
         let Ok(url) = Url::parse(&notice.url.to_string()) else {
             return Answer::refused("the URL cannot be read".to_owned());
         };
@@ -185,7 +190,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let poster = Poster::new(CallbackHosts::Public).unwrap();
         for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0"] {
-            let notice = Notice {
+            let notice = WebhookMessage {
                 workspace: "acme".parse().unwrap(),
                 export: export::ExportId::generate(),
                 id: "msg".into(),

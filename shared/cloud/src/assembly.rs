@@ -20,7 +20,7 @@ use crate::{
     clients::s3_copies,
     error::of_source,
     pause::Pauses,
-    reads::{Origin, Read, plan_reads},
+    reads::{Read, ReadSource, plan_reads},
 };
 
 /// Parts of an archive that S3 copies at the same time.
@@ -247,12 +247,12 @@ impl ArchiveBucket {
         let mut range = Bytes::new();
         for origin in origins {
             match origin {
-                Origin::Literal(literal) => bytes.extend_from_slice(literal),
-                Origin::Next(part) => {
+                ReadSource::Literal(literal) => bytes.extend_from_slice(literal),
+                ReadSource::Next(part) => {
                     range = reads.try_next().await?.unwrap_or_default();
                     bytes.extend_from_slice(&range[part]);
                 }
-                Origin::Same(part) => bytes.extend_from_slice(&range[part]),
+                ReadSource::Same(part) => bytes.extend_from_slice(&range[part]),
             }
         }
         Ok(bytes.freeze())

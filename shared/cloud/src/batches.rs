@@ -161,8 +161,8 @@ mod tests {
         let window = Window::new(now, now + SignedDuration::from_hours(1)).unwrap();
         let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Jsonl);
         let workspace = "acme".parse().unwrap();
-        let patience = SignedDuration::from_hours(24);
-        let export = Export::queued(ExportId::generate(), workspace, request, now, patience);
+        let time_limit = SignedDuration::from_hours(24);
+        let export = Export::queued(ExportId::generate(), workspace, request, now, time_limit);
         for ours in [true, false] {
             let fake = Fake::new(move |request| {
                 let body: Value = serde_json::from_str(request.lines().last().unwrap()).unwrap();

@@ -11,7 +11,7 @@ use aws_sdk_s3::{
     types::{CompletedMultipartUpload, CompletedPart},
 };
 use bytes::Bytes;
-use export::{BucketName, Opener};
+use export::{BucketCredentials, BucketName};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, pin_mut, stream};
 use tokio::time::{Instant, error::Elapsed, timeout, timeout_at};
 
@@ -79,14 +79,14 @@ impl CustomerBucket {
     pub async fn open(
         aws: &SdkConfig,
         name: BucketName,
-        opener: Opener,
+        opener: BucketCredentials,
         external_id: &str,
     ) -> Result<Self, Refused> {
         let credentials = match opener {
-            Opener::Key { id, secret } => {
+            BucketCredentials::Key { id, secret } => {
                 Credentials::new(id, secret.reveal(), None, None, "customer")
             }
-            Opener::Role { arn } => assume(aws, &arn, external_id).await?,
+            BucketCredentials::Role { arn } => assume(aws, &arn, external_id).await?,
         };
         let client = |region: Option<String>| {
             let config = s3_config(aws)
@@ -207,7 +207,8 @@ mod tests {
         answer: impl Fn(&Call) -> Option<Reply> + Send + Sync + 'static,
     ) -> (FakeAws, CustomerBucket) {
         let aws = FakeAws::start(answer).await.unwrap();
-        let opener = Opener::Key { id: "AKIA".into(), secret: Secret::new("secret".into()) };
+        let opener =
+            BucketCredentials::Key { id: "AKIA".into(), secret: Secret::new("secret".into()) };
         let name = "bucket".parse().unwrap();
         let bucket = CustomerBucket::open(&aws.config().await, name, opener, "decant-acme").await;
         (aws, bucket.unwrap())

@@ -243,9 +243,7 @@ pub(crate) fn export_of(mut item: Item) -> Result<Export> {
 
 #[cfg(test)]
 mod tests {
-    use export::{
-        Archive, Asked, Dialect, ExportRequest, Format, TableFilter, TableSelection, Window,
-    };
+    use export::{Archive, ExportRequest, Format, Origin, TableFilter, TableSelection, Window};
 
     use super::*;
 
@@ -263,14 +261,14 @@ mod tests {
             ..ExportRequest::new(tables, window, Format::Csv)
         };
         let acme = "acme".parse().unwrap();
-        let patience = SignedDuration::from_hours(24);
-        let asked = Asked {
-            dialect: Dialect::Coveo,
-            author: "me".into(),
-            words: [("f".into(), vec!["a != 'b'".into()]), ("fs".into(), vec![])].into(),
+        let time_limit = SignedDuration::from_hours(24);
+        let asked = Origin {
+            dialect: "coveo".into(),
+            requested_by: "me".into(),
+            params: [("f".into(), vec!["a != 'b'".into()]), ("fs".into(), vec![])].into(),
         };
-        let queued = Export::queued(ExportId::generate(), acme, request, now, patience);
-        let queued = queued.asked_by(asked);
+        let queued = Export::queued(ExportId::generate(), acme, request, now, time_limit);
+        let queued = queued.with_origin(asked);
         let mut running = queued.claim(now).unwrap().planned(3);
         running.steps_done = [0, 2].into();
         let built = Archive {
@@ -299,9 +297,9 @@ mod tests {
         let now = Timestamp::now();
         let window = Window::new(Timestamp::UNIX_EPOCH, now).unwrap();
         let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Csv);
-        let patience = SignedDuration::from_hours(24);
+        let time_limit = SignedDuration::from_hours(24);
         let acme = "acme".parse().unwrap();
-        let queued = Export::queued(ExportId::generate(), acme, request, now, patience);
+        let queued = Export::queued(ExportId::generate(), acme, request, now, time_limit);
         let ours = queued.claim(now).unwrap();
         let theirs = queued.claim(now + SignedDuration::from_millis(1)).unwrap();
         for (stored, is_ours) in [(&ours, true), (&theirs, false)] {

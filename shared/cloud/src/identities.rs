@@ -175,7 +175,7 @@ impl ExportTable {
             .table_name(&self.name)
             .set_item(Some(item_of(export)?))
             .condition_expression("attribute_not_exists(pk)");
-        let place = match export.lane {
+        let place = match &export.lane {
             Some(lane) => Some(self.last_place(export, lane).await?),
             None => None,
         };

@@ -19,7 +19,11 @@ use crate::{
 
 impl ExportTable {
     /// Reads the first export of a lane that is not finished, and clears away those before it.
-    pub async fn first_in_lane(&self, workspace: &Workspace, lane: Lane) -> Result<Option<Export>> {
+    pub async fn first_in_lane(
+        &self,
+        workspace: &Workspace,
+        lane: &Lane,
+    ) -> Result<Option<Export>> {
         loop {
             let output = self
                 .client
@@ -54,7 +58,7 @@ impl ExportTable {
 
     /// Returns what gives an export the last place in a lane. It cannot be stored once somebody else took
     /// that place.
-    pub(crate) async fn last_place(&self, export: &Export, lane: Lane) -> Result<[PutBuilder; 2]> {
+    pub(crate) async fn last_place(&self, export: &Export, lane: &Lane) -> Result<[PutBuilder; 2]> {
         let (pk, sk) = (pk(&export.workspace), format!("Q#{}", lane.name()));
         let output = self
             .client
@@ -91,13 +95,13 @@ impl ExportTable {
 }
 
 /// How the sort keys of a lane's places begin.
-fn lane_prefix(lane: Lane) -> String {
+fn lane_prefix(lane: &Lane) -> String {
     format!("Q#{}#", lane.name())
 }
 
 /// Returns the sort key of a place. It sorts by its number, and after places from before there were
 /// numbers, which begin with a digit of an id.
-fn place_of(lane: Lane, number: u64, id: ExportId) -> String {
+fn place_of(lane: &Lane, number: u64, id: ExportId) -> String {
     format!("{}n{number:020}#{id}", lane_prefix(lane))
 }
 
@@ -110,7 +114,7 @@ fn id_of(place: &str) -> Option<ExportId> {
 ///
 /// Should this be left undone, the janitor sends what waits.
 pub async fn call_next(exports: &ExportTable, queue: &ExportQueue, ended: &Export) -> Result<()> {
-    let Some(lane) = ended.lane else { return Ok(()) };
+    let Some(lane) = &ended.lane else { return Ok(()) };
     match exports.first_in_lane(&ended.workspace, lane).await? {
         Some(next) if matches!(next.state, State::Queued { .. }) => queue.send(&next, 0).await,
         _ => Ok(()),
@@ -125,13 +129,17 @@ mod tests {
 
     use super::*;
 
+    fn lane() -> Lane {
+        Lane::new("liferay")
+    }
+
     #[test]
     fn places_sort_by_number_whatever_the_clocks_said_that_made_the_ids() {
         let (early, late) = (ExportId::generate(), ExportId::generate());
         let places = [
-            format!("{}{late}", lane_prefix(Lane::Liferay)),
-            place_of(Lane::Liferay, 9, late),
-            place_of(Lane::Liferay, 10, early),
+            format!("{}{late}", lane_prefix(&lane())),
+            place_of(&lane(), 9, late),
+            place_of(&lane(), 10, early),
         ];
         assert!(early < late && places.is_sorted(), "{places:?}");
         assert_eq!(places.map(|place| id_of(&place).unwrap()), [late, late, early]);
@@ -150,12 +158,12 @@ mod tests {
         let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Csv);
         let (id, acme) = (ExportId::generate(), "acme".parse().unwrap());
         let export = Export::queued(id, acme, request, now, SignedDuration::from_hours(1));
-        let export = export.in_lane(Lane::Liferay);
+        let export = export.in_lane(lane());
         let table = ExportTable::new(client, "exports".into());
         table.join(&export, "key", |_| false).await.unwrap();
 
         let written = aws.bodies("TransactWriteItems").remove(0);
-        assert!(written.contains(&place_of(Lane::Liferay, 42, id)), "{written}");
+        assert!(written.contains(&place_of(&lane(), 42, id)), "{written}");
         assert!(written.contains("#last = :last") && written.contains("\"41\""), "{written}");
     }
 }

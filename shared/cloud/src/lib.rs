@@ -52,7 +52,7 @@ pub use lanes::call_next;
 pub use lists::{Page, Wanted};
 pub use piece::PieceWriter;
 pub use queue::{ExportQueue, Job, Queue};
-pub use seal::{Purpose, Seal};
+pub use seal::{KmsCipher, Purpose};
 pub use signing_secrets::{SIGNING_SECRETS, SigningSecret};
 pub use tokens::TokenTable;
 pub use usage::Admission;

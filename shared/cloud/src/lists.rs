@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use export::{Dialect, Export, ExportId, Status, Workspace};
+use export::{Export, ExportId, Status, Workspace};
 use jiff::Timestamp;
 use tracing::error;
 
@@ -19,11 +19,11 @@ const MAX_QUERIES: usize = 100;
 
 /// Which exports a list is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Wanted<'a> {
     /// All that users see, or those with a status.
     Shown(Option<Status>),
     /// Those that were asked for in a dialect.
-    Of(Dialect),
+    Of(&'a str),
 }
 
 /// Some of a workspace's exports, newest first.
@@ -43,7 +43,7 @@ impl ExportTable {
     pub async fn list(
         &self,
         workspace: &Workspace,
-        wanted: Wanted,
+        wanted: Wanted<'_>,
         after: Option<ExportId>,
         limit: usize,
         now: Timestamp,
@@ -74,7 +74,7 @@ impl ExportTable {
     async fn query(
         &self,
         workspace: &Workspace,
-        wanted: Wanted,
+        wanted: Wanted<'_>,
         start: Option<Item>,
         limit: Option<i32>,
     ) -> Result<(Vec<Export>, Option<Item>)> {
@@ -93,7 +93,7 @@ impl ExportTable {
                 .filter_expression("#asked.#dialect = :dialect")
                 .expression_attribute_names("#asked", "asked")
                 .expression_attribute_names("#dialect", "dialect")
-                .expression_attribute_values(":dialect", text(dialect.name())),
+                .expression_attribute_values(":dialect", text(dialect)),
             Wanted::Shown(status) => {
                 let mut condition = "#request.#files <> :counts".to_owned();
                 let mut query = query
@@ -123,7 +123,7 @@ impl ExportTable {
     pub async fn each(
         &self,
         workspace: &Workspace,
-        wanted: Wanted,
+        wanted: Wanted<'_>,
         now: Timestamp,
         mut take: impl FnMut(&Export) -> ControlFlow<()>,
     ) -> Result<bool> {
@@ -144,14 +144,16 @@ impl ExportTable {
     }
 }
 
-impl Wanted {
+impl Wanted<'_> {
     /// Whether an export is wanted as it is at `now`: time alone ends an archive.
     fn is(self, export: &Export, now: Timestamp) -> bool {
         match self {
             Self::Shown(status) => {
                 export.is_shown() && status.is_none_or(|status| export.status(now) == status)
             }
-            Self::Of(dialect) => export.asked.as_ref().is_some_and(|a| a.dialect == dialect),
+            Self::Of(dialect) => {
+                export.origin.as_ref().is_some_and(|origin| origin.dialect == dialect)
+            }
         }
     }
 }
@@ -198,8 +200,8 @@ mod tests {
     fn export() -> Export {
         let window = Window::new(NOW, NOW + SignedDuration::from_hours(1)).unwrap();
         let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Csv);
-        let (acme, patience) = ("acme".parse().unwrap(), SignedDuration::from_hours(24));
-        Export::queued(ExportId::generate(), acme, request, NOW, patience)
+        let (acme, time_limit) = ("acme".parse().unwrap(), SignedDuration::from_hours(24));
+        Export::queued(ExportId::generate(), acme, request, NOW, time_limit)
     }
 
     /// Answers each query by these items, and with a key to go on with.
@@ -234,7 +236,7 @@ mod tests {
     async fn what_is_looked_through_for_a_whole_list_has_a_bound() {
         let fake = table_of(Vec::new(), true);
         let (table, acme) = (fake.exports().await, "acme".parse().unwrap());
-        let all = table.each(&acme, Wanted::Of(Dialect::Coveo), NOW, |_| ControlFlow::Continue(()));
+        let all = table.each(&acme, Wanted::Of("coveo"), NOW, |_| ControlFlow::Continue(()));
 
         assert!(!all.await.unwrap());
         assert_eq!(fake.connections(), MAX_QUERIES);

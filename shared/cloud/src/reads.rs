@@ -18,7 +18,7 @@ pub(crate) struct Read<'a, S> {
 
 /// Where the bytes of an extent come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Origin<'a> {
+pub(crate) enum ReadSource<'a> {
     /// They are these.
     Literal(&'a [u8]),
     /// They are in what the next read brings.
@@ -31,13 +31,13 @@ pub(crate) enum Origin<'a> {
 /// thrown away than is wanted, but for one gap.
 pub(crate) fn plan_reads<S: PartialEq>(
     extents: &[Extent<S>],
-) -> (Vec<Read<'_, S>>, Vec<Origin<'_>>) {
+) -> (Vec<Read<'_, S>>, Vec<ReadSource<'_>>) {
     let mut reads: Vec<Read<'_, S>> = Vec::new();
     let (mut origins, mut wanted) = (Vec::new(), 0);
     for extent in extents {
         let (source, offset, len) = match extent {
             Extent::Bytes(literal) => {
-                origins.push(Origin::Literal(literal));
+                origins.push(ReadSource::Literal(literal));
                 continue;
             }
             Extent::Range { len: 0, .. } => continue,
@@ -52,12 +52,12 @@ pub(crate) fn plan_reads<S: PartialEq>(
             let begin = last.len + gap;
             last.len = begin + len;
             wanted += len;
-            origins.push(Origin::Same(size(begin)..size(begin + len)));
+            origins.push(ReadSource::Same(size(begin)..size(begin + len)));
             continue;
         }
         reads.push(Read { source, offset, len });
         wanted = len;
-        origins.push(Origin::Next(0..size(len)));
+        origins.push(ReadSource::Next(0..size(len)));
     }
     (reads, origins)
 }
@@ -89,13 +89,13 @@ mod tests {
             let (mut read, mut brought, mut found) = (reads.iter(), Vec::new(), Vec::new());
             for origin in origins {
                 match origin {
-                    Origin::Literal(literal) => found.extend_from_slice(literal),
-                    Origin::Next(part) => {
+                    ReadSource::Literal(literal) => found.extend_from_slice(literal),
+                    ReadSource::Next(part) => {
                         let next = read.next().unwrap();
                         brought = object(*next.source, next.offset, next.len);
                         found.extend_from_slice(&brought[part]);
                     }
-                    Origin::Same(part) => found.extend_from_slice(&brought[part]),
+                    ReadSource::Same(part) => found.extend_from_slice(&brought[part]),
                 }
             }
             prop_assert!(read.next().is_none());

@@ -3,7 +3,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_kms::{Client, primitives::Blob};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use export::{Credential, Export, ExportId, Opener, Secret, Workspace};
+use export::{BucketCredentials, Export, ExportId, Secret, StoredCredentials, Workspace};
 
 use crate::{
     Error, Result,
@@ -21,12 +21,12 @@ pub enum Purpose<'a> {
 
 /// The key that seals.
 #[derive(Clone, Debug)]
-pub struct Seal {
+pub struct KmsCipher {
     client: Client,
     key: String,
 }
 
-impl Seal {
+impl KmsCipher {
     /// Returns the key with this id or ARN.
     pub fn new(client: Client, key: String) -> Self {
         Self { client, key }
@@ -39,24 +39,32 @@ impl Seal {
     }
 
     /// Returns what is stored of what opens a user's bucket, sealed for this export.
-    pub async fn credential(&self, export: &Export, opener: Opener) -> Result<Credential> {
+    pub async fn credential(
+        &self,
+        export: &Export,
+        opener: BucketCredentials,
+    ) -> Result<StoredCredentials> {
         Ok(match opener {
-            Opener::Key { id, secret } => {
+            BucketCredentials::Key { id, secret } => {
                 let purpose = Purpose::Copy(&export.workspace, export.id);
-                Credential::Key { id, sealed: self.seal(&secret, purpose).await? }
+                StoredCredentials::Key { id, sealed: self.seal(&secret, purpose).await? }
             }
-            Opener::Role { arn } => Credential::Role { arn },
+            BucketCredentials::Role { arn } => StoredCredentials::Role { arn },
         })
     }
 
     /// Returns what opens a user's bucket, as it was sent for this export.
-    pub async fn opener(&self, export: &Export, credential: &Credential) -> Result<Opener> {
+    pub async fn opener(
+        &self,
+        export: &Export,
+        credential: &StoredCredentials,
+    ) -> Result<BucketCredentials> {
         Ok(match credential {
-            Credential::Key { id, sealed } => {
+            StoredCredentials::Key { id, sealed } => {
                 let purpose = Purpose::Copy(&export.workspace, export.id);
-                Opener::Key { id: id.clone(), secret: self.open(sealed, purpose).await? }
+                BucketCredentials::Key { id: id.clone(), secret: self.open(sealed, purpose).await? }
             }
-            Credential::Role { arn } => Opener::Role { arn: arn.clone() },
+            StoredCredentials::Role { arn } => BucketCredentials::Role { arn: arn.clone() },
         })
     }
 

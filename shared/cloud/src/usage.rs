@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::{
     operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     types::AttributeValue,
 };
-use export::{Export, ExportId, OverQuota, OwnQuota, Quota, Workspace};
+use export::{Export, ExportId, Quota, QuotaExceeded, QuotaOverride, Workspace};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 
@@ -33,7 +33,7 @@ const GETS_AT_ONCE: usize = 16;
 const STORED_WITHIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Whether something may be done.
-pub type Admission = std::result::Result<(), OverQuota>;
+pub type Admission = std::result::Result<(), QuotaExceeded>;
 
 impl ExportTable {
     /// Counts requests of a workspace, if it may send them.
@@ -137,11 +137,11 @@ impl ExportTable {
     }
 
     /// Reads what an operator set for a workspace.
-    pub async fn own_quota(&self, workspace: &Workspace) -> Result<OwnQuota> {
+    pub async fn own_quota(&self, workspace: &Workspace) -> Result<QuotaOverride> {
         let of = |item: Option<Item>| item.as_ref().map(own_quota).unwrap_or_default();
         let requests = of(self.usage(workspace, REQUESTS).await?);
         let exports = of(self.usage(workspace, EXPORTS).await?);
-        Ok(OwnQuota {
+        Ok(QuotaOverride {
             exports_at_once: exports.exports_at_once,
             exports_a_day: exports.exports_a_day,
             ..requests
@@ -149,7 +149,7 @@ impl ExportTable {
     }
 
     /// Sets what a workspace may use. The default holds for what is None.
-    pub async fn set_own_quota(&self, workspace: &Workspace, own: OwnQuota) -> Result<()> {
+    pub async fn set_own_quota(&self, workspace: &Workspace, own: QuotaOverride) -> Result<()> {
         let requests =
             [("requests_a_second", own.requests_a_second), ("request_burst", own.request_burst)];
         let exports =
@@ -246,9 +246,9 @@ fn integer(item: &Item, name: &str) -> Option<i64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 
-fn own_quota(item: &Item) -> OwnQuota {
+fn own_quota(item: &Item) -> QuotaOverride {
     let of = |name| integer(item, name).and_then(|value| u32::try_from(value).ok());
-    OwnQuota {
+    QuotaOverride {
         exports_at_once: of("exports_at_once"),
         exports_a_day: of("exports_a_day"),
         requests_a_second: of("requests_a_second"),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ArchiveKey, Export, FileKey, LEASE, MAX_FAILURES, RESEND_AFTER, Secret, Workspace,
+    ArchiveKey, COPY_LEASE, Export, FileKey, MAX_FAILURES, RESEND_AFTER, Secret, Workspace,
     checked::checked_text,
     record::{Failure, State},
 };
@@ -33,7 +33,7 @@ pub struct CopyTarget {
 
 /// What opens a user's bucket, as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Opener {
+pub enum BucketCredentials {
     /// An access key.
     Key {
         /// Its id.
@@ -48,7 +48,7 @@ pub enum Opener {
     },
 }
 
-impl Opener {
+impl BucketCredentials {
     /// Returns the account that a role belongs to; none of a key.
     pub fn account(&self) -> Option<&str> {
         match self {
@@ -61,7 +61,7 @@ impl Opener {
 /// What opens a user's bucket, as it is stored until it was used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Credential {
+pub enum StoredCredentials {
     /// An access key.
     Key {
         /// Its id.
@@ -122,14 +122,14 @@ pub enum CopyState {
     /// Waiting for the export, or a courier. If nobody came by `resend_at`, one is asked for again.
     Waiting {
         /// What opens the bucket.
-        credential: Credential,
+        credential: StoredCredentials,
         /// When the message counts as lost.
         resend_at: Timestamp,
     },
     /// In the hands of a courier.
     Running {
         /// What opens the bucket.
-        credential: Credential,
+        credential: StoredCredentials,
         /// When another courier may take over.
         until: Timestamp,
     },
@@ -252,7 +252,7 @@ impl BucketCopy {
         Self { state: CopyState::Ended { at, failure }, ..self }
     }
 
-    fn credential(&self) -> Option<&Credential> {
+    fn credential(&self) -> Option<&StoredCredentials> {
         match &self.state {
             CopyState::Waiting { credential, .. } | CopyState::Running { credential, .. } => {
                 Some(credential)
@@ -264,7 +264,7 @@ impl BucketCopy {
 
 impl Export {
     /// The same export, its files to be copied.
-    pub fn with_copy(self, target: CopyTarget, credential: Credential) -> Self {
+    pub fn with_copy(self, target: CopyTarget, credential: StoredCredentials) -> Self {
         let state = CopyState::Waiting { credential, resend_at: self.created_at };
         let copy =
             BucketCopy { target, done: 0, failed: Vec::new(), attempts: 0, leases: 0, state };
@@ -326,7 +326,8 @@ impl Export {
         if copy.attempts >= MAX_FAILURES {
             return self.copy_ended(now, Some(Failure::internal().detail));
         }
-        let next = self.with_copy_state(CopyState::Running { credential, until: now + LEASE })?;
+        let next =
+            self.with_copy_state(CopyState::Running { credential, until: now + COPY_LEASE })?;
         let copy = next.copy.map(|copy| BucketCopy {
             attempts: copy.attempts + 1,
             leases: copy.leases + 1,
@@ -342,13 +343,13 @@ impl Export {
         let mut failed = copy.failed;
         failed.extend(failure.map(|text| FailedFile { file, detail: shortened(text) }));
         let copy = BucketCopy { done: file + 1, failed, attempts: 0, ..copy };
-        Some(Self { copy: Some(copy), ..self.then(self.state.clone()) })
+        Some(Self { copy: Some(copy), ..self.next_version() })
     }
 
     /// The same export, its copy over; none if it was.
     pub fn copy_ended(&self, now: Timestamp, failure: Option<String>) -> Option<Self> {
         let copy = self.copy.clone().filter(|copy| !copy.has_ended())?.ended(now, failure);
-        Some(Self { copy: Some(copy), ..self.then(self.state.clone()) })
+        Some(Self { copy: Some(copy), ..self.next_version() })
     }
 
     /// Until when a courier holds its copy, if one does.
@@ -367,7 +368,7 @@ impl Export {
 
     fn with_copy_state(&self, state: CopyState) -> Option<Self> {
         let copy = BucketCopy { state, ..self.copy.clone()? };
-        Some(Self { copy: Some(copy), ..self.then(self.state.clone()) })
+        Some(Self { copy: Some(copy), ..self.next_version() })
     }
 }
 
@@ -417,7 +418,7 @@ mod tests {
 
     fn waiting() -> Export {
         let now = NOW;
-        let window = crate::Window::new(now, now + LEASE).unwrap();
+        let window = crate::Window::new(now, now + COPY_LEASE).unwrap();
         let tables = vec![crate::TableSelection::whole("t")];
         let request = crate::ExportRequest::new(tables, window, crate::Format::Jsonl);
         let (id, acme) = (crate::ExportId::generate(), "acme".parse().unwrap());
@@ -427,8 +428,8 @@ mod tests {
             gzip: false,
             manifest: false,
         };
-        let role = Credential::Role { arn: "role/decant-x".into() };
-        Export::queued(id, acme, request, now, LEASE).with_copy(target, role)
+        let role = StoredCredentials::Role { arn: "role/decant-x".into() };
+        Export::queued(id, acme, request, now, COPY_LEASE).with_copy(target, role)
     }
 
     fn copying() -> Export {
@@ -480,7 +481,7 @@ mod tests {
         assert_eq!(resent.due(), Some(due + RESEND_AFTER));
 
         let held = resent.copy_claimed(due).unwrap();
-        let lapses = due + LEASE;
+        let lapses = due + COPY_LEASE;
         assert_eq!((held.copy_held_until(), held.due()), (Some(lapses), Some(lapses)));
         assert_eq!(held.copy_claimed(lapses - SECOND), None, "another courier is at it");
         assert_eq!(held.copy_claimed(lapses).unwrap().copy_fence(), Some(2));
@@ -552,9 +553,10 @@ mod tests {
 
     #[test]
     fn a_role_is_of_an_account_and_knows_the_workspace_by_its_external_id() {
-        let role = Opener::Role { arn: "arn:aws:iam::111122223333:role/decant-x".into() };
+        let role =
+            BucketCredentials::Role { arn: "arn:aws:iam::111122223333:role/decant-x".into() };
         assert_eq!(role.account(), Some("111122223333"));
-        let key = Opener::Key { id: "AKIA".into(), secret: Secret::new("s".into()) };
+        let key = BucketCredentials::Key { id: "AKIA".into(), secret: Secret::new("s".into()) };
         assert_eq!(key.account(), None);
         // Users write it into the trust policies of their roles.
         assert_eq!(external_id(&"acme".parse().unwrap()), "decant-acme");

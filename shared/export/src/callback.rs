@@ -1,4 +1,4 @@
-//! Telling a user's server that an export has ended: where, and what became of it.
+//! Callbacks: a POST to a URL of the user's when an export has ended, and the log of its attempts.
 
 use std::str::FromStr;
 
@@ -8,56 +8,56 @@ use url::Url;
 
 use crate::{CopyState, Export, checked::checked_text, record::State};
 
-/// Who is told that an export has ended.
+/// The callback of an export.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Callback {
-    /// Where it is posted to.
+    /// The URL that is posted to.
     pub url: CallbackUrl,
-    /// The URL below which the files it tells of are, or that of the export itself.
+    /// The base of the URLs in its body: that of the files, or of the export itself.
     pub base: String,
-    /// Whether it was handed to whoever posts it.
+    /// Whether it was sent to the queue of the notifier.
     pub sent: bool,
-    /// Whether it could not be handed over, for too long.
+    /// Whether it was given up, since it could not be sent to that queue for [`CALLBACK_TIMEOUT`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub given_up: bool,
 }
 
-/// How long it is tried to hand a callback to whoever posts it, from when that is due.
-pub const CALLBACK_PATIENCE: SignedDuration = SignedDuration::from_hours(24);
+/// How long sending a callback to the queue of the notifier is tried, from when it was due.
+pub const CALLBACK_TIMEOUT: SignedDuration = SignedDuration::from_hours(24);
 
-/// An absolute URL of HTTP or HTTPS, normalised as browsers do (WHATWG URL).
+/// An absolute URL of HTTP or HTTPS, normalised as browsers do (WHATWG URL Standard).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CallbackUrl(String);
 
-/// A text that nothing can be posted to.
+/// The text is not a URL that can be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a callback is posted to an absolute http or https URL of {MOST} bytes at most, without a user name"
+    "a callback is posted to an absolute http or https URL of {MAX_URL_BYTES} bytes at most, without a user name"
 )]
 pub struct CallbackUrlError;
 
-const MOST: usize = 2000;
+const MAX_URL_BYTES: usize = 2000;
 
 /// One attempt to post a callback.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// When it was made.
+    /// When the attempt was made.
     pub at: Timestamp,
-    /// Which one it was, from 1.
+    /// Its number, counted from 1.
     pub attempt: u32,
-    /// How long it took.
+    /// How long it took, in milliseconds.
     pub duration_ms: u64,
-    /// The status of the answer.
+    /// The HTTP status of the answer, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// The beginning of the answer.
+    /// The beginning of the answer's body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
-    /// Why there is no answer, or none that counts.
+    /// Why the attempt failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// When the next attempt is made, if there is one.
+    /// When the next attempt follows. `None` after the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_at: Option<Timestamp>,
 }
@@ -69,46 +69,51 @@ impl FromStr for CallbackUrl {
         let url = Url::parse(s).map_err(|_| CallbackUrlError)?;
         let plain = url.username().is_empty() && url.password().is_none();
         let fits = matches!(url.scheme(), "http" | "https") && url.has_host() && plain;
-        // What is stored is what will be called: parsing drops line breaks and escapes what it has to.
+        // The parsed URL is stored, since parsing drops line breaks and escapes characters.
         let text = String::from(url);
-        if fits && s.len().max(text.len()) <= MOST { Ok(Self(text)) } else { Err(CallbackUrlError) }
+        if fits && s.len().max(text.len()) <= MAX_URL_BYTES {
+            Ok(Self(text))
+        } else {
+            Err(CallbackUrlError)
+        }
     }
 }
 
 checked_text!(CallbackUrl, CallbackUrlError);
 
 impl Callback {
-    /// Tells whether it has still to be handed over.
+    /// Whether it was neither sent nor given up.
     pub fn is_open(&self) -> bool {
         !self.sent && !self.given_up
     }
 }
 
 impl Export {
-    /// The same export, somebody to be told of its end.
+    /// Adds a callback.
     pub fn with_callback(self, url: CallbackUrl, base: String) -> Self {
         Self { callback: Some(Callback { url, base, sent: false, given_up: false }), ..self }
     }
 
-    /// The same export, its callback handed over; none if it has none, or it was.
-    pub fn told(&self) -> Option<Self> {
+    /// Notes that the callback was sent to its queue. `None` if no callback is open.
+    pub fn with_callback_sent(&self) -> Option<Self> {
         self.with_open_callback(|callback| Callback { sent: true, ..callback })
     }
 
-    /// The same export, its callback given up, if it could not be handed over for too long.
+    /// Gives the callback up if it has been due for [`CALLBACK_TIMEOUT`]. `None` if not, or if none is open.
     pub fn callback_given_up(&self, now: Timestamp) -> Option<Self> {
-        self.untold_since().filter(|since| *since + CALLBACK_PATIENCE <= now)?;
+        self.callback_due_since().filter(|since| *since + CALLBACK_TIMEOUT <= now)?;
         self.with_open_callback(|callback| Callback { given_up: true, ..callback })
     }
 
     fn with_open_callback(&self, change: impl FnOnce(Callback) -> Callback) -> Option<Self> {
         let callback = self.callback.clone().filter(Callback::is_open)?;
         let callback = Some(change(callback));
-        Some(Self { callback, put_off: None, ..self.then(self.state.clone()) })
+        Some(Self { callback, backoff: None, ..self.next_version() })
     }
 
-    /// Since when somebody is to be told of its end, and was not yet: that of its copy, if it has one.
-    pub fn untold_since(&self) -> Option<Timestamp> {
+    /// Returns since when the open callback is due: the end of the export, or of its copy if it has one.
+    /// `None` if no callback is open, or before that end.
+    pub fn callback_due_since(&self) -> Option<Timestamp> {
         let ended_at = self.ended_at()?;
         self.callback.as_ref().filter(|callback| callback.is_open())?;
         match self.copy.as_ref().map(|copy| &copy.state) {
@@ -118,7 +123,7 @@ impl Export {
         }
     }
 
-    /// When it was over with building it.
+    /// Returns when building ended, successfully or not.
     pub(crate) fn ended_at(&self) -> Option<Timestamp> {
         match &self.state {
             State::Queued { .. } | State::Running { .. } => None,
@@ -139,21 +144,21 @@ mod tests {
     #[test]
     fn a_callback_is_given_up_a_day_after_it_was_due_and_no_sooner() {
         let now = Timestamp::UNIX_EPOCH;
-        let window = crate::Window::new(now, now + CALLBACK_PATIENCE).unwrap();
+        let window = crate::Window::new(now, now + CALLBACK_TIMEOUT).unwrap();
         let tables = vec![crate::TableSelection::whole("t")];
         let request = crate::ExportRequest::new(tables, window, crate::Format::Jsonl);
         let id = crate::ExportId::generate();
         let acme = "acme".parse().unwrap();
-        let export = Export::queued(id, acme, request, now, CALLBACK_PATIENCE);
+        let export = Export::queued(id, acme, request, now, CALLBACK_TIMEOUT);
         let export = export.with_callback("http://example.com".parse().unwrap(), String::new());
-        assert_eq!(export.callback_given_up(now + CALLBACK_PATIENCE), None, "it has not ended");
+        assert_eq!(export.callback_given_up(now + CALLBACK_TIMEOUT), None, "it has not ended");
 
         let ended = export.cancel(now).unwrap();
         let second = SignedDuration::from_secs(1);
-        assert_eq!(ended.callback_given_up(now + CALLBACK_PATIENCE - second), None);
-        let given_up = ended.callback_given_up(now + CALLBACK_PATIENCE).unwrap();
-        assert_eq!((given_up.untold_since(), given_up.due()), (None, None));
-        assert_eq!(given_up.told(), None);
+        assert_eq!(ended.callback_given_up(now + CALLBACK_TIMEOUT - second), None);
+        let given_up = ended.callback_given_up(now + CALLBACK_TIMEOUT).unwrap();
+        assert_eq!((given_up.callback_due_since(), given_up.due()), (None, None));
+        assert_eq!(given_up.with_callback_sent(), None);
     }
 
     #[test]
@@ -168,7 +173,7 @@ mod tests {
         }
         let umlauts = format!("https://example.com/{}", "ü".repeat(400));
         assert!(umlauts.parse::<CallbackUrl>().is_err(), "escaped, it is too long");
-        let long = format!("https://example.com/{}", "a".repeat(MOST));
+        let long = format!("https://example.com/{}", "a".repeat(MAX_URL_BYTES));
         for bad in [
             "",
             "/hook",

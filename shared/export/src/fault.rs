@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-/// The most faults that are told of one request.
+/// The most faults that one answer lists.
 pub const MAX_FAULTS: usize = 50;
 
 /// The most characters of a value that is repeated.
@@ -12,7 +12,7 @@ const MAX_VALUE_CHARS: usize = 200;
 /// All that is wrong with a request: the first [`MAX_FAULTS`] faults, and how many more there are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Faults {
-    told: Vec<Fault>,
+    listed: Vec<Fault>,
     more: usize,
 }
 
@@ -86,39 +86,39 @@ impl Faults {
         self.push_with(|| fault);
     }
 
-    /// Adds a fault, which is only made if it will be told.
+    /// Adds a fault, which is only made if there is room for it.
     pub fn push_with(&mut self, make: impl FnOnce() -> Fault) {
-        if self.told.len() < MAX_FAULTS {
-            self.told.push(make());
+        if self.listed.len() < MAX_FAULTS {
+            self.listed.push(make());
         } else {
             self.more = self.more.saturating_add(1);
         }
     }
 
-    /// Returns those that are told.
-    pub fn told(&self) -> &[Fault] {
-        &self.told
+    /// Returns the faults that an answer lists.
+    pub fn listed(&self) -> &[Fault] {
+        &self.listed
     }
 
-    /// Returns how many there are, told or not.
+    /// Returns how many there are, listed or not.
     pub fn count(&self) -> usize {
-        self.told.len().saturating_add(self.more)
+        self.listed.len().saturating_add(self.more)
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.told.is_empty()
+        self.listed.is_empty()
     }
 
     /// Says in a sentence what is wrong.
     pub fn summary(&self) -> String {
-        match (&self.told[..], self.more) {
+        match (&self.listed[..], self.more) {
             ([only], _) => only.detail.clone(),
-            (told, 0) => format!("The request has {} faults; see errors.", told.len()),
-            (told, more) => format!(
+            (listed, 0) => format!("The request has {} faults; see errors.", listed.len()),
+            (listed, more) => format!(
                 "The request has {} faults; see errors for the first {}, and {more} more.",
                 self.count(),
-                told.len()
+                listed.len()
             ),
         }
     }
@@ -126,7 +126,7 @@ impl Faults {
 
 impl From<Fault> for Faults {
     fn from(fault: Fault) -> Self {
-        Self { told: vec![fault], more: 0 }
+        Self { listed: vec![fault], more: 0 }
     }
 }
 
@@ -184,7 +184,7 @@ mod tests {
         }
         assert_eq!(faults.summary(), "The request has 50 faults; see errors.");
         faults.push_with(|| unreachable!("nobody is told of it"));
-        assert_eq!((faults.told().len(), faults.count()), (50, 51));
+        assert_eq!((faults.listed().len(), faults.count()), (50, 51));
         assert!(faults.summary().ends_with("the first 50, and 1 more."), "{}", faults.summary());
     }
 }

@@ -36,10 +36,11 @@ mod window;
 mod workspace;
 
 pub use bucket_copy::{
-    BucketCopy, BucketName, CopyState, CopyTarget, Credential, FailedFile, KeyPrefix,
-    MAX_FAILED_FILES, Opener, StoredFile, TargetError, external_id, is_key_id, is_secret,
+    BucketCopy, BucketCredentials, BucketName, CopyState, CopyTarget, FailedFile, KeyPrefix,
+    MAX_FAILED_FILES, StoredCredentials, StoredFile, TargetError, external_id, is_key_id,
+    is_secret,
 };
-pub use callback::{CALLBACK_PATIENCE, Callback, CallbackUrl, CallbackUrlError, Delivery};
+pub use callback::{CALLBACK_TIMEOUT, Callback, CallbackUrl, CallbackUrlError, Delivery};
 pub use callback_hosts::{CallbackHosts, ForbiddenHost};
 pub use catalog::{
     Catalog, CatalogError, Column, ColumnType, Compression, CoveoChoices, Dataset, ExcelBackslash,
@@ -60,11 +61,11 @@ pub use named_filter::{MAX_NAMED_FILTERS, NamedFilter};
 pub use partition::{
     MAX_PARTITIONS, PartitionPath, PartitionPathError, TooManyPartitions, is_hidden,
 };
-pub use quota::{OverQuota, OwnQuota, Quota, QuotaError, QuotaKind};
+pub use quota::{Quota, QuotaError, QuotaExceeded, QuotaKind, QuotaOverride};
 pub use record::{
-    ARCHIVE_LIFETIME, Archive, Asked, BUILD_LEASE, Dialect, DueKind, Export, FIRST_PUT_OFF,
-    Failure, FailureCode, LEASE, Lane, Lease, MAX_FAILURES, MAX_PUT_OFF, PutOff, REMOVAL_DELAY,
-    RESEND_AFTER, Refusal, STEP_PATIENCE, State, Status,
+    ARCHIVE_LIFETIME, Archive, BUILD_LEASE, Backoff, COPY_LEASE, ClaimError, DueKind, Export,
+    FIRST_BACKOFF, Failure, FailureCode, Lane, Lease, MAX_BACKOFF, MAX_FAILURES, Origin,
+    REMOVAL_DELAY, RESEND_AFTER, STEP_TIMEOUT, State, Status,
 };
 pub use request::{ExportRequest, Order, Released};
 pub use secret::Secret;

@@ -24,7 +24,7 @@ pub struct Quota {
 /// What an operator set for one workspace. The deployment's default holds for what is None.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OwnQuota {
+pub struct QuotaOverride {
     /// See [`Quota::exports_at_once`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exports_at_once: Option<u32>,
@@ -49,7 +49,7 @@ pub struct QuotaError {
 
 /// A quota that a workspace has used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OverQuota {
+pub struct QuotaExceeded {
     /// Which one.
     pub kind: QuotaKind,
     /// How much of it there is.
@@ -71,7 +71,7 @@ pub enum QuotaKind {
 
 impl Quota {
     /// Returns what holds for a workspace.
-    pub fn with(self, own: OwnQuota) -> Self {
+    pub fn with(self, own: QuotaOverride) -> Self {
         Self {
             exports_at_once: own.exports_at_once.unwrap_or(self.exports_at_once),
             exports_a_day: own.exports_a_day.unwrap_or(self.exports_a_day),
@@ -92,7 +92,7 @@ impl Quota {
     ///
     /// `full_at` is when it would have been full, in microseconds since 1970: all there is to remember of a
     /// bucket (the generic cell rate algorithm).
-    pub fn spend(&self, full_at: i64, requests: u32, now: Timestamp) -> Result<i64, OverQuota> {
+    pub fn spend(&self, full_at: i64, requests: u32, now: Timestamp) -> Result<i64, QuotaExceeded> {
         let ((cost, whole), now) = (self.cost(requests), now.as_microsecond());
         let next = full_at.max(now).saturating_add(cost);
         let over = next.saturating_sub(now).saturating_sub(whole);
@@ -101,21 +101,26 @@ impl Quota {
         }
         let seconds = over.saturating_add(SECOND_MICROS - 1).checked_div(SECOND_MICROS);
         let retry_after = seconds.unwrap_or(1).max(1).unsigned_abs();
-        Err(OverQuota { kind: QuotaKind::Requests, most: self.requests_a_second, retry_after })
+        Err(QuotaExceeded { kind: QuotaKind::Requests, most: self.requests_a_second, retry_after })
     }
 
     /// Refuses one more export beside `unfinished` ones, of `today` ones made today.
-    pub fn one_more(&self, unfinished: usize, today: u32, now: Timestamp) -> Result<(), OverQuota> {
+    pub fn one_more(
+        &self,
+        unfinished: usize,
+        today: u32,
+        now: Timestamp,
+    ) -> Result<(), QuotaExceeded> {
         if today >= self.exports_a_day {
             let second = now.as_second().rem_euclid(86_400);
             let retry_after = 86_400_i64.saturating_sub(second).unsigned_abs();
             let most = self.exports_a_day;
-            return Err(OverQuota { kind: QuotaKind::ExportsADay, most, retry_after });
+            return Err(QuotaExceeded { kind: QuotaKind::ExportsADay, most, retry_after });
         }
         if unfinished >= self.exports_at_once as usize {
             let most = self.exports_at_once;
             let kind = QuotaKind::ExportsAtOnce;
-            return Err(OverQuota { kind, most, retry_after: RETRY_AT_ONCE });
+            return Err(QuotaExceeded { kind, most, retry_after: RETRY_AT_ONCE });
         }
         Ok(())
     }
@@ -126,7 +131,7 @@ impl Quota {
     }
 }
 
-impl OwnQuota {
+impl QuotaOverride {
     /// Refuses numbers that make no sense.
     pub fn check(&self) -> Result<(), QuotaError> {
         for (name, value, most) in [
@@ -145,7 +150,7 @@ impl OwnQuota {
     }
 }
 
-impl OverQuota {
+impl QuotaExceeded {
     /// Returns a stable name that a program can compare.
     pub fn code(&self) -> &'static str {
         match self.kind {
@@ -234,11 +239,11 @@ mod tests {
 
     #[test]
     fn what_an_operator_sets_counts_before_the_default() {
-        let own = OwnQuota { exports_a_day: Some(7), ..OwnQuota::default() };
+        let own = QuotaOverride { exports_a_day: Some(7), ..QuotaOverride::default() };
         assert_eq!(QUOTA.with(own), Quota { exports_a_day: 7, ..QUOTA });
         assert_eq!(own.check(), Ok(()));
         for wrong in [0, 1_000_001] {
-            let own = OwnQuota { exports_a_day: Some(wrong), ..own };
+            let own = QuotaOverride { exports_a_day: Some(wrong), ..own };
             let said = own.check().unwrap_err().to_string();
             assert_eq!(said, "exports_a_day is a number from 1 to 1000000");
         }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CallbackUrl, CopyTarget, CsvStyle, Files, Filter, Format, Opener, Parts, TableFilter,
-    TableSelection, Window,
+    BucketCredentials, CallbackUrl, CopyTarget, CsvStyle, Files, Filter, Format, Parts,
+    TableFilter, TableSelection, Window,
 };
 
 /// An export that a user asks for, and what is to happen once it has ended.
@@ -20,7 +20,7 @@ pub struct Order {
     /// Who is told.
     pub callback: Option<CallbackUrl>,
     /// Where its files are copied to, and what opens that.
-    pub copy: Option<(CopyTarget, Opener)>,
+    pub copy: Option<(CopyTarget, BucketCredentials)>,
 }
 
 /// What a user asked for. Every name in it is in the catalog it was checked against.

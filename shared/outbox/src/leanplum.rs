@@ -1,7 +1,7 @@
 //! What the Leanplum dialect says of a job, whether it was asked or calls back: one element in an
 //! envelope. Source: the documents of `getExportResults` and recordings of it.
 
-use export::{Asked, BucketCopy, Export, State};
+use export::{BucketCopy, Export, Origin, State};
 use serde::Serialize;
 
 /// What is answered to a call, an element for each action in it.
@@ -89,16 +89,19 @@ impl Envelope {
     }
 }
 
+/// The name under which this dialect's exports are stored.
+pub const DIALECT: &str = "leanplum";
+
 /// Returns the id of a job, as it was given to who asked.
-pub fn job_of(asked: &Asked) -> &str {
-    asked.words.get("jobId").and_then(|ids| ids.first()).map_or("", String::as_str)
+pub fn job_of(origin: &Origin) -> &str {
+    origin.params.get("jobId").and_then(|ids| ids.first()).map_or("", String::as_str)
 }
 
 /// Tells of a job; `files` is the URL to which names of files are appended.
-pub fn results(export: &Export, asked: &Asked, files: &str) -> Element {
+pub fn results(export: &Export, origin: &Origin, files: &str) -> Element {
     let of = |state| Element {
         success: true,
-        job_id: Some(job_of(asked).to_owned()),
+        job_id: Some(job_of(origin).to_owned()),
         state: Some(state),
         ..Element::default()
     };
@@ -156,7 +159,7 @@ fn copied(copy: &BucketCopy, names: &[String], urls: &[String]) -> CopyStatus {
 #[cfg(test)]
 mod tests {
     use export::{
-        Archive, CopyTarget, Credential, Dialect, ExportId, ExportRequest, Files, Format, Parts,
+        Archive, CopyTarget, ExportId, ExportRequest, Files, Format, Parts, StoredCredentials,
         TableSelection, Window,
     };
     use jiff::{SignedDuration, Timestamp};
@@ -174,16 +177,16 @@ mod tests {
         };
         let day = SignedDuration::from_hours(24);
         let acme = "acme".parse().unwrap();
-        let words = [("jobId".to_owned(), vec!["export_1_2".to_owned()])].into();
-        let asked = Asked { dialect: Dialect::Leanplum, author: "me".into(), words };
-        let new = Export::queued(ExportId::generate(), acme, request, NOW, day).asked_by(asked);
+        let params = [("jobId".to_owned(), vec!["export_1_2".to_owned()])].into();
+        let origin = Origin { dialect: DIALECT.to_owned(), requested_by: "me".into(), params };
+        let new = Export::queued(ExportId::generate(), acme, request, NOW, day).with_origin(origin);
         let target = CopyTarget {
             bucket: "bucket".parse().unwrap(),
             prefix: "dir/".parse().unwrap(),
             gzip: true,
             manifest: false,
         };
-        let key = Credential::Key { id: "AKIA".into(), sealed: "sealed".into() };
+        let key = StoredCredentials::Key { id: "AKIA".into(), sealed: "sealed".into() };
         let new = if copy { new.with_copy(target, key) } else { new };
         let built = Archive {
             published_at: NOW,
@@ -199,7 +202,7 @@ mod tests {
     }
 
     fn told(export: &Export) -> String {
-        results(export, export.asked.as_ref().unwrap(), "https://a").alone().to_json()
+        results(export, export.origin.as_ref().unwrap(), "https://a").alone().to_json()
     }
 
     #[test]
@@ -234,11 +237,11 @@ mod tests {
             "https://example.com/".parse().unwrap(),
             format!("https://{}/files", "a".repeat(90)),
         );
-        let notice = crate::Notice::of(&export, NOW).unwrap();
+        let notice = crate::WebhookMessage::of(&export, NOW).unwrap();
         assert!(notice.body.text().len() > MAX_MESSAGE, "{}", notice.body.text().len());
         let sent = serde_json::to_string(&notice).unwrap();
         assert!(sent.len() < MAX_MESSAGE / 4, "{}", sent.len());
-        assert_eq!(serde_json::from_str::<crate::Notice>(&sent).unwrap(), notice);
+        assert_eq!(serde_json::from_str::<crate::WebhookMessage>(&sent).unwrap(), notice);
     }
 
     #[test]
@@ -267,7 +270,7 @@ mod tests {
         let no = Some("SlowDown: Later.");
         let failed = claimed.copy_advanced(no).unwrap().copy_advanced(no).unwrap();
         let ended = failed.copy_ended(NOW, None).unwrap();
-        let status = results(&ended, ended.asked.as_ref().unwrap(), "https://a").s3_copy_status;
+        let status = results(&ended, ended.origin.as_ref().unwrap(), "https://a").s3_copy_status;
         let status = status.unwrap();
         assert_eq!((status.success.len(), status.failure.len()), (0, 2));
         assert!(status.failure.iter().all(|file| file.error.as_deref() == no));

@@ -12,5 +12,5 @@ mod notice;
 mod send;
 
 pub use body::Body;
-pub use notice::Notice;
+pub use notice::WebhookMessage;
 pub use send::Outbox;

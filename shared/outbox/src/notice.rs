@@ -2,20 +2,20 @@
 
 use std::fmt;
 
-use export::{CallbackUrl, Dialect, Export, ExportId, Workspace};
+use export::{CallbackUrl, Export, ExportId, Workspace};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{body::Body, leanplum, native};
 
 /// How long it is tried to post a callback: as long as an archive lives.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
+const TIMEOUT: SignedDuration = SignedDuration::from_hours(24);
 
 /// A callback, with all that is needed to post it but the secrets that sign it.
 ///
 /// Fields that are not known are ignored: during an update, the version before reads messages of the next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
+pub struct WebhookMessage {
     /// Whose export it tells of.
     pub workspace: Workspace,
     /// Which one.
@@ -44,25 +44,22 @@ fn signed() -> bool {
     true
 }
 
-impl fmt::Display for Notice {
+impl fmt::Display for WebhookMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the callback of export {}", self.export)
     }
 }
 
-impl Notice {
+impl WebhookMessage {
     /// Returns what tells of an export that has ended; none if nobody is to be told.
     pub fn of(export: &Export, now: Timestamp) -> Option<Self> {
         let callback = export.callback.as_ref()?;
-        let asked = export.asked.as_ref();
-        let (body, signed) = match asked.map(|asked| (asked.dialect, asked)) {
+        let (body, signed) = match &export.origin {
             // That API has no signatures.
-            Some((Dialect::Leanplum, asked)) => {
-                (leanplum::results(export, asked, &callback.base).alone().to_json(), false)
+            Some(origin) if origin.dialect == leanplum::DIALECT => {
+                (leanplum::results(export, origin, &callback.base).alone().to_json(), false)
             }
-            Some((Dialect::Amplitude | Dialect::Coveo, _)) | None => {
-                (native::body(export, &callback.base)?, true)
-            }
+            Some(_) | None => (native::body(export, &callback.base)?, true),
         };
         Some(Self {
             workspace: export.workspace.clone(),
@@ -73,7 +70,7 @@ impl Notice {
             signed,
             posts: 0,
             due: None,
-            until: now + PATIENCE,
+            until: now + TIMEOUT,
         })
     }
 

@@ -6,7 +6,7 @@ use export::{CopyState, Export, State};
 use jiff::Timestamp;
 use tracing::{error, info};
 
-use crate::Notice;
+use crate::WebhookMessage;
 
 /// The queues that lead out.
 #[derive(Clone, Debug)]
@@ -53,11 +53,11 @@ impl Outbox {
     }
 
     async fn call_next_of(&self, export: &Export) -> Result<()> {
-        if export.uncalled_since().is_none() {
+        if export.next_call_due_since().is_none() {
             return Ok(());
         }
         call_next(&self.exports, &self.builds, export).await?;
-        self.exports.change(&export.workspace, export.id, Export::called_next).await.map(drop)
+        self.exports.change(&export.workspace, export.id, Export::with_next_called).await.map(drop)
     }
 
     async fn ask_for_copy(&self, export: &Export) -> Result<()> {
@@ -71,16 +71,19 @@ impl Outbox {
     }
 
     async fn tell_once(&self, export: &Export) -> Result<()> {
-        if export.untold_since().is_none() {
+        if export.callback_due_since().is_none() {
             return Ok(());
         }
         self.tell(export).await?;
-        self.exports.change(&export.workspace, export.id, Export::told).await.map(drop)
+        self.exports
+            .change(&export.workspace, export.id, Export::with_callback_sent)
+            .await
+            .map(drop)
     }
 
     /// Has what became of an export posted to whoever is to be told, whether or not it was before.
     pub async fn tell(&self, export: &Export) -> Result<()> {
-        if let Some(notice) = Notice::of(export, Timestamp::now()) {
+        if let Some(notice) = WebhookMessage::of(export, Timestamp::now()) {
             self.notices.send(&notice, &export.workspace, 0).await?;
             info!(export.id = %export.id, "asked for the callback of export {} to be posted", export.id);
         }

@@ -7,7 +7,7 @@ use export::{Export, Workspace};
 use jiff::Timestamp;
 use tracing::error;
 
-use crate::{Denial, Services};
+use crate::{AuthError, Services};
 
 /// How often a natural key is looked up again while others make its export.
 const MAX_LOOKS: u32 = 4;
@@ -20,7 +20,7 @@ impl Services {
         &self,
         export: &Export,
         key: Option<&IdempotencyKey>,
-    ) -> Result<Created, Denial> {
+    ) -> Result<Created, AuthError> {
         self.exports.admit_export(export, self.quota).await??;
         let created = self.exports.create(export, key).await?;
         if !matches!(created, Created::New) {
@@ -36,7 +36,7 @@ impl Services {
         export: &Export,
         key: &str,
         keep: impl Fn(&Export) -> bool,
-    ) -> Result<Joined, Denial> {
+    ) -> Result<Joined, AuthError> {
         let mut looks = 0;
         loop {
             let newest = self.exports.newest(&export.workspace, key).await?;
@@ -64,7 +64,7 @@ impl Services {
         workspace: &Workspace,
         requests: u32,
         now: Timestamp,
-    ) -> Result<(), Denial> {
+    ) -> Result<(), AuthError> {
         self.authenticator.spend(workspace, requests, now).await
     }
 

@@ -6,7 +6,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use cloud::{ExportTable, TokenTable};
-use export::{OverQuota, Privilege, Quota, Token, TokenRecord, Workspace};
+use export::{Privilege, Quota, QuotaExceeded, Token, TokenRecord, Workspace};
 use jiff::Timestamp;
 
 use crate::{Problem, RETRY_AFTER_BUSY};
@@ -39,7 +39,7 @@ pub struct Caller {
 
 /// Why somebody may not do what they ask for. Each API says it in its own words.
 #[derive(Debug)]
-pub enum Denial {
+pub enum AuthError {
     /// No token was sent.
     Missing,
     /// What was sent is no token, was never one, or is one no more; with what to tell.
@@ -51,7 +51,7 @@ pub enum Denial {
     /// The token lacks a privilege.
     PrivilegeMissing(Privilege),
     /// The workspace has used up what it may.
-    OverQuota(OverQuota),
+    QuotaExceeded(QuotaExceeded),
     /// Tokens, or what the workspace uses, cannot be looked up.
     Unavailable(cloud::Error),
 }
@@ -69,8 +69,8 @@ impl Authenticator {
         headers: &HeaderMap,
         privilege: Privilege,
         now: Timestamp,
-    ) -> Result<Caller, Denial> {
-        let text = bearer(headers).ok_or(Denial::Missing)?;
+    ) -> Result<Caller, AuthError> {
+        let text = bearer(headers).ok_or(AuthError::Missing)?;
         self.holder(text, chosen(headers), privilege, now).await
     }
 
@@ -81,8 +81,8 @@ impl Authenticator {
         chosen: Option<&str>,
         privilege: Privilege,
         now: Timestamp,
-    ) -> Result<Caller, Denial> {
-        let text = bearer(headers).ok_or(Denial::Missing)?;
+    ) -> Result<Caller, AuthError> {
+        let text = bearer(headers).ok_or(AuthError::Missing)?;
         self.holder(text, chosen.map(str::as_bytes), privilege, now).await
     }
 
@@ -93,7 +93,7 @@ impl Authenticator {
         chosen: &str,
         privilege: Privilege,
         now: Timestamp,
-    ) -> Result<Caller, Denial> {
+    ) -> Result<Caller, AuthError> {
         self.holder(token, Some(chosen.as_bytes()), privilege, now).await
     }
 
@@ -103,10 +103,10 @@ impl Authenticator {
         headers: &HeaderMap,
         privilege: Privilege,
         now: Timestamp,
-    ) -> Result<Caller, Denial> {
-        let (id, token) = basic(headers).ok_or(Denial::Missing)?;
+    ) -> Result<Caller, AuthError> {
+        let (id, token) = basic(headers).ok_or(AuthError::Missing)?;
         if token.parse::<Token>().is_ok_and(|token| token.id() != id) {
-            return Err(Denial::Invalid(
+            return Err(AuthError::Invalid(
                 "token_invalid",
                 "Key and secret do not belong together.".to_owned(),
             ));
@@ -120,20 +120,23 @@ impl Authenticator {
         chosen: Option<&[u8]>,
         privilege: Privilege,
         now: Timestamp,
-    ) -> Result<Caller, Denial> {
+    ) -> Result<Caller, AuthError> {
         let token: Token = text.parse().map_err(|e| {
-            Denial::Invalid("token_invalid", format!("Send the token as it was given to you: {e}."))
+            AuthError::Invalid(
+                "token_invalid",
+                format!("Send the token as it was given to you: {e}."),
+            )
         })?;
-        let record = self.tokens.get(token.id()).await.map_err(Denial::Unavailable)?;
+        let record = self.tokens.get(token.id()).await.map_err(AuthError::Unavailable)?;
         let record = record.filter(|record| record.matches(&token)).ok_or_else(|| {
-            Denial::Invalid(
+            AuthError::Invalid(
                 "token_invalid",
                 "There is no such token. Ask your operator for one.".to_owned(),
             )
         })?;
         if !record.is_live(now) {
             let detail = "The token was revoked or has expired. Ask your operator for a new one.";
-            return Err(Denial::Invalid("token_ended", detail.to_owned()));
+            return Err(AuthError::Invalid("token_ended", detail.to_owned()));
         }
         let caller = caller(&record, chosen, privilege)?;
         self.spend(&caller.workspace, 1, now).await?;
@@ -146,7 +149,7 @@ impl Authenticator {
         workspace: &Workspace,
         requests: u32,
         now: Timestamp,
-    ) -> Result<(), Denial> {
+    ) -> Result<(), AuthError> {
         self.exports.spend_requests(workspace, self.quota, requests, now).await??;
         Ok(())
     }
@@ -162,26 +165,26 @@ fn caller(
     record: &TokenRecord,
     chosen: Option<&[u8]>,
     privilege: Privilege,
-) -> Result<Caller, Denial> {
+) -> Result<Caller, AuthError> {
     let workspace = match (chosen, &record.workspaces[..]) {
         (None, [only]) => only.clone(),
         (None, several) => {
             let names = several.iter().map(Workspace::as_ref).collect::<Vec<_>>().join(", ");
-            return Err(Denial::WorkspaceRequired(names));
+            return Err(AuthError::WorkspaceRequired(names));
         }
         (Some(chosen), mine) => {
             let found = mine.iter().find(|workspace| workspace.as_ref().as_bytes() == chosen);
-            found.cloned().ok_or(Denial::WorkspaceForbidden)?
+            found.cloned().ok_or(AuthError::WorkspaceForbidden)?
         }
     };
     if !record.allows(privilege) {
-        return Err(Denial::PrivilegeMissing(privilege));
+        return Err(AuthError::PrivilegeMissing(privilege));
     }
     let name = if record.description.is_empty() { &record.id } else { &record.description };
     Ok(Caller { workspace, name: name.clone() })
 }
 
-impl Denial {
+impl AuthError {
     /// Returns the challenge (RFC 6750, section 3) of an answer 401, if it is one.
     pub fn challenge(&self) -> Option<HeaderValue> {
         match self {
@@ -190,7 +193,7 @@ impl Denial {
             Self::WorkspaceRequired(_)
             | Self::WorkspaceForbidden
             | Self::PrivilegeMissing(_)
-            | Self::OverQuota(_)
+            | Self::QuotaExceeded(_)
             | Self::Unavailable(_) => None,
         }
     }
@@ -198,7 +201,7 @@ impl Denial {
     /// Returns when to try again, in seconds, where that helps.
     pub fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::OverQuota(over) => Some(over.retry_after),
+            Self::QuotaExceeded(over) => Some(over.retry_after),
             Self::Unavailable(error) => error.is_busy().then_some(RETRY_AFTER_BUSY),
             Self::Missing
             | Self::Invalid(..)
@@ -226,34 +229,34 @@ impl Denial {
                 };
                 format!("This needs the privilege \"{name}\", which the token does not have.")
             }
-            Self::OverQuota(over) => over.detail(),
+            Self::QuotaExceeded(over) => over.detail(),
             Self::Unavailable(_) => "Something went wrong on our side. Try again.".to_owned(),
         }
     }
 }
 
-impl From<cloud::Error> for Denial {
+impl From<cloud::Error> for AuthError {
     fn from(error: cloud::Error) -> Self {
         Self::Unavailable(error)
     }
 }
 
-impl From<OverQuota> for Denial {
-    fn from(over: OverQuota) -> Self {
-        Self::OverQuota(over)
+impl From<QuotaExceeded> for AuthError {
+    fn from(over: QuotaExceeded) -> Self {
+        Self::QuotaExceeded(over)
     }
 }
 
-impl From<Denial> for Problem {
-    fn from(denial: Denial) -> Self {
+impl From<AuthError> for Problem {
+    fn from(denial: AuthError) -> Self {
         let (status, code) = match denial {
-            Denial::Unavailable(error) => return error.into(),
-            Denial::Missing => (StatusCode::UNAUTHORIZED, "token_missing"),
-            Denial::Invalid(code, _) => (StatusCode::UNAUTHORIZED, code),
-            Denial::WorkspaceRequired(_) => (StatusCode::BAD_REQUEST, "workspace_required"),
-            Denial::WorkspaceForbidden => (StatusCode::FORBIDDEN, "workspace_forbidden"),
-            Denial::PrivilegeMissing(_) => (StatusCode::FORBIDDEN, "privilege_missing"),
-            Denial::OverQuota(over) => (StatusCode::TOO_MANY_REQUESTS, over.code()),
+            AuthError::Unavailable(error) => return error.into(),
+            AuthError::Missing => (StatusCode::UNAUTHORIZED, "token_missing"),
+            AuthError::Invalid(code, _) => (StatusCode::UNAUTHORIZED, code),
+            AuthError::WorkspaceRequired(_) => (StatusCode::BAD_REQUEST, "workspace_required"),
+            AuthError::WorkspaceForbidden => (StatusCode::FORBIDDEN, "workspace_forbidden"),
+            AuthError::PrivilegeMissing(_) => (StatusCode::FORBIDDEN, "privilege_missing"),
+            AuthError::QuotaExceeded(over) => (StatusCode::TOO_MANY_REQUESTS, over.code()),
         };
         let problem = Self::new(status, code, denial.detail());
         let problem = match denial.retry_after() {
@@ -333,8 +336,8 @@ mod tests {
     #[test]
     fn who_has_used_up_a_quota_is_told_when_to_come_back() {
         let kind = export::QuotaKind::Requests;
-        let over = OverQuota { kind, most: 10, retry_after: 7 };
-        let response = Problem::from(Denial::from(over)).into_response();
+        let over = QuotaExceeded { kind, most: 10, retry_after: 7 };
+        let response = Problem::from(AuthError::from(over)).into_response();
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(response.headers()[header::RETRY_AFTER], "7");
     }

@@ -10,7 +10,7 @@ use export::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Denial, Services};
+use crate::{AuthError, Services};
 
 /// How long an answer is given again without looking.
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
@@ -25,7 +25,7 @@ pub enum Counted {
     /// They cannot be counted, and why.
     Failed(String),
     /// The workspace may not make the export that counts them.
-    Denied(Denial),
+    Denied(AuthError),
 }
 
 impl Services {
@@ -40,7 +40,7 @@ impl Services {
         let request = counting(request);
         let key = sha256_hex(&[b"count/", &serde_json::to_vec(&request)?[..]].concat());
         let id = ExportId::generate();
-        let new = Export::queued(id, workspace.clone(), request, now, self.patience);
+        let new = Export::queued(id, workspace.clone(), request, now, self.time_limit);
         let fresh = |export: &Export| match &export.state {
             State::Succeeded { archive } => now < archive.published_at + FRESH,
             State::Queued { .. } | State::Running { .. } => true,

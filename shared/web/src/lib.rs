@@ -14,7 +14,7 @@ mod wait;
 /// The most bytes of a list in an answer: API Gateway and Lambda take 6 MB, headers and escapes included.
 pub const MAX_LIST_BYTES: usize = 4 << 20;
 
-pub use authentication::{Authenticator, Caller, Denial};
+pub use authentication::{AuthError, Authenticator, Caller};
 pub use body::{is_json, nesting, parse_json};
 pub use context::{BaseUrl, with_context};
 pub use counting::Counted;

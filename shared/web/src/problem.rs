@@ -98,7 +98,7 @@ impl IntoResponse for Problem {
             status: self.status.as_u16(),
             code: self.code,
             detail: &self.detail,
-            errors: self.faults.told(),
+            errors: self.faults.listed(),
         };
         let mut response = (self.status, Json(&body)).into_response();
         response.headers_mut().extend(self.headers);

@@ -31,7 +31,7 @@ pub struct Services {
     /// What a workspace may use, unless its operator set something else.
     pub quota: Quota,
     /// How long an export may take before it is given up.
-    pub patience: SignedDuration,
+    pub time_limit: SignedDuration,
     /// The URL under which users reach the API, if it is not API Gateway's own.
     pub public_base_url: Option<String>,
 }
@@ -62,7 +62,7 @@ impl Services {
             quota,
             catalog: Arc::new(catalog),
             limits: Limits { window_days: env::required("MAX_WINDOW_DAYS")?, ..Limits::default() },
-            patience: SignedDuration::from_hours(i64::from(env::required::<u16>(
+            time_limit: SignedDuration::from_hours(i64::from(env::required::<u16>(
                 "DEADLINE_HOURS",
             )?)),
             public_base_url: env::optional("PUBLIC_BASE_URL")?,

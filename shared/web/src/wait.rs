@@ -12,15 +12,15 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 impl Services {
-    /// Waits until an export has ended, but no longer than `patience`. Returns it as it was seen last.
+    /// Waits until an export has ended, but no longer than `timeout`. Returns it as it was seen last.
     ///
     /// The record is read at half the price of a consistent read: an end that is seen is an end, and one
     /// that is missed is seen at the next look.
-    pub async fn wait_for(&self, export: Export, patience: Duration) -> cloud::Result<Export> {
+    pub async fn wait_for(&self, export: Export, timeout: Duration) -> cloud::Result<Export> {
         let begun = Instant::now();
         let (mut export, mut pauses) = (export, pauses());
         while is_unfinished(&export) {
-            let left = patience.saturating_sub(begun.elapsed());
+            let left = timeout.saturating_sub(begun.elapsed());
             if left.is_zero() {
                 break;
             }

@@ -251,7 +251,7 @@ async fn a_lane_that_cannot_be_read_does_not_keep_back_a_callback() {
     .await;
     let ended = |export: &Export| {
         let url = "http://a".parse().unwrap();
-        let asked = export.clone().in_lane(Lane::Liferay).with_callback(url, String::new());
+        let asked = export.clone().in_lane(Lane::new("liferay")).with_callback(url, String::new());
         Export { version: 1, ..asked.cancel(now()).unwrap() }
     };
     let export = scene.put(ended).await;
@@ -260,6 +260,6 @@ async fn a_lane_that_cannot_be_read_does_not_keep_back_a_callback() {
     assert_eq!(scene.aws.bodies("SendMessage").len(), 1);
     let export = scene.get(&export).await;
     assert!(export.callback.as_ref().unwrap().sent);
-    assert!(export.uncalled_since().is_some(), "the lane is called once it can be read");
+    assert!(export.next_call_due_since().is_some(), "the lane is called once it can be read");
     assert_eq!(export.due(), Some(now() + SignedDuration::from_mins(1)));
 }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use cloud::{DeliveryTable, ExportTable, Queue, Seal};
+use cloud::{DeliveryTable, ExportTable, KmsCipher, Queue};
 use export::{CallbackHosts, ExportId, Secret};
 use fake_aws::{FakeAws, Reply};
 use outbox::Body;
@@ -61,14 +61,14 @@ impl Scene {
             queue: Queue::new(aws_sdk_sqs::Client::new(&config), "http://queue".into()),
             deliveries: DeliveryTable::new(dynamodb.clone(), "deliveries".into()),
             exports: ExportTable::new(dynamodb, "exports".into()),
-            seal: Seal::new(aws_sdk_kms::Client::new(&config), "key".into()),
+            seal: KmsCipher::new(aws_sdk_kms::Client::new(&config), "key".into()),
             poster: Poster::new("127.0.0.1".parse::<CallbackHosts>().unwrap()).unwrap(),
         };
         Self { app, aws, receiver, secret, status }
     }
 
-    fn notice(&self) -> Notice {
-        Notice {
+    fn notice(&self) -> WebhookMessage {
+        WebhookMessage {
             workspace: "acme".parse().unwrap(),
             export: ExportId::generate(),
             id: "msg_1".into(),
@@ -88,7 +88,7 @@ impl Scene {
     }
 
     /// Returns the messages that were sent, and how much each is delayed.
-    fn sent(&self) -> Vec<(Notice, Value)> {
+    fn sent(&self) -> Vec<(WebhookMessage, Value)> {
         let read = |body: &String| {
             let call: Value = serde_json::from_str(body).unwrap();
             let notice = serde_json::from_str(call["MessageBody"].as_str().unwrap()).unwrap();
@@ -136,7 +136,7 @@ async fn a_callback_whose_last_secret_was_removed_is_not_posted_unsigned() {
     assert_eq!(scene.sent().len(), 1, "there may be one later");
 
     // What needs no signature needs no secret.
-    run(&scene.app, &Notice { signed: false, ..scene.notice() }, 1).await.unwrap();
+    run(&scene.app, &WebhookMessage { signed: false, ..scene.notice() }, 1).await.unwrap();
     assert_eq!(scene.posts(), 1);
 }
 
@@ -191,7 +191,7 @@ async fn a_callback_that_is_not_due_is_hidden_until_it_is() {
 async fn a_callback_is_given_up_after_a_day_and_says_so() {
     let scene = Scene::set().await;
     let over = Timestamp::now() - SignedDuration::from_secs(1);
-    let late = Notice { until: over, ..scene.notice() };
+    let late = WebhookMessage { until: over, ..scene.notice() };
     assert!(matches!(run(&scene.app, &late, 90).await.unwrap(), Outcome::Done));
     assert_eq!(scene.posts(), 0);
     assert!(scene.rows()[0]["error"]["S"].as_str().unwrap().contains("given up"));

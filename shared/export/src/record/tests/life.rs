@@ -7,8 +7,8 @@ use super::*;
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-fn asked() -> Asked {
-    Asked { dialect: Dialect::Coveo, author: "ada".into(), words: BTreeMap::new() }
+fn origin() -> Origin {
+    Origin { dialect: "coveo".into(), requested_by: "ada".into(), params: BTreeMap::new() }
 }
 
 #[test]
@@ -35,13 +35,13 @@ fn a_released_export_is_free_from_the_given_instant_and_looked_at_later() {
     let from = NOW + SECOND;
     let free = queued().claim(NOW).unwrap().release(from);
     assert!(!free.is_abandoned(NOW + BUILD_LEASE));
-    assert_eq!(free.claim(NOW), Err(Refusal::Held { until: from }));
+    assert_eq!(free.claim(NOW), Err(ClaimError::Held { until: from }));
     assert!(free.claim(from).is_ok());
     assert_eq!(free.due(), Some(from + RESEND_AFTER));
 
     let dispatched = queued().claim(NOW).unwrap().dispatched(from);
     assert!(dispatched.claim(from).is_ok());
-    assert_eq!(dispatched.due(), Some(from + STEP_PATIENCE));
+    assert_eq!(dispatched.due(), Some(from + STEP_TIMEOUT));
 }
 
 #[test]
@@ -58,22 +58,25 @@ fn an_export_is_built_once_every_step_of_its_plan_is_done() {
 #[test]
 fn the_longer_an_export_waits_the_less_often_it_is_sent_again() {
     for export in [queued(), queued().claim(NOW).unwrap()] {
-        assert_eq!(export.resent(NOW + SECOND).due(), Some(NOW + SECOND + RESEND_AFTER));
-        assert_eq!(export.resent(NOW + HOUR).due(), Some(NOW + HOUR + HOUR));
+        assert_eq!(
+            export.with_message_resent(NOW + SECOND).due(),
+            Some(NOW + SECOND + RESEND_AFTER)
+        );
+        assert_eq!(export.with_message_resent(NOW + HOUR).due(), Some(NOW + HOUR + HOUR));
     }
 }
 
 #[test]
 fn a_withdrawn_export_ends_and_forgets_how_it_was_asked_for() {
-    let waiting = queued().asked_by(asked());
-    assert_eq!(waiting.asked, Some(asked()));
+    let waiting = queued().with_origin(origin());
+    assert_eq!(waiting.origin, Some(origin()));
     let ready = waiting.claim(NOW).unwrap().succeed(NOW, &archive());
     let failed = waiting.fail(NOW, Failure::internal());
     for (export, status) in
         [(waiting, Status::Cancelled), (ready, Status::Deleted), (failed, Status::Failed)]
     {
-        let withdrawn = export.withdrawn(NOW);
-        assert_eq!((withdrawn.status(NOW), withdrawn.asked), (status, None));
+        let discarded = export.discard(NOW);
+        assert_eq!((discarded.status(NOW), discarded.origin), (status, None));
     }
 }
 
@@ -98,12 +101,9 @@ fn an_export_that_only_counts_is_not_shown() {
 }
 
 #[test]
-fn names_are_those_in_stored_records() {
-    let stored = |value| serde_json::from_value::<String>(value).unwrap();
-    for dialect in [Dialect::Amplitude, Dialect::Coveo, Dialect::Leanplum] {
-        assert_eq!(dialect.name(), stored(serde_json::to_value(dialect).unwrap()));
-    }
-    assert_eq!(Lane::Liferay.name(), stored(serde_json::to_value(Lane::Liferay).unwrap()));
+fn names_are_stored_as_users_see_them() {
+    let stored = |value: serde_json::Value| value.as_str().unwrap().to_owned();
+    assert_eq!(stored(serde_json::to_value(Lane::new("liferay")).unwrap()), "liferay");
     for (_, status) in Status::ALL {
         assert_eq!(status.name(), stored(serde_json::to_value(status).unwrap()));
         let is_unfinished = matches!(status, Status::Queued | Status::Running);
@@ -123,12 +123,35 @@ fn the_objects_of_a_deleted_export_are_removed_once() {
 
 #[test]
 fn what_was_put_off_stays_so_until_it_is_done_or_the_export_has_other_work() {
-    let put_off = queued().in_lane(Lane::Liferay).cancel(NOW).unwrap().put_off(NOW);
-    let until = Some(NOW + FIRST_PUT_OFF);
-    assert_eq!((put_off.due(), put_off.planned(1).due()), (until, until));
-    assert_eq!(put_off.called_next().unwrap().put_off, None);
+    let postponed = queued().in_lane(lane()).cancel(NOW).unwrap().postpone(NOW);
+    let until = Some(NOW + FIRST_BACKOFF);
+    assert_eq!((postponed.due(), postponed.planned(1).due()), (until, until));
+    assert_eq!(postponed.with_next_called().unwrap().backoff, None);
 
     let late = NOW + ARCHIVE_LIFETIME + REMOVAL_DELAY;
-    let ready = queued().succeed(NOW, &archive()).put_off(late);
-    assert_eq!(ready.expire(late).unwrap().put_off, None, "removing it has not failed yet");
+    let ready = queued().succeed(NOW, &archive()).postpone(late);
+    assert_eq!(ready.expire(late).unwrap().backoff, None, "removing it has not failed yet");
+}
+
+#[test]
+fn a_record_that_an_earlier_version_stored_is_read() {
+    let origin = Origin { params: [("to".into(), vec!["1".into()])].into(), ..origin() };
+    let export = Export {
+        lane: Some(lane()),
+        origin: Some(origin),
+        backoff: Some(Backoff { failures: 2, until: NOW }),
+        ..queued()
+    };
+    let mut stored = serde_json::to_value(&export).unwrap();
+    let names = ["lane", "asked", "put_off"];
+    let earlier = [
+        serde_json::json!("liferay"),
+        serde_json::json!({ "dialect": "coveo", "author": "ada", "words": { "to": ["1"] } }),
+        serde_json::json!({ "times": 2, "until": NOW }),
+    ];
+    for (name, value) in names.into_iter().zip(earlier) {
+        assert_eq!(stored[name].take(), value, "{name}");
+        stored[name] = value;
+    }
+    assert_eq!(serde_json::from_value::<Export>(stored).unwrap(), export);
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::Check;
 use crate::{
-    CallbackUrl, CallbackUrlError, CopyTarget, Fault, Files, KeyPrefix, Opener, Secret,
+    BucketCredentials, CallbackUrl, CallbackUrlError, CopyTarget, Fault, Files, KeyPrefix, Secret,
     TargetError, is_key_id, is_secret,
 };
 
@@ -48,7 +48,7 @@ impl Check<'_> {
         &mut self,
         value: Option<&Value>,
         files: &Files,
-    ) -> Option<(CopyTarget, Opener)> {
+    ) -> Option<(CopyTarget, BucketCredentials)> {
         let object = match value {
             None | Some(Value::Null) => return None,
             Some(Value::Object(object)) => object,
@@ -89,7 +89,7 @@ impl Check<'_> {
         .ok()
     }
 
-    fn opener(&mut self, object: &Map<String, Value>) -> Option<Opener> {
+    fn opener(&mut self, object: &Map<String, Value>) -> Option<BucketCredentials> {
         const EITHER: &str = "Give either a role_arn, or an access_key_id and a secret_access_key.";
         let text = |name: &str| object.get(name).and_then(Value::as_str);
         let given = |name: &str| object.get(name).is_some_and(|value| !value.is_null());
@@ -106,12 +106,12 @@ impl Check<'_> {
                 );
                 self.faults.push(Fault::new("wrong_role", "/copy/role_arn", detail));
             }
-            return arn.map(|arn| Opener::Role { arn: arn.to_owned() });
+            return arn.map(|arn| BucketCredentials::Role { arn: arn.to_owned() });
         }
         match (text(KEY[0]).filter(|id| is_key_id(id)), text(KEY[1]).filter(|s| is_secret(s))) {
             (Some(id), Some(secret)) => {
                 let secret = Secret::new(secret.to_owned());
-                Some(Opener::Key { id: id.to_owned(), secret })
+                Some(BucketCredentials::Key { id: id.to_owned(), secret })
             }
             (id, _) => {
                 let name = if id.is_none() { KEY[0] } else { KEY[1] };
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use crate::Faults;
 
-    fn copy(copy: Value) -> Result<(CopyTarget, Opener), Faults> {
+    fn copy(copy: Value) -> Result<(CopyTarget, BucketCredentials), Faults> {
         let mut body = good();
         body["copy"] = copy;
         order(&body).map(|order| order.copy.unwrap())
@@ -160,10 +160,12 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(target.key("x.zip"), "a/x.zip");
-        assert!(matches!(opener, Opener::Key { secret, .. } if secret.reveal() == "abc/+def"));
+        assert!(
+            matches!(opener, BucketCredentials::Key { secret, .. } if secret.reveal() == "abc/+def")
+        );
         let role = "arn:aws:iam::111122223333:role/decant-exports";
         let (_, opener) = copy(json!({ "bucket": "acme", "role_arn": role })).unwrap();
-        assert_eq!(opener, Opener::Role { arn: role.into() });
+        assert_eq!(opener, BucketCredentials::Role { arn: role.into() });
     }
 
     #[test]
@@ -203,7 +205,7 @@ mod tests {
         ] {
             let faults = copy(wrong.clone()).unwrap_err();
             assert!(
-                faults.told().iter().any(|f| (f.code, f.pointer.as_str()) == (code, pointer)),
+                faults.listed().iter().any(|f| (f.code, f.pointer.as_str()) == (code, pointer)),
                 "{wrong}: {faults:?}"
             );
             assert!(!format!("{faults:?}").contains("s3cr3t"), "{faults:?}");
