@@ -21,7 +21,7 @@ const ROWS: [(&str, &str); 55] = [
     (
         "name, label; description",
         "shared/export/src/limits.rs name_chars; shared/export/src/limits.rs description_chars; \
-         functions/coveo/src/ask.rs LONGEST_NAME; functions/coveo/src/ask.rs LONGEST_DESCRIPTION",
+         functions/coveo/src/ask.rs MAX_NAME_CHARS; functions/coveo/src/ask.rs MAX_DESCRIPTION_CHARS",
     ),
     (
         "filter",
@@ -36,16 +36,16 @@ const ROWS: [(&str, &str); 55] = [
         "named filters of a workspace",
         "shared/export/src/named_filter.rs MAX_NAMED_FILTERS; shared/export/src/named_filter.rs MAX_NAMED_BYTES",
     ),
-    ("URL of a callback", "shared/export/src/callback.rs MOST"),
-    ("prefix of a copy", "shared/export/src/bucket_copy.rs MOST_PREFIX"),
+    ("URL of a callback", "shared/export/src/callback.rs MAX_URL_BYTES"),
+    ("prefix of a copy", "shared/export/src/bucket_copy.rs MAX_PREFIX_BYTES"),
     (
         "`Idempotency-Key`",
-        "functions/exports/src/idempotency.rs MOST; shared/cloud/src/identities.rs IDENTITY_LIFETIME",
+        "functions/exports/src/idempotency.rs MAX_KEY_CHARS; shared/cloud/src/identities.rs IDENTITY_LIFETIME",
     ),
     (
         "file of the layout `files`",
-        "shared/export/src/request/check.rs LEAST_FILE_BYTES; shared/export/src/request/check.rs MOST_FILE_BYTES; \
-         shared/export/src/request/check.rs LEAST_FILE_ROWS",
+        "shared/export/src/request/check/files.rs MIN_FILE_BYTES; shared/export/src/request/check/files.rs MAX_FILE_BYTES; \
+         shared/export/src/request/check/files.rs MIN_FILE_ROWS",
     ),
     ("calls in a `multi` of Leanplum", "functions/leanplum/src/arguments.rs MAX_CALLS"),
     (
@@ -54,7 +54,7 @@ const ROWS: [(&str, &str); 55] = [
     ),
     (
         "exports of Leanplum",
-        "functions/leanplum/src/calls.rs A_DAY; functions/leanplum/src/ask.rs OLDEST_DAYS",
+        "functions/leanplum/src/calls.rs MAX_EXPORTS_PER_DAY; functions/leanplum/src/ask.rs OLDEST_DAYS",
     ),
     ("how long a request waits", "template RequestWaitSeconds"),
     (
@@ -72,7 +72,7 @@ const ROWS: [(&str, &str); 55] = [
          shared/cloud/src/lists.rs MAX_QUERIES; = 1",
     ),
     ("page of `list_tokens`", "shared/cloud/src/tokens.rs MAX_PAGE; = 1"),
-    ("objects that are explained", "functions/exports/src/explain.rs MOST_OBJECTS"),
+    ("objects that are explained", "functions/exports/src/explain.rs MAX_OBJECTS"),
     (
         "link behind a download",
         "shared/export/src/limits.rs LINK_LIFETIME; shared/export/src/record.rs ARCHIVE_LIFETIME",
@@ -95,7 +95,7 @@ const ROWS: [(&str, &str); 55] = [
         "times that the body of a source object breaks off",
         "shared/cloud/src/body.rs MAX_BREAKS_IN_A_ROW; shared/cloud/src/body.rs MAX_BREAKS",
     ),
-    ("deliveries that are listed of a callback", "shared/cloud/src/deliveries.rs MOST_READ"),
+    ("deliveries that are listed of a callback", "shared/cloud/src/deliveries.rs MAX_LISTED"),
     ("time until an export is given up", "template DeadlineHours"),
     ("attempts that break", "shared/export/src/record.rs MAX_FAILURES"),
     ("a builder that does not renew its lease", "shared/export/src/record.rs BUILD_LEASE"),
@@ -129,7 +129,7 @@ const ROWS: [(&str, &str); 55] = [
     ),
     (
         "answer of a receiver",
-        "functions/notifier/src/post.rs TIMEOUT; functions/notifier/src/post.rs MOST_READ",
+        "functions/notifier/src/post.rs TIMEOUT; functions/notifier/src/post.rs MAX_ANSWER_BYTES",
     ),
     ("failed files of a copy that are told", "shared/export/src/bucket_copy.rs MAX_FAILED_FILES"),
     ("record of an export; of a count", "shared/cloud/src/exports.rs RECORD_LIFETIME"),

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Reports read at the same time.
-const READS_AT_ONCE: usize = 32;
+const MAX_CONCURRENT_READS: usize = 32;
 
 /// Writes the archive of an export all of whose steps are done.
 pub(crate) async fn assemble(
@@ -125,7 +125,7 @@ async fn all_reports(
     };
     let missing: Vec<u32> = missing.collect();
     let found: Vec<(u32, Report)> =
-        stream::iter(missing).map(read).buffered(READS_AT_ONCE).try_collect().await?;
+        stream::iter(missing).map(read).buffered(MAX_CONCURRENT_READS).try_collect().await?;
     known.extend(found);
     Ok(known.into_values().collect())
 }

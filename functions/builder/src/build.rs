@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The longest that SQS hides a message: 12 hours.
-const LONGEST_HIDDEN_SECONDS: i64 = 43_200;
+const MAX_HIDDEN_SECONDS: i64 = 43_200;
 
 /// What came of an attempt.
 enum Built {
@@ -380,7 +380,7 @@ fn refused(error: &cloud::Error) -> Option<Failure> {
 }
 
 pub(crate) fn seconds_until(now: Timestamp, then: Timestamp) -> i32 {
-    let seconds = then.duration_since(now).as_secs().clamp(0, LONGEST_HIDDEN_SECONDS - 1) + 1;
+    let seconds = then.duration_since(now).as_secs().clamp(0, MAX_HIDDEN_SECONDS - 1) + 1;
     i32::try_from(seconds).unwrap_or(1)
 }
 

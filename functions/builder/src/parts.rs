@@ -17,7 +17,7 @@ use crate::{
 /// The most files of an export.
 const MAX_FILES: usize = 1000;
 /// Files written at the same time.
-const WRITES_AT_ONCE: usize = 4;
+const MAX_CONCURRENT_WRITES: usize = 4;
 /// The most bytes of a stretch, which is never split.
 const MAX_STRETCH_BYTES: u64 = 1 << 20;
 
@@ -79,7 +79,7 @@ pub(crate) async fn assemble(
     app.archives.write_files(&export.workspace, export.id, &files).await?;
     stream::iter(drafts)
         .map(|draft| write(app, export, draft))
-        .buffer_unordered(WRITES_AT_ONCE)
+        .buffer_unordered(MAX_CONCURRENT_WRITES)
         .try_collect::<Vec<()>>()
         .await?;
     Ok(files)

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// With less time than this, no further file is begun.
-const ENOUGH: Duration = Duration::from_mins(5);
+const MIN_TIME_LEFT: Duration = Duration::from_mins(5);
 /// How long before the end of its time a courier puts a file down.
 const MARGIN: Duration = Duration::from_secs(30);
 /// What files are stored as that are not as they were.
@@ -131,7 +131,7 @@ async fn all_files(
     let mut failed = copy.failed.len();
     for file in files.iter().skip(copy.done as usize) {
         let left = ends.saturating_duration_since(Instant::now());
-        if left < ENOUGH {
+        if left < MIN_TIME_LEFT {
             return Ok(Carried::Some);
         }
         let written = one_file(app, bucket, target, file, left.saturating_sub(MARGIN));

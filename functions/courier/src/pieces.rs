@@ -7,13 +7,13 @@ use flate2::{Compression, write::GzEncoder};
 use futures_util::{Stream, StreamExt as _, stream};
 
 /// The least that a piece has, but for the last, in bytes.
-const LEAST: u64 = 8 << 20;
+const MIN_PIECE_BYTES: u64 = 8 << 20;
 /// The most pieces of a file. S3 takes 10,000 parts.
-const MOST_PIECES: u64 = 9000;
+const MAX_PIECES: u64 = 9000;
 
 /// Returns how large the pieces of a file of `size` bytes are.
 pub(crate) fn piece_size(size: u64) -> usize {
-    usize::try_from(size.div_ceil(MOST_PIECES).max(LEAST)).unwrap_or(usize::MAX)
+    usize::try_from(size.div_ceil(MAX_PIECES).max(MIN_PIECE_BYTES)).unwrap_or(usize::MAX)
 }
 
 /// Cuts a stream into pieces of `size` bytes, the last of which may be shorter.
@@ -111,7 +111,7 @@ mod tests {
 
         #[test]
         fn no_file_has_more_pieces_than_s3_takes(size in 0_u64..50 << 40) {
-            prop_assert!(size.div_ceil(piece_size(size) as u64) <= MOST_PIECES);
+            prop_assert!(size.div_ceil(piece_size(size) as u64) <= MAX_PIECES);
         }
     }
 }

@@ -16,8 +16,8 @@ use crate::{
 };
 
 /// The most characters of a name or a description.
-const LONGEST_NAME: usize = 200;
-const LONGEST_DESCRIPTION: usize = 1000;
+const MAX_NAME_CHARS: usize = 200;
+const MAX_DESCRIPTION_CHARS: usize = 1000;
 
 /// The fields of a body, and the parameters that say the same in a query.
 pub(crate) const BODY_FIELDS: [(&str, &str); 11] = [
@@ -279,16 +279,16 @@ fn file_name(params: &Params) -> Result<Option<String>, Refused> {
     if name.contains(['/', '\\']) || matches!(name, "." | "..") {
         return wrong("and must be the name of a file, without a folder");
     }
-    if name.len() > LONGEST_NAME {
-        return wrong(&format!("and may have {LONGEST_NAME} characters at most"));
+    if name.len() > MAX_NAME_CHARS {
+        return wrong(&format!("and may have {MAX_NAME_CHARS} characters at most"));
     }
     Ok(Some(name.to_owned()))
 }
 
 fn description(params: &Params) -> Result<Option<String>, Refused> {
     let text = params.one("d");
-    if text.is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION) {
-        let message = format!("d may have {LONGEST_DESCRIPTION} characters at most.");
+    if text.is_some_and(|text| text.chars().count() > MAX_DESCRIPTION_CHARS) {
+        let message = format!("d may have {MAX_DESCRIPTION_CHARS} characters at most.");
         return Err(Refused::parameter(message));
     }
     Ok(text.map(str::to_owned))

@@ -9,7 +9,7 @@ use crate::{app::App, refused::Refused};
 
 /// The least bytes that a row takes, as stored. Where rows are smaller, an export with too many of them
 /// fails while it is made.
-const LEAST_ROW_BYTES: u64 = 16;
+const MIN_ROW_BYTES: u64 = 16;
 
 /// Counts the rows of each table of a request.
 pub(crate) async fn rows(
@@ -46,7 +46,7 @@ pub(crate) async fn check_limit(
     let filed = datasets.iter().map(|dataset| lake.filed_bytes(dataset, workspace, request.window));
     let filed = try_join_all(filed).await?;
     let bytes: u64 = filed.iter().flatten().map(|(_, bytes)| bytes).sum();
-    if bytes / LEAST_ROW_BYTES <= app.row_limit {
+    if bytes / MIN_ROW_BYTES <= app.row_limit {
         return Ok(());
     }
     let Ok(counted) = rows(app, workspace, request, now).await else { return Ok(()) };

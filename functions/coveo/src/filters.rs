@@ -17,9 +17,9 @@ use crate::{
 };
 
 /// The most characters of a name.
-const LONGEST_NAME: usize = 200;
+const MAX_NAME_CHARS: usize = 200;
 /// How often another id is tried where somebody was faster.
-const MOST_TRIES: usize = 10;
+const MAX_TRIES: usize = 10;
 
 #[derive(Serialize)]
 struct List<'a> {
@@ -69,7 +69,7 @@ pub(crate) async fn create(request: &Request) -> Result<Response, Refused> {
     let Caller { workspace, .. } = request.caller(Privilege::Edit).await?;
     let (display_name, value) = written(request)?;
     let exports = &request.app.services.exports;
-    for _ in 0..MOST_TRIES {
+    for _ in 0..MAX_TRIES {
         let named = exports.named_filters(&workspace).await?;
         let taken = |id: &str| named.iter().any(|filter| filter.id == id);
         let id = NamedFilter::id_for(&display_name, taken);
@@ -117,8 +117,8 @@ fn written(request: &Request) -> Result<(String, String), Refused> {
     let params = Params::of_body(&body, &fields)?;
     let one = |name, form| params.one(name).ok_or_else(|| Refused::missing(name, form));
     let name = one("displayName", "what people call the filter")?;
-    if name.chars().count() > LONGEST_NAME {
-        let message = format!("displayName may have {LONGEST_NAME} characters at most.");
+    if name.chars().count() > MAX_NAME_CHARS {
+        let message = format!("displayName may have {MAX_NAME_CHARS} characters at most.");
         return Err(Refused::parameter(message));
     }
     Ok((name.to_owned(), one("value", "the filter")?.to_owned()))

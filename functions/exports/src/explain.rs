@@ -13,7 +13,7 @@ use web::{Caller, Problem};
 use crate::{app::App, write};
 
 /// The most source objects of an export that is explained, which has to fit the function's memory.
-const MOST_OBJECTS: usize = 100_000;
+const MAX_OBJECTS: usize = 100_000;
 
 /// What explaining costs beside itself, in requests: the lake is listed for it.
 const COST: u32 = 9;
@@ -62,7 +62,7 @@ pub(crate) async fn explain(
 
     let (mut plan, mut tables) = (Plan::default(), Vec::new());
     let mut looked_up: Vec<String> = Vec::new();
-    let mut filings = Filings::new(&app.services.lake, &workspace, request.window, MOST_OBJECTS);
+    let mut filings = Filings::new(&app.services.lake, &workspace, request.window, MAX_OBJECTS);
     for (index, table) in lookup_tables(catalog, &request) {
         let Some(known) = catalog.table(&table) else { continue };
         let filed = filed(&mut filings, &plan, catalog.dataset_of(known)).await?;
@@ -102,7 +102,7 @@ async fn filed(
     dataset: &Dataset,
 ) -> Result<Vec<Filed>, Problem> {
     match filings.of(dataset).await {
-        Ok((filed, objects)) if plan.object_count() + objects <= MOST_OBJECTS => Ok(filed.to_vec()),
+        Ok((filed, objects)) if plan.object_count() + objects <= MAX_OBJECTS => Ok(filed.to_vec()),
         Ok(_) | Err(cloud::Error::TooManyObjects) => Err(too_many()),
         Err(e) => Err(e.into()),
     }
@@ -110,7 +110,7 @@ async fn filed(
 
 fn too_many() -> Problem {
     let detail = format!(
-        "The export reads more than {MOST_OBJECTS} source objects, the most that are explained. It can be \
+        "The export reads more than {MAX_OBJECTS} source objects, the most that are explained. It can be \
          made; to see how, ask for a shorter window or fewer tables."
     );
     Problem::invalid(Fault::new("too_many_objects", "", detail))

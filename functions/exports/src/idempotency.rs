@@ -6,7 +6,7 @@ use serde_json::Value;
 use web::Problem;
 
 const HEADER: &str = "idempotency-key";
-const MOST: usize = 255;
+const MAX_KEY_CHARS: usize = 255;
 
 /// Reads the key, a string with or without quotes; none if there is no such header.
 pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
@@ -14,13 +14,13 @@ pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = values.next() else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
     let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
-    let fits = (1..=MOST).contains(&bare.len())
+    let fits = (1..=MAX_KEY_CHARS).contains(&bare.len())
         && bare.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b'"');
     if fits && values.next().is_none() {
         return Ok(Some(bare.to_owned()));
     }
     let detail = format!(
-        "Idempotency-Key is one string of 1 to {MOST} printable ASCII characters, as a UUID."
+        "Idempotency-Key is one string of 1 to {MAX_KEY_CHARS} printable ASCII characters, as a UUID."
     );
     Err(Problem::new(StatusCode::BAD_REQUEST, "idempotency_key_invalid", detail))
 }

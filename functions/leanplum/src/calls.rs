@@ -21,7 +21,7 @@ use crate::{
 /// The only version there is.
 const API_VERSION: &str = "1.0.6";
 /// Exports of a day of Los Angeles.
-const A_DAY: u32 = 24;
+const MAX_EXPORTS_PER_DAY: u32 = 24;
 /// How long a job can be asked for.
 const JOB_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long it is remembered which slots of a day were taken.
@@ -155,7 +155,11 @@ async fn export_data(
     }
     let day = now.to_zoned(zone()?).date();
     let slots = format!("leanplum#{day}");
-    if !services.exports.take_slot(workspace, &slots, A_DAY, id, now + SLOT_LIFETIME).await? {
+    if !services
+        .exports
+        .take_slot(workspace, &slots, MAX_EXPORTS_PER_DAY, id, now + SLOT_LIFETIME)
+        .await?
+    {
         return Err(Refused::told("You can only export data 24 times per day"));
     }
     services.exports.put_link(&secret, &export, now + JOB_LIFETIME).await?;

@@ -17,9 +17,9 @@ use crate::resolver::Resolver;
 /// How long an answer may take, from the first byte to the last.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The most that is read of an answer, in bytes.
-const MOST_READ: usize = 64 << 10;
+const MAX_ANSWER_BYTES: usize = 64 << 10;
 /// The most that is kept of an answer, in characters.
-const MOST_KEPT: usize = 500;
+const MAX_KEPT_CHARS: usize = 500;
 
 /// What posts.
 #[derive(Clone, Debug)]
@@ -128,15 +128,15 @@ impl Answer {
         let retry_after = response.headers().get(RETRY_AFTER).filter(|_| busy);
         let retry_after = retry_after.and_then(|v| seconds_of(v.to_str().ok()?, Timestamp::now()));
         let mut bytes = Vec::new();
-        while bytes.len() < MOST_READ {
+        while bytes.len() < MAX_ANSWER_BYTES {
             match response.chunk().await {
                 Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
                 // What counts is the status, and that is there.
                 Ok(None) | Err(_) => break,
             }
         }
-        bytes.truncate(4 * MOST_KEPT);
-        let text: String = String::from_utf8_lossy(&bytes).chars().take(MOST_KEPT).collect();
+        bytes.truncate(4 * MAX_KEPT_CHARS);
+        let text: String = String::from_utf8_lossy(&bytes).chars().take(MAX_KEPT_CHARS).collect();
         let error = match status {
             _ if status.is_success() => None,
             _ if status.is_redirection() => Some(format!(

@@ -175,8 +175,8 @@ impl ArchiveBucket {
 
     /// Removes objects, as many with each call as S3 takes.
     async fn delete(&self, action: &'static str, keys: Vec<String>) -> Result<()> {
-        const MAX_AT_ONCE: usize = 1000;
-        for keys in keys.chunks(MAX_AT_ONCE) {
+        const MAX_KEYS: usize = 1000;
+        for keys in keys.chunks(MAX_KEYS) {
             let objects: Result<Vec<ObjectIdentifier>, _> =
                 keys.iter().map(|key| ObjectIdentifier::builder().key(key).build()).collect();
             let objects = objects.map_err(Error::aws(action))?;

@@ -24,11 +24,11 @@ use crate::{
 };
 
 /// Parts of an archive that S3 copies at the same time.
-const COPIES_AT_ONCE: usize = 32;
+const MAX_CONCURRENT_COPIES: usize = 32;
 /// Parts of an archive written at the same time. Each is in memory as a whole.
-const WRITES_AT_ONCE: usize = 4;
+const MAX_CONCURRENT_WRITES: usize = 4;
 /// Stretches of one part read at the same time.
-const READS_AT_ONCE: usize = 8;
+const MAX_CONCURRENT_READS: usize = 8;
 /// How often an object is written while others write it, too.
 pub(crate) const MAX_CONFLICTS: u32 = 5;
 /// How long these tries are apart.
@@ -158,8 +158,8 @@ impl ArchiveBucket {
                 .try_collect::<Vec<CompletedPart>>()
         };
         let (mut done, written) = tokio::try_join!(
-            upload_all(copies, COPIES_AT_ONCE),
-            upload_all(writes, WRITES_AT_ONCE)
+            upload_all(copies, MAX_CONCURRENT_COPIES),
+            upload_all(writes, MAX_CONCURRENT_WRITES)
         )?;
         done.extend(written);
         done.sort_by_key(CompletedPart::part_number);
@@ -242,8 +242,9 @@ impl ArchiveBucket {
         let len = extents.iter().map(Extent::len).sum::<u64>();
         let mut bytes = BytesMut::with_capacity(usize::try_from(len).unwrap_or_default());
         let (reads, origins) = plan_reads(extents);
-        let mut reads =
-            stream::iter(reads).map(|read| self.read_range(lake, read)).buffered(READS_AT_ONCE);
+        let mut reads = stream::iter(reads)
+            .map(|read| self.read_range(lake, read))
+            .buffered(MAX_CONCURRENT_READS);
         let mut range = Bytes::new();
         for origin in origins {
             match origin {

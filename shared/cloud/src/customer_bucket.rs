@@ -18,7 +18,7 @@ use tokio::time::{Instant, error::Elapsed, timeout, timeout_at};
 use crate::clients::s3_config;
 
 /// Parts that are on their way at the same time.
-const PARTS_AT_ONCE: usize = 4;
+const MAX_CONCURRENT_PARTS: usize = 4;
 /// How often a request is made, at most.
 const ATTEMPTS: u32 = 5;
 /// How long it is tried to abort an upload.
@@ -154,7 +154,7 @@ impl CustomerBucket {
                 let part = part.set_e_tag(output.e_tag).set_checksum_crc32(output.checksum_crc32);
                 Ok::<_, PutError>(part.build())
             })
-            .buffered(PARTS_AT_ONCE)
+            .buffered(MAX_CONCURRENT_PARTS)
             .try_collect()
             .await?;
         let parts = CompletedMultipartUpload::builder().set_parts(Some(done)).build();

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The most attempts that are read of an export.
-const MOST_READ: i32 = 100;
+const MAX_LISTED: i32 = 100;
 
 /// The table of deliveries.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ impl DeliveryTable {
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", text(pk(workspace, export)))
             .scan_index_forward(false)
-            .limit(MOST_READ)
+            .limit(MAX_LISTED)
             .send()
             .await
             .map_err(Error::aws("list deliveries"))?;

@@ -19,7 +19,7 @@ use crate::{
 /// Up to so many partitions are listed one by one, more of them day by day.
 const HOURS_OF_A_DAY: usize = 24;
 /// Prefixes listed at the same time.
-const LISTS_AT_ONCE: usize = 16;
+const MAX_CONCURRENT_LISTS: usize = 16;
 
 /// What is filed in a partition, without a list of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,7 +140,7 @@ impl LakeBucket {
         };
         stream::iter(prefixes)
             .map(Ok)
-            .try_for_each_concurrent(LISTS_AT_ONCE, |prefix| self.list(prefix, each))
+            .try_for_each_concurrent(MAX_CONCURRENT_LISTS, |prefix| self.list(prefix, each))
             .await?;
         let (filed, _) = folded.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok(filed.into_iter().collect())

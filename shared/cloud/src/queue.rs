@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result};
 
 /// Messages sent at the same time.
-const SENDS_AT_ONCE: usize = 16;
+const MAX_CONCURRENT_SENDS: usize = 16;
 
 /// What a message says: build this export, or some of its steps; or copy its files. All else is in its
 /// record.
@@ -110,7 +110,7 @@ impl ExportQueue {
                 let job = Job { steps: Some(*batch), ..Job::of(export) };
                 self.0.send(&job, &export.workspace, 0).await
             })
-            .buffer_unordered(SENDS_AT_ONCE)
+            .buffer_unordered(MAX_CONCURRENT_SENDS)
             .try_collect()
             .await
     }

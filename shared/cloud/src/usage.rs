@@ -28,7 +28,7 @@ const EXPORTS: &str = "U#exports";
 /// The most attempts to change an item while others change it.
 const MAX_ATTEMPTS: u32 = 5;
 /// Exports that are looked up at the same time.
-const GETS_AT_ONCE: usize = 16;
+const MAX_CONCURRENT_GETS: usize = 16;
 /// How long it may take until an export is stored that was counted.
 const STORED_WITHIN: SignedDuration = SignedDuration::from_mins(1);
 
@@ -191,7 +191,7 @@ impl ExportTable {
                 let ended = found.map_or(!coming, |export| !export.status(now).is_unfinished());
                 Result::Ok(ended.then(|| id.to_string()))
             })
-            .buffer_unordered(GETS_AT_ONCE)
+            .buffer_unordered(MAX_CONCURRENT_GETS)
             .try_filter_map(async |id| Ok(id))
             .try_collect::<Vec<String>>()
             .await?;

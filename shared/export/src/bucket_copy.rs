@@ -14,9 +14,9 @@ use crate::{
 /// Files of one copy that may fail before the whole of it does.
 pub const MAX_FAILED_FILES: usize = 100;
 /// The longest text that is kept of what AWS says, in characters.
-const MOST_DETAIL: usize = 300;
+const MAX_DETAIL_CHARS: usize = 300;
 /// The longest prefix, in bytes: S3's keys have 1024.
-const MOST_PREFIX: usize = 800;
+const MAX_PREFIX_BYTES: usize = 800;
 
 /// Where a copy goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,7 +162,7 @@ pub enum TargetError {
     Bucket,
     /// No prefix of a key.
     #[error(
-        "a prefix is a text of {MOST_PREFIX} bytes at most, without control characters, and does not begin with '/'"
+        "a prefix is a text of {MAX_PREFIX_BYTES} bytes at most, without control characters, and does not begin with '/'"
     )]
     Prefix,
 }
@@ -187,7 +187,8 @@ impl FromStr for KeyPrefix {
     type Err = TargetError;
 
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        let fits = s.len() <= MOST_PREFIX && !s.starts_with('/') && !s.contains(char::is_control);
+        let fits =
+            s.len() <= MAX_PREFIX_BYTES && !s.starts_with('/') && !s.contains(char::is_control);
         if fits { Ok(Self(s.to_owned())) } else { Err(TargetError::Prefix) }
     }
 }
@@ -393,7 +394,7 @@ fn is_graphic(text: &str) -> bool {
 }
 
 fn shortened(text: &str) -> String {
-    text.chars().take(MOST_DETAIL).collect()
+    text.chars().take(MAX_DETAIL_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -520,8 +521,8 @@ mod tests {
 
     #[test]
     fn what_is_kept_of_why_a_file_failed_is_short() {
-        let failed = copying().copy_advanced(Some(&"ü".repeat(2 * MOST_DETAIL))).unwrap();
-        assert_eq!(failed.copy.unwrap().failed[0].detail, "ü".repeat(MOST_DETAIL));
+        let failed = copying().copy_advanced(Some(&"ü".repeat(2 * MAX_DETAIL_CHARS))).unwrap();
+        assert_eq!(failed.copy.unwrap().failed[0].detail, "ü".repeat(MAX_DETAIL_CHARS));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 const SECOND_MICROS: i64 = 1_000_000;
 /// When to try again where an unfinished export has to end first, in seconds.
-const RETRY_AT_ONCE: u64 = 10;
+const RETRY_SECONDS: u64 = 10;
 
 /// What a workspace may use at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -120,7 +120,7 @@ impl Quota {
         if unfinished >= self.exports_at_once as usize {
             let most = self.exports_at_once;
             let kind = QuotaKind::ExportsAtOnce;
-            return Err(QuotaExceeded { kind, most, retry_after: RETRY_AT_ONCE });
+            return Err(QuotaExceeded { kind, most, retry_after: RETRY_SECONDS });
         }
         Ok(())
     }

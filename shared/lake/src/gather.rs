@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How many ids are held before they are put in order, each once.
-const LEAST_IDS: usize = 1 << 20;
+const MIN_IDS: usize = 1 << 20;
 
 /// Looks at the records of one table, for what rows of others belong to.
 #[derive(Debug)]
@@ -180,7 +180,7 @@ impl Heap {
 
     fn push(&mut self, id: u128) {
         self.ids.push(id);
-        if self.ids.len() >= LEAST_IDS.max(2 * self.different).min(self.most) {
+        if self.ids.len() >= MIN_IDS.max(2 * self.different).min(self.most) {
             self.ids = Ids::new(mem::take(&mut self.ids)).into();
             self.different = self.ids.len();
         }

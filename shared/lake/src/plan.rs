@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::{Object, is_gzip, lookups};
 
 /// The most objects of one step: each is asked about even where none is read.
-const MOST_OBJECTS: usize = 2000;
+const MAX_OBJECTS: usize = 2000;
 
 /// The smallest object that an archive refers to instead of holding a copy in its own pieces.
 const MIN_REFERRED_BYTES: u64 = 32 << 20;
 /// How many objects an archive may refer to: with what stands between them, each is two parts of S3's
 /// 10,000, and the pieces of other objects are parts, too.
-const MOST_REFERRED: u64 = 2500;
+const MAX_REFERRED: u64 = 2500;
 
 /// What a source object costs at least, in bytes of a larger one: it is asked for by a request of its own.
 const MIN_OBJECT_COST: u64 = 256 << 10;
@@ -177,7 +177,7 @@ impl Plan {
             let objects = objects.into_iter().filter(|object| object.size_bytes > 0);
             for (number, object) in objects.enumerate() {
                 let place = Some((day(hour), inside));
-                let full = |step: &Step| step.objects.len() >= MOST_OBJECTS;
+                let full = |step: &Step| step.objects.len() >= MAX_OBJECTS;
                 if last != place
                     || bytes + object.size_bytes > step_bytes
                     || self.steps.last().is_some_and(full)
@@ -208,7 +208,7 @@ impl Plan {
     /// them as a part of its own, and there are only so many.
     pub fn mark_referred(&mut self) {
         let total: u64 = self.steps.iter().map(Step::size_bytes).sum();
-        let least = MIN_REFERRED_BYTES.max(total / MOST_REFERRED);
+        let least = MIN_REFERRED_BYTES.max(total / MAX_REFERRED);
         for planned in self.steps.iter_mut().flat_map(|step| &mut step.objects) {
             planned.refer = planned.object.size_bytes >= least;
         }

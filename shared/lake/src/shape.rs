@@ -1,11 +1,11 @@
 //! The members of a row in their order, which mostly is the same in all rows of a dataset.
 
 /// The most members that are known.
-const MOST: usize = 256;
+const MAX_MEMBERS: usize = 256;
 /// The longest name that is told by its words, with the quote and the colon behind it, in bytes.
-const LONGEST: usize = 24;
+const MAX_NAME_BYTES: usize = 24;
 
-type Words = [u64; LONGEST / 8];
+type Words = [u64; MAX_NAME_BYTES / 8];
 
 /// What was seen in one row, and is expected in others.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ pub(crate) struct Member {
 impl Shape {
     /// Adds a member.
     pub(crate) fn push(&mut self, key: &[u8], index: Option<usize>) {
-        if self.0.len() < MOST {
+        if self.0.len() < MAX_MEMBERS {
             self.0.push(Member::new(key, index));
         }
     }
@@ -47,9 +47,9 @@ impl Shape {
 
 impl Member {
     fn new(key: &[u8], index: Option<usize>) -> Self {
-        let (mut text, mut mask) = ([0; LONGEST], [0; LONGEST]);
+        let (mut text, mut mask) = ([0; MAX_NAME_BYTES], [0; MAX_NAME_BYTES]);
         let len = key.len() + 2;
-        if len <= LONGEST {
+        if len <= MAX_NAME_BYTES {
             text[..key.len()].copy_from_slice(key);
             text[key.len()..len].copy_from_slice(b"\":");
             mask[..len].fill(u8::MAX);
@@ -68,7 +68,7 @@ impl Member {
 }
 
 #[inline]
-fn words(bytes: &[u8; LONGEST]) -> Words {
+fn words(bytes: &[u8; MAX_NAME_BYTES]) -> Words {
     let mut words = Words::default();
     for (word, eight) in words.iter_mut().zip(bytes.as_chunks().0) {
         *word = u64::from_le_bytes(*eight);

@@ -5,10 +5,10 @@ use super::{
     MAX_EXPANDED_BYTES, MAX_FILTER_BYTES, MAX_LISTED, MAX_NAMED_DEPTH, Operator, Scope, Test,
 };
 
-/// How much deeper a filter may be once it was joined with others.
-const JOINED: usize = 8;
-/// The most characters of what is said of an error.
-const LONGEST_REASON: usize = 400;
+/// Extra nesting allowed when a stored filter is read again: joining filters adds levels.
+const MAX_EXTRA_DEPTH: usize = 8;
+/// The longest reason that an error gives, in characters: it may repeat a long value.
+const MAX_REASON_CHARS: usize = 400;
 
 /// Reads filters all of which must hold; None if their texts are blank. Without a scope they were read
 /// before, perhaps joined with others: there are no named filters, any column will do, and they may be a
@@ -17,7 +17,7 @@ pub(super) fn parse(
     texts: &[&str],
     scope: Option<&Scope<'_>>,
 ) -> Result<Option<Filter>, FilterError> {
-    let deepest = if scope.is_some() { MAX_DEPTH } else { MAX_DEPTH + JOINED };
+    let deepest = if scope.is_some() { MAX_DEPTH } else { MAX_DEPTH + MAX_EXTRA_DEPTH };
     let mut budget =
         Budget { scope, deepest, bytes: 0, depth: 0, comparisons: 0, listed: 0, named: Vec::new() };
     let mut filters = Vec::new();
@@ -349,7 +349,7 @@ impl<'t> Parser<'t, '_, '_> {
     fn error_at(&self, at: usize, reason: impl Into<String>) -> FilterError {
         let mut reason: String = reason.into();
         // It may repeat a long value.
-        if let Some((end, _)) = reason.char_indices().nth(LONGEST_REASON) {
+        if let Some((end, _)) = reason.char_indices().nth(MAX_REASON_CHARS) {
             reason.replace_range(end.., "...");
         }
         FilterError { at: self.text[..at].chars().count() + 1, reason }

@@ -26,7 +26,7 @@ const TRANSCODE_BYTES: f64 = 9e6;
 const OVERHEAD: f64 = 0.5;
 /// Seconds of one range copy, of which 32 go on at the same time.
 const COPY: f64 = 2.0;
-const COPIES_AT_ONCE: f64 = 32.0;
+const CONCURRENT_COPIES: f64 = 32.0;
 /// How large a part of a piece is.
 const PIECE_PART: u64 = 8 * MIB;
 
@@ -161,7 +161,7 @@ fn simulate(load: &Load) -> Taken {
         })
         .collect();
     let assembly = OVERHEAD
-        + copies as f64 * COPY / COPIES_AT_ONCE.min(copies.max(1) as f64)
+        + copies as f64 * COPY / CONCURRENT_COPIES.min(copies.max(1) as f64)
         + sent as f64 / READ_BYTES;
     taken.builder_seconds = (seconds.iter().sum::<f64>() + assembly) * load.exports as f64;
     taken.seconds = finished(&seconds, load.exports) + assembly;
