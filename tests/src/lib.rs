@@ -1,10 +1,16 @@
-//! What the tests and the demo work with: a sample lake, and a running stack to talk to.
+//! The tools of the tests and the demo: a sample lake, and a running stack to talk to.
 
 mod archive;
+mod customer;
 mod receiver;
 pub mod sample;
 mod stack;
+mod user;
+mod wait;
 
 pub use archive::Archive;
+pub use customer::{Customer, CustomerKeys};
 pub use receiver::{Answer, Received, Receiver};
-pub use stack::{Customer, CustomerKeys, Message, Reply, Stack, User, until};
+pub use stack::{Message, Stack};
+pub use user::{Reply, User};
+pub use wait::until;

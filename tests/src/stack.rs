@@ -1,32 +1,17 @@
-//! A running stack, its users, and what they can do.
+//! A running stack, as its operator sees it.
 
-use std::{
-    collections::BTreeMap,
-    env, fs,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, env, fs, path::PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use aws_config::SdkConfig;
 use cloud::{ArchiveBucket, ExportQueue, ExportTable, KmsCipher, LakeBucket, TokenTable};
 use export::{Catalog, ExportId, Privilege, Token, TokenRecord, Workspace};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use jiff::{SignedDuration, Timestamp};
-use reqwest::{Method, StatusCode, header::HeaderMap, redirect};
+use jiff::Timestamp;
+use reqwest::redirect;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{
-    Archive,
-    sample::{Sample, SampleObject},
-};
-
-/// How long a test waits for something to come true.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// How often it looks meanwhile.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+use crate::{Customer, CustomerKeys, User, until};
 
 /// What `stack.py up` wrote of the stack it started.
 #[derive(Clone, Debug, Deserialize)]
@@ -69,67 +54,9 @@ pub struct Stack {
     name: String,
     outputs: Outputs,
     aws: SdkConfig,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
     /// The catalog it was deployed with.
     pub catalog: std::sync::Arc<Catalog>,
-}
-
-/// Somebody who holds a token of a workspace.
-#[derive(Clone, Debug)]
-pub struct User {
-    /// The stack they use.
-    pub stack: Stack,
-    /// Their workspace.
-    pub workspace: Workspace,
-    /// Their token.
-    pub token: String,
-}
-
-/// Somebody with an account of their own, into whose bucket files are copied.
-#[derive(Clone, Debug)]
-pub struct Customer {
-    /// What opens their bucket.
-    pub keys: CustomerKeys,
-    s3: aws_sdk_s3::Client,
-}
-
-/// What opens a customer's bucket, for putting objects below `in/` and nothing else.
-#[derive(Clone, Debug, Deserialize)]
-pub struct CustomerKeys {
-    account: String,
-    /// The bucket.
-    pub bucket: String,
-    /// The id of an access key.
-    pub key_id: String,
-    /// Its secret half.
-    pub secret: String,
-    /// A role that trusts the courier.
-    pub role_arn: String,
-}
-
-/// An answer.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// Its status.
-    pub status: u16,
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// Its body; null where it is not JSON.
-    pub body: Value,
-    /// Its body as it came.
-    pub bytes: Vec<u8>,
-}
-
-impl Reply {
-    /// Returns a header, empty where it is missing.
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-    }
-
-    /// Returns a text of the body, empty where it is missing.
-    pub fn text(&self, pointer: &str) -> &str {
-        self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-    }
 }
 
 impl Stack {
@@ -396,143 +323,6 @@ impl Stack {
 
     fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.aws)
-    }
-}
-
-impl Customer {
-    /// Reads the objects of their bucket.
-    pub async fn objects(&self) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
-        let listed = self.s3.list_objects_v2().bucket(&self.keys.bucket).send().await?;
-        let mut objects = BTreeMap::new();
-        for key in listed.contents.unwrap_or_default().into_iter().filter_map(|o| o.key) {
-            let object = self.s3.get_object().bucket(&self.keys.bucket).key(&key).send().await?;
-            objects.insert(key, object.body.collect().await?.to_vec());
-        }
-        Ok(objects)
-    }
-}
-
-impl User {
-    /// Fills the lake with a sample of the given datasets and returns its objects.
-    pub async fn seed(
-        &self,
-        sample: Sample,
-        datasets: &[&str],
-        from: Timestamp,
-        hours: i64,
-    ) -> anyhow::Result<Vec<SampleObject>> {
-        let mut objects = Vec::new();
-        for dataset in self.stack.catalog.datasets().filter(|d| datasets.contains(&d.name.as_str()))
-        {
-            for hour in 0..hours {
-                let hour = from + SignedDuration::from_hours(hour);
-                objects.extend(sample.hour(&self.stack.catalog, dataset, &self.workspace, hour));
-            }
-        }
-        stream::iter(&objects)
-            .map(|object| self.stack.put_source(&object.key, object.bytes.clone()))
-            .buffered(8)
-            .try_collect::<Vec<()>>()
-            .await?;
-        Ok(objects)
-    }
-
-    /// Sends a request with further headers; a `path` is below the API's base URL, or a URL.
-    pub async fn send(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: Option<&str>,
-    ) -> anyhow::Result<Reply> {
-        let url = if path.starts_with("http") {
-            path.to_owned()
-        } else {
-            format!("{}{path}", self.stack.base_url())
-        };
-        let mut request = self.stack.http.request(Method::from_bytes(method.as_bytes())?, url);
-        let given = |name: &str| headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
-        if !given("authorization") {
-            request = request.bearer_auth(&self.token);
-        }
-        if let Some(body) = body {
-            request = request.body(body.to_owned());
-            if !given("content-type") {
-                request = request.header("content-type", "application/json");
-            }
-        }
-        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
-            request = request.header(*name, *value);
-        }
-        let response = request.send().await?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = response.bytes().await?.to_vec();
-        let body = serde_json::from_slice(&bytes).unwrap_or_default();
-        Ok(Reply { status, headers, body, bytes })
-    }
-
-    /// Reads what is at a path.
-    pub async fn get(&self, path: &str) -> anyhow::Result<Reply> {
-        self.send("GET", path, &[], None).await
-    }
-
-    /// Sends a body to a path.
-    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Reply> {
-        self.send("POST", path, &[], Some(&body.to_string())).await
-    }
-
-    /// Makes an export and returns its URL.
-    pub async fn create(&self, body: &Value) -> anyhow::Result<String> {
-        let reply = self.post("/v1/exports", body).await?;
-        anyhow::ensure!(reply.status == 202, "create an export: {} {}", reply.status, reply.body);
-        Ok(reply.header("location").to_owned())
-    }
-
-    /// Waits until an export is neither queued nor running, and returns it.
-    pub async fn finished(&self, url: &str) -> anyhow::Result<Reply> {
-        let begun = Instant::now();
-        loop {
-            let reply = self.get(url).await?;
-            anyhow::ensure!(reply.status == 200, "read an export: {} {}", reply.status, reply.body);
-            if !["queued", "running"].contains(&reply.text("/status")) {
-                return Ok(reply);
-            }
-            if begun.elapsed() > 2 * PATIENCE {
-                bail!("the export does not finish: {}", reply.body);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
-
-    /// Makes an export, waits for it and downloads it.
-    pub async fn export(&self, body: &Value) -> anyhow::Result<(Reply, Archive)> {
-        let done = self.finished(&self.create(body).await?).await?;
-        let archive = self.download(done.text("/links/download")).await?;
-        Ok((done, archive))
-    }
-
-    /// Downloads an archive through its stable URL.
-    pub async fn download(&self, url: &str) -> anyhow::Result<Archive> {
-        let link = self.get(url).await?;
-        anyhow::ensure!(link.status == 302, "download: {} {}", link.status, link.body);
-        let file = self.stack.http.get(link.header("location")).send().await?;
-        anyhow::ensure!(file.status() == StatusCode::OK, "download: {}", file.status());
-        Ok(Archive(file.bytes().await?.to_vec()))
-    }
-}
-
-/// Looks again and again until there is what is waited for, and returns it. Fails after two minutes.
-pub async fn until<T>(
-    what: &str,
-    mut look: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
-) -> anyhow::Result<T> {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look().await? {
-            return Ok(found);
-        }
-        anyhow::ensure!(begun.elapsed() < 2 * PATIENCE, "waited in vain for {what}");
-        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
