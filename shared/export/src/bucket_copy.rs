@@ -1,4 +1,4 @@
-//! A copy of an export's files in a bucket of its user: what was asked for, and how far it is.
+//! Copies of an export's files to a bucket of its user.
 
 use std::str::FromStr;
 
@@ -11,37 +11,37 @@ use crate::{
     record::{Failure, State},
 };
 
-/// Files of one copy that may fail before the whole of it does.
+/// Files of one copy that may fail before the whole copy fails.
 pub const MAX_FAILED_FILES: usize = 100;
-/// The longest text that is kept of what AWS says, in characters.
+/// The longest error text of AWS that is kept, in characters.
 const MAX_DETAIL_CHARS: usize = 300;
-/// The longest prefix, in bytes: S3's keys have 1024.
+/// The longest prefix, in bytes: a key of S3 has 1024 at most.
 const MAX_PREFIX_BYTES: usize = 800;
 
-/// Where a copy goes.
+/// The destination of a copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyTarget {
     /// The bucket.
     pub bucket: BucketName,
-    /// What stands before the name of each file.
+    /// The text before the name of each file.
     pub prefix: KeyPrefix,
-    /// Whether files are compressed first.
+    /// Whether files are compressed with gzip on the way.
     pub gzip: bool,
-    /// Whether a list of the files is written last, so that it is known that they are all there.
+    /// Whether a list of the files is written last, as a sign that all of them are there.
     pub manifest: bool,
 }
 
-/// What opens a user's bucket, as it was sent.
+/// The credentials for a user's bucket, as the user sent them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BucketCredentials {
     /// An access key.
     Key {
         /// Its id.
         id: String,
-        /// Its secret half.
+        /// Its secret.
         secret: Secret,
     },
-    /// A role that trusts us.
+    /// A role that this deployment may assume.
     Role {
         /// Its ARN.
         arn: String,
@@ -49,7 +49,7 @@ pub enum BucketCredentials {
 }
 
 impl BucketCredentials {
-    /// Returns the account that a role belongs to; none of a key.
+    /// Returns the account of a role. `None` for an access key.
     pub fn account(&self) -> Option<&str> {
         match self {
             Self::Key { .. } => None,
@@ -58,7 +58,7 @@ impl BucketCredentials {
     }
 }
 
-/// What opens a user's bucket, as it is stored until it was used.
+/// The credentials for a user's bucket, as they are stored until the copy has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoredCredentials {
@@ -66,10 +66,10 @@ pub enum StoredCredentials {
     Key {
         /// Its id.
         id: String,
-        /// Its secret half, encrypted for this export.
+        /// Its secret, encrypted for this export.
         sealed: String,
     },
-    /// A role that trusts us.
+    /// A role that this deployment may assume.
     Role {
         /// Its ARN.
         arn: String,
@@ -79,65 +79,65 @@ pub enum StoredCredentials {
 /// A copy of an export's files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BucketCopy {
-    /// Where it goes.
+    /// The destination.
     pub target: CopyTarget,
-    /// How many files were dealt with, in their order.
+    /// Files that were copied or have failed. They are handled in their order.
     pub done: u32,
-    /// Those that could not be copied.
+    /// Files that could not be copied.
     pub failed: Vec<FailedFile>,
-    /// Attempts since the last file that was dealt with.
+    /// Attempts since the last file that was handled.
     pub attempts: u32,
-    /// How often a courier took it on so far. The latest number is the fence: whoever has an older one has
-    /// lost the copy.
+    /// How many times a courier has claimed the copy. The latest number is the fence: a courier with an older
+    /// one has lost the copy.
     #[serde(default)]
     pub leases: u64,
-    /// Where it is in its life.
+    /// The state of its life.
     pub state: CopyState,
 }
 
 /// A file that could not be copied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedFile {
-    /// Which one, from 0.
+    /// Its index among the export's files, from 0.
     pub file: u32,
-    /// What AWS said.
+    /// The error, as AWS describes it.
     pub detail: String,
 }
 
 /// A file of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredFile {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// Its key in the export bucket.
     pub key: String,
-    /// What it is stored as.
+    /// Its media type.
     pub kind: &'static str,
 }
 
-/// Where a copy is in its life, with what only exists there.
+/// The states of a copy's life, each with the data that exists only in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum CopyState {
-    /// Waiting for the export, or a courier. If nobody came by `resend_at`, one is asked for again.
+    /// Waits for the end of the export, or for a courier.
     Waiting {
-        /// What opens the bucket.
+        /// The credentials.
         credential: StoredCredentials,
-        /// When the message counts as lost.
+        /// When its message counts as lost and is sent again.
         resend_at: Timestamp,
     },
-    /// In the hands of a courier.
+    /// A courier works on it.
     Running {
-        /// What opens the bucket.
+        /// The credentials.
         credential: StoredCredentials,
         /// When another courier may take over.
         until: Timestamp,
     },
-    /// Over.
+    /// Has ended.
     Ended {
-        /// When.
+        /// When it ended.
         at: Timestamp,
-        /// Why it was given up, if it was.
+        /// Why the whole copy failed. `None` if it did not.
         failure: Option<String>,
     },
 }
@@ -152,15 +152,15 @@ pub struct BucketName(String);
 #[serde(try_from = "String", into = "String")]
 pub struct KeyPrefix(String);
 
-/// A text that is not what it should be for S3.
+/// A text that S3 would not accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// No name of a bucket.
+    /// It is not the name of a bucket.
     #[error(
         "a bucket's name is 3 to 63 of a-z, 0-9, '.' and '-', the first and last a letter or a digit"
     )]
     Bucket,
-    /// No prefix of a key.
+    /// It is not the prefix of a key.
     #[error(
         "a prefix is a text of {MAX_PREFIX_BYTES} bytes at most, without control characters, and does not begin with '/'"
     )]
@@ -197,24 +197,24 @@ checked_text!(BucketName, TargetError);
 checked_text!(KeyPrefix, TargetError);
 
 impl CopyTarget {
-    /// Returns the key of the copy of a file.
+    /// Returns the key in the user's bucket for a file of this name.
     pub fn key(&self, file: &str) -> String {
         format!("{}{file}{}", self.prefix, if self.gzip { ".gz" } else { "" })
     }
 }
 
 impl BucketCopy {
-    /// Tells whether it is over, one way or the other.
+    /// Whether the copy has ended, successfully or not.
     pub fn has_ended(&self) -> bool {
         matches!(self.state, CopyState::Ended { .. })
     }
 
-    /// Returns how many files are in the user's bucket.
+    /// Returns how many files were copied.
     pub fn copied(&self) -> u32 {
         self.done.saturating_sub(u32::try_from(self.failed.len()).unwrap_or(u32::MAX))
     }
 
-    /// Returns why it was given up, if it was.
+    /// Returns why the whole copy failed, if it did.
     pub fn failure(&self) -> Option<&str> {
         match &self.state {
             CopyState::Ended { failure, .. } => failure.as_deref(),
@@ -222,8 +222,8 @@ impl BucketCopy {
         }
     }
 
-    /// The same copy beside an export in this state: without files there is nothing to copy, and no
-    /// reason to keep what opens the bucket.
+    /// Ends the copy, and drops its credentials, when the export reaches a state without files. In other
+    /// states nothing changes.
     pub(crate) fn beside(mut self, state: &State) -> Self {
         if let (State::Succeeded { archive }, CopyState::Waiting { resend_at, .. }) =
             (state, &mut self.state)
@@ -264,7 +264,7 @@ impl BucketCopy {
 }
 
 impl Export {
-    /// The same export, its files to be copied.
+    /// Adds a copy of the files.
     pub fn with_copy(self, target: CopyTarget, credential: StoredCredentials) -> Self {
         let state = CopyState::Waiting { credential, resend_at: self.created_at };
         let copy =
@@ -272,7 +272,7 @@ impl Export {
         Self { copy: Some(copy), ..self }
     }
 
-    /// Returns the files there are to copy.
+    /// Returns the files to copy, in their order.
     pub fn files_to_copy(&self) -> Vec<StoredFile> {
         let Some(archive) = self.archive() else { return Vec::new() };
         let (workspace, id) = (&self.workspace, self.id);
@@ -290,7 +290,7 @@ impl Export {
         names.map(file).collect()
     }
 
-    /// When the janitor has to see to its copy, if ever.
+    /// Returns when the janitor has to look at the copy. `None` if nothing is left to do.
     pub(crate) fn copy_due(&self) -> Option<Timestamp> {
         let State::Succeeded { .. } = &self.state else { return None };
         match &self.copy.as_ref()?.state {
@@ -300,20 +300,20 @@ impl Export {
         }
     }
 
-    /// The same export, its copy about to be asked for again; none if it is not due.
+    /// Schedules the next check after the copy's message was sent again. `None` if that is not due.
     pub fn copy_resent(&self, now: Timestamp) -> Option<Self> {
         self.copy_due().filter(|due| *due <= now)?;
         self.copy_freed(now)
     }
 
-    /// The same export, its copy waiting for a courier again.
+    /// Gives the copy back: another courier may claim it.
     pub fn copy_freed(&self, now: Timestamp) -> Option<Self> {
         let credential = self.copy.as_ref()?.credential()?.clone();
         self.with_copy_state(CopyState::Waiting { credential, resend_at: now + RESEND_AFTER })
     }
 
-    /// The same export, its copy in the hands of a courier until its lease lapses, or given up after too
-    /// many attempts; none if there is nothing to copy, or another courier is at it.
+    /// Gives the copy to a courier for [`COPY_LEASE`], or fails it after too many attempts. `None` if there is
+    /// nothing to copy, or if another courier holds it.
     pub fn copy_claimed(&self, now: Timestamp) -> Option<Self> {
         let copy = self.copy.as_ref()?;
         let credential = match &copy.state {
@@ -337,7 +337,7 @@ impl Export {
         Some(Self { copy, ..next })
     }
 
-    /// The same export, one more file dealt with by the courier that holds it.
+    /// Counts one more file, with its error if it failed. `None` if there is no copy.
     pub fn copy_advanced(&self, failure: Option<&str>) -> Option<Self> {
         let copy = self.copy.clone()?;
         let file = copy.done;
@@ -347,13 +347,13 @@ impl Export {
         Some(Self { copy: Some(copy), ..self.next_version() })
     }
 
-    /// The same export, its copy over; none if it was.
+    /// Ends the copy. `None` if it has ended already.
     pub fn copy_ended(&self, now: Timestamp, failure: Option<String>) -> Option<Self> {
         let copy = self.copy.clone().filter(|copy| !copy.has_ended())?.ended(now, failure);
         Some(Self { copy: Some(copy), ..self.next_version() })
     }
 
-    /// Until when a courier holds its copy, if one does.
+    /// Returns when the lease of its courier lapses. `None` if no courier holds it.
     pub fn copy_held_until(&self) -> Option<Timestamp> {
         match self.copy.as_ref()?.state {
             CopyState::Running { until, .. } => Some(until),
@@ -361,7 +361,7 @@ impl Export {
         }
     }
 
-    /// The number of the courier that holds its copy, if one does.
+    /// Returns the fence number of its courier. `None` if no courier holds it.
     pub fn copy_fence(&self) -> Option<u64> {
         self.copy_held_until()?;
         Some(self.copy.as_ref()?.leases)
@@ -373,18 +373,18 @@ impl Export {
     }
 }
 
-/// Returns the external id by which a user's role knows that we are there for this workspace, and not
-/// for another that names the same role.
+/// Returns the external id that a user's role has to expect. It differs by workspace, so that no workspace
+/// can make this deployment assume the role of another.
 pub fn external_id(workspace: &Workspace) -> String {
     format!("decant-{workspace}")
 }
 
-/// Tells whether a text may be the id of an access key: a signature has it between slashes.
+/// Whether a text may be the id of an access key. A signature puts it between slashes.
 pub fn is_key_id(text: &str) -> bool {
     is_graphic(text) && !text.contains(['/', ','])
 }
 
-/// Tells whether a text may be the secret half of an access key.
+/// Whether a text may be the secret of an access key.
 pub fn is_secret(text: &str) -> bool {
     is_graphic(text)
 }

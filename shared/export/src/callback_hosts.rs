@@ -1,4 +1,4 @@
-//! Which servers callbacks may be posted to: a user's URL must not lead to what only we can reach.
+//! The servers that callbacks may be posted to. A user's URL must not lead into the operator's network.
 
 use std::{
     convert::Infallible,
@@ -10,23 +10,23 @@ use url::{Host, Url};
 
 use crate::CallbackUrl;
 
-/// Which servers callbacks may be posted to.
+/// The servers that callbacks may be posted to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CallbackHosts {
-    /// Those with public addresses.
+    /// Every server with a public address.
     #[default]
     Public,
-    /// Those whose hosts are among these, as URLs have them, wherever they are.
+    /// Only these hosts, as URLs write them, whatever their addresses.
     Listed(Vec<String>),
 }
 
-/// A server that callbacks are not posted to.
+/// The reason why a server is not called.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ForbiddenHost {
-    /// Because of where it is.
+    /// Its address is not public.
     #[error("callbacks are not posted to {0}: it is not a public address")]
     Address(IpAddr),
-    /// Because this deployment has a list that it is not on.
+    /// The deployment has a list of hosts, and it is not on it.
     #[error(
         "callbacks are not posted to {0}: it is not among the hosts that this deployment allows"
     )]
@@ -44,13 +44,13 @@ impl FromStr for CallbackHosts {
 }
 
 impl CallbackHosts {
-    /// Checks what can be seen of a callback before any name is looked up.
+    /// Checks the URL of a callback before its name is looked up.
     pub fn check(&self, callback: &CallbackUrl) -> Result<(), ForbiddenHost> {
         // A callback's URL was read before.
         callback.to_string().parse().map_or(Ok(()), |url| self.url(&url))
     }
 
-    /// Checks what can be seen of a URL before any name is looked up.
+    /// Checks a URL before its name is looked up.
     pub fn url(&self, url: &Url) -> Result<(), ForbiddenHost> {
         match (self, url.host()) {
             (Self::Listed(hosts), _) => {
@@ -64,8 +64,8 @@ impl CallbackHosts {
         }
     }
 
-    /// Returns the addresses that a name has, if all of them are allowed: a name that also has others is
-    /// not to be trusted.
+    /// Returns the addresses of a name if all of them are allowed. A name that also has others could lead to them
+    /// at the next look-up.
     pub fn all(
         &self,
         found: impl Iterator<Item = SocketAddr>,
@@ -83,7 +83,7 @@ impl CallbackHosts {
     }
 }
 
-/// After IANA's registry of special-purpose IPv4 addresses.
+/// Whether an address is public, by IANA's registry of special-purpose IPv4 addresses.
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     !matches!(
@@ -101,8 +101,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     )
 }
 
-/// After IANA's registries of IPv6: only what is global unicast, less what stands for something else
-/// there. IPv4 in disguise (mapped, compatible, translated, 6to4, Teredo) is not public.
+/// Whether an address is public, by IANA's registries of IPv6: global unicast only. Addresses that carry an IPv4
+/// address (mapped, compatible, translated, 6to4, Teredo) are not public.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
     let global = (0x2000..0x4000).contains(&a);

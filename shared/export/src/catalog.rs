@@ -14,41 +14,41 @@ use crate::{PartitionPath, TimeFormat};
 pub struct Catalog {
     datasets: BTreeMap<String, Dataset>,
     tables: BTreeMap<String, Table>,
-    /// What can be read in two ways in the documents of the Coveo dialect.
+    /// The choices of the Coveo dialect where its documents allow two readings.
     pub coveo: CoveoChoices,
 }
 
-/// How the Coveo dialect writes what its documents leave open.
+/// How the Coveo dialect writes CSV where its documents allow two readings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CoveoChoices {
-    /// What becomes of a backslash in the format `EXCEL`.
+    /// How the format `EXCEL` writes a backslash.
     #[serde(default)]
     pub excel_backslash: ExcelBackslash,
-    /// What becomes of the end of a row in the format `NO_NEWLINE`.
+    /// How the format `NO_NEWLINE` ends a row.
     #[serde(default)]
     pub no_newline_rows: NoNewlineRows,
 }
 
-/// What becomes of a backslash in the format `EXCEL` of the Coveo dialect.
+/// How the format `EXCEL` of the Coveo dialect writes a backslash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExcelBackslash {
-    /// It stays as it is, as common readers expect.
+    /// Unchanged, as common readers expect.
     #[default]
     Plain,
-    /// A quote is put before it, as the document says by the letter.
+    /// With a quote before it, as the document literally says.
     Literal,
 }
 
-/// What becomes of the end of a row in the format `NO_NEWLINE` of the Coveo dialect.
+/// How the format `NO_NEWLINE` of the Coveo dialect ends a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoNewlineRows {
-    /// Rows end in LF.
+    /// With LF.
     #[default]
     Keep,
-    /// Rows follow each other without any end, as the document says by the letter.
+    /// Without any separator, as the document literally says.
     Drop,
 }
 
@@ -57,35 +57,35 @@ pub enum NoNewlineRows {
 pub struct Dataset {
     /// Its name in the catalog.
     pub name: String,
-    /// Where its objects lie.
+    /// The path of its objects.
     pub path: PartitionPath,
-    /// Which field is its time.
+    /// The field that carries the time of a row.
     pub time: FieldPath,
-    /// How that field is written.
+    /// The format of that field.
     pub time_format: TimeFormat,
-    /// How long before its own time a row may have been filed, as by a client whose clock is ahead.
+    /// How long before its own time a row may have been filed, for example by a client whose clock is ahead.
     pub early: SignedDuration,
     /// How long after its own time a row may have been filed.
     pub late: SignedDuration,
     /// How its objects are compressed.
     pub compression: Compression,
-    /// When rows can be exported, if that is asked for.
+    /// When its rows can be exported, for datasets that release rows late.
     pub release: Option<Release>,
-    /// How far back there is data; none goes back for ever.
+    /// How far back its data goes. `None` means without limit.
     pub retention: Option<SignedDuration>,
-    /// Bytes of source objects, as stored, that one export may read where the dialect has such a limit.
+    /// The most bytes of source objects, as stored, that one export may read, for dialects with such a limit.
     pub max_export_bytes: u64,
 }
 
-/// When rows can be exported: at the next multiple of some hours, counted from 1970, from when they were
-/// filed, and from some hours after they ended.
+/// When rows can be exported: at the first multiple of `every`, counted from 1970, at which they have been
+/// filed and their session ended `after` ago.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
     /// Hours between releases.
     pub every: SignedDuration,
-    /// Hours after the end.
+    /// Hours between the end of a session and its release, at least.
     pub after: SignedDuration,
-    /// How long it took, in seconds from its time to its end.
+    /// The field with the duration of a session, in seconds.
     pub duration: FieldPath,
 }
 
@@ -93,89 +93,89 @@ pub struct Release {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Compression {
-    /// As its first bytes tell: gzip, Zstandard or plain.
+    /// Detected from the first bytes: gzip, Zstandard or none.
     #[default]
     Auto,
     /// gzip (RFC 1952), one member or many.
     Gzip,
     /// Zstandard (RFC 8878), one frame or many.
     Zstd,
-    /// Plain.
+    /// Not compressed.
     None,
 }
 
-/// Rows and columns over a dataset.
+/// The rows and columns that users can export from a dataset.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// What requests call it.
+    /// Its name in requests.
     pub name: String,
-    /// What it holds, for people.
+    /// A description for users.
     pub description: String,
-    /// The dataset its rows come from.
+    /// The name of the dataset of its rows.
     pub dataset: String,
-    /// The lists in which its rows are, from the outermost; without any, every record is a row.
+    /// The nested lists whose elements are its rows, from the outermost. If empty, each record is a row.
     pub explode: Vec<Level>,
-    /// The column that must not be null in its rows.
+    /// A column that must not be null: records with null there have no row.
     pub require: Option<String>,
-    /// The field whose being `true` keeps a record out of it.
+    /// A boolean field: records with `true` there have no row.
     pub omit: Option<FieldPath>,
-    /// Whether records lack columns that a dialect promises, and must be rewritten with `null` there.
+    /// Whether rows are rewritten so that columns which a record lacks are there as `null`.
     pub fill: bool,
     /// Its columns, in their order.
     pub columns: Vec<Column>,
-    /// What its rows belong to, with those of other tables.
+    /// The relation of its rows to those of other tables.
     pub relation: Option<Relation>,
 }
 
-/// A list of rows, or of what lists rows.
+/// One level of nested lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Level {
-    /// Where it stands in the record, or in an element of the level before.
+    /// Its path in the record, or in an element of the level above.
     pub path: FieldPath,
-    /// Whether it is an object, whose entries are listed with name and value.
+    /// Whether it is an object, whose entries are its elements, each with a name and a value.
     pub entries: bool,
 }
 
-/// What rows of several tables belong to: those that have the same value there.
+/// A relation between tables: rows are related if they have the same value in its field (a join key).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation {
-    /// Its name, the same for all these tables.
+    /// The name of the relation, which related tables share.
     pub name: String,
-    /// Where the value stands in the record.
+    /// The path of the value in the record.
     pub path: FieldPath,
 }
 
 /// One column of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// What requests and headers call it.
+    /// Its name in requests and headers.
     pub name: String,
-    /// What people call it.
+    /// Its display name.
     pub display: String,
-    /// What filters call it, too.
+    /// Further names in filters.
     pub also: Vec<String>,
-    /// What its values are.
+    /// The type of its values.
     pub kind: ColumnType,
-    /// Where it stands in the record.
+    /// The path of its value in the record.
     pub path: FieldPath,
-    /// The level of whose elements it is, from 0; none is the record.
+    /// The level whose elements have the column, from 0. `None` if the record has it.
     pub level: Option<usize>,
-    /// Whether it is the name of an entry.
+    /// Whether its value is the name of an entry.
     pub is_key: bool,
-    /// What stands where there is no value, as JSON text.
+    /// The value of rows that have none, as JSON text.
     pub default: Option<String>,
-    /// Whether CSV has its instants as `2026-03-01 10:20:30.400`, in UTC.
+    /// Whether CSV writes its instants as `2026-03-01 10:20:30.400`, in UTC.
     pub sql_time: bool,
 }
 
-/// What a column's values are.
+/// The types of columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnType {
     /// Text.
     #[default]
     String,
-    /// A whole number, up to 64 bits and beyond: it passes through digit for digit.
+    /// A whole number of any length, which is written digit for digit.
     Integer,
     /// A decimal number.
     Number,
@@ -187,11 +187,11 @@ pub enum ColumnType {
     Json,
 }
 
-/// The names from the top of a record down to a field; none is the record or element itself.
+/// The names from the top of a record down to a field. An empty path is the record or element itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldPath(pub Vec<String>);
 
-/// Why a catalog was refused.
+/// The reason why a catalog is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {reason}")]
 pub struct CatalogError {
@@ -199,7 +199,7 @@ pub struct CatalogError {
     pub file: String,
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong there.
+    /// The fault there.
     pub reason: String,
 }
 
@@ -214,17 +214,17 @@ impl Catalog {
         self.tables.get(name)
     }
 
-    /// Returns every table, by name.
+    /// Returns every table, in the order of names.
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
         self.tables.values()
     }
 
-    /// Returns every dataset, by name.
+    /// Returns every dataset, in the order of names.
     pub fn datasets(&self) -> impl Iterator<Item = &Dataset> {
         self.datasets.values()
     }
 
-    /// Returns the dataset under a table of this catalog.
+    /// Returns the dataset of a table of this catalog.
     pub fn dataset_of(&self, table: &Table) -> &Dataset {
         &self.datasets[&table.dataset]
     }
@@ -236,7 +236,7 @@ impl Table {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// Returns a column by its name, in any case where only one column is called so.
+    /// Returns a column by its name. The case may differ if only one column matches.
     pub fn find(&self, name: &str) -> Option<&Column> {
         let any_case = || {
             let so = |column: &&Column| column.name.eq_ignore_ascii_case(name);
@@ -246,13 +246,13 @@ impl Table {
         self.column(name).or_else(any_case)
     }
 
-    /// Returns a column by what filters call it, too, in any case.
+    /// Returns a column by its name or one of its further names, in any case.
     pub fn also_called(&self, name: &str) -> Option<&Column> {
         let so = |column: &&Column| column.also.iter().any(|also| also.eq_ignore_ascii_case(name));
         self.columns.iter().find(so)
     }
 
-    /// Returns where the value stands by which its rows belong to those of other tables.
+    /// Returns the path of the value that relates the rows of a table to those of other tables.
     pub fn relation_path(&self) -> Option<&FieldPath> {
         self.relation.as_ref().map(|relation| &relation.path)
     }

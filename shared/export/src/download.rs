@@ -1,4 +1,4 @@
-//! How what was built is downloaded: what it is called, and how long a link to it is good for.
+//! Names and link lifetimes of downloads.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use crate::{Archive, Export, FileName, LINK_LIFETIME};
 
 impl Archive {
-    /// Returns how long a link that is made at `now` is good for: it does not outlive the archive.
+    /// Returns how long a link that is made at `now` works. It does not outlive the archive.
     ///
-    /// Links begin and end with whole seconds, and S3 takes none of less than one.
+    /// Links begin and end with whole seconds, and S3 refuses a lifetime of less than one.
     pub fn link_lifetime(&self, now: Timestamp) -> Duration {
         let left = self.expires_at.as_second().saturating_sub(now.as_second());
         Duration::from_secs(u64::try_from(left).unwrap_or_default().max(1)).min(LINK_LIFETIME)
@@ -17,12 +17,12 @@ impl Archive {
 }
 
 impl Export {
-    /// What its ZIP is called where it is saved.
+    /// Returns the name under which its ZIP is saved.
     pub fn zip_name(&self) -> FileName {
         FileName::with_suffix(&self.download_name(), "zip")
     }
 
-    /// What the list of its bad rows is called where it is saved.
+    /// Returns the name under which the list of its bad rows is saved.
     pub fn bad_rows_name(&self) -> FileName {
         FileName::with_suffix(&format!("{}.bad-rows", self.download_name()), "jsonl")
     }

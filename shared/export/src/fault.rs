@@ -1,4 +1,4 @@
-//! What is wrong with a request.
+//! Faults of a request, told so that its sender can mend them.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -6,29 +6,29 @@ use serde_json::Value;
 /// The most faults that one answer lists.
 pub const MAX_FAULTS: usize = 50;
 
-/// The most characters of a value that is repeated.
+/// The most characters of a value that an answer repeats.
 const MAX_VALUE_CHARS: usize = 200;
 
-/// All that is wrong with a request: the first [`MAX_FAULTS`] faults, and how many more there are.
+/// The faults of a request: the first [`MAX_FAULTS`], and the number of all others.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Faults {
     listed: Vec<Fault>,
     more: usize,
 }
 
-/// One thing that is wrong with a request, told so that it can be mended without the manual.
+/// One fault of a request, with all that is needed to mend it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fault {
-    /// A stable name that a program can compare, as `unknown_column`.
+    /// A stable name for programs, as `unknown_column`.
     pub code: &'static str,
-    /// Where it is: a JSON Pointer (RFC 6901) into the body.
+    /// Its place: a JSON Pointer (RFC 6901) into the body.
     pub pointer: String,
     /// What is wrong, why, and what to do.
     pub detail: String,
-    /// What was sent, shortened where it is long.
+    /// The value that was sent, shortened if it is long.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
-    /// What would have been accepted.
+    /// The values that are allowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed: Option<Value>,
     /// The allowed value that was probably meant.
@@ -49,8 +49,8 @@ impl Fault {
         }
     }
 
-    /// Adds what was sent, shortened where it is long. Lists and objects are not repeated: they may be
-    /// large, and a secret may be somewhere in them.
+    /// Adds the value that was sent, shortened if it is long. Lists and objects are left out: they may be large, and
+    /// may hold a secret.
     pub fn value(mut self, value: &Value) -> Self {
         self.value = match value {
             Value::Array(_) | Value::Object(_) => None,
@@ -60,20 +60,20 @@ impl Fault {
         self
     }
 
-    /// Adds texts that were sent, by their names.
+    /// Adds texts that were sent, with their names.
     pub fn texts<const N: usize>(mut self, texts: [(&str, &str); N]) -> Self {
         let pair = |(name, text): (&str, &str)| (name.to_owned(), Value::String(shortened(text)));
         self.value = Some(Value::Object(texts.into_iter().map(pair).collect()));
         self
     }
 
-    /// Adds what would have been accepted.
+    /// Adds the values that are allowed.
     pub fn allowed(mut self, allowed: impl Into<Value>) -> Self {
         self.allowed = Some(allowed.into());
         self
     }
 
-    /// Adds the closest of `names` to what was sent, if one is close.
+    /// Adds the one of `names` that is closest to the text that was sent, if one is close.
     pub fn suggest<'a>(mut self, sent: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.suggestion = closest(sent, names).map(str::to_owned);
         self
@@ -100,7 +100,7 @@ impl Faults {
         &self.listed
     }
 
-    /// Returns how many there are, listed or not.
+    /// Returns how many faults there are, listed or not.
     pub fn count(&self) -> usize {
         self.listed.len().saturating_add(self.more)
     }
@@ -110,7 +110,7 @@ impl Faults {
         self.listed.is_empty()
     }
 
-    /// Says in a sentence what is wrong.
+    /// Returns a sentence about the faults.
     pub fn summary(&self) -> String {
         match (&self.listed[..], self.more) {
             ([only], _) => only.detail.clone(),
@@ -137,7 +137,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// The name that differs from `sent` by the fewest edits, at most a third of its length.
+/// Returns the name with the fewest edits from `sent`, but no more edits than a third of its length.
 pub(crate) fn closest<'a>(sent: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let sent: String = sent.chars().take(64).flat_map(char::to_lowercase).collect();
     names

@@ -1,4 +1,4 @@
-//! What a download is called where it is saved.
+//! Names under which downloads are saved.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// while they write.
 pub const MAX_FILE_NAME_BYTES: usize = 200;
 
-/// What a file is called whose name has nothing that could be kept.
+/// The name of a file if nothing of the wanted name can be kept.
 const NAMELESS: &str = "export";
 
-/// Names that Windows keeps for devices, whatever follows them after a dot.
+/// Names of devices on Windows, also with an extension.
 const RESERVED: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
-/// Names that it keeps with one digit behind them.
+/// Names of devices on Windows with one digit after them.
 const RESERVED_WITH_DIGIT: [&str; 2] = ["COM", "LPT"];
 
-/// What stands in `filename*` as it is: `attr-char` of RFC 8187, section 3.2.1.
+/// The characters of `filename*` that are not escaped: `attr-char` of RFC 8187, section 3.2.1.
 const ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'!')
     .remove(b'#')
@@ -53,9 +53,9 @@ impl FileName {
         Self(sound(name, MAX_FILE_NAME_BYTES))
     }
 
-    /// Returns the value of a `Content-Disposition` header that makes clients save a file under this
-    /// name (RFC 6266). Where `filename` cannot hold the name, `filename*` does, and `filename` has what
-    /// is left of it for clients that do not know the other.
+    /// Returns the value of a `Content-Disposition` header that makes clients save a file under this name
+    /// (RFC 6266). If `filename` cannot hold the name, `filename*` does, and `filename` has the part of it that
+    /// older clients can use.
     pub fn content_disposition(&self) -> String {
         let quoted = self.0.replace('\\', "\\\\").replace('"', "\\\"");
         // Some clients take a percent sign in a quoted name for an escape.
@@ -75,7 +75,7 @@ impl fmt::Display for FileName {
     }
 }
 
-/// Returns what can be kept of a name in so many bytes.
+/// Returns the part of a name that fits into this many bytes.
 fn sound(name: &str, max_bytes: usize) -> String {
     let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '-' }).collect();
     // A dot in front hides a file, a dash makes it an option of commands.
@@ -87,8 +87,8 @@ fn sound(name: &str, max_bytes: usize) -> String {
     if kept.is_empty() { NAMELESS.to_owned() } else { kept.to_owned() }
 }
 
-/// Tells whether a character may be in a name: it is no separator of folders, and nothing that is not
-/// seen but changes what is.
+/// Whether a character may be in a name: it does not separate folders, and it is not an invisible one that
+/// changes how others are shown.
 fn is_plain(c: char) -> bool {
     let line = matches!(c, '\u{2028}' | '\u{2029}');
     // These reverse what follows, so that `exe.zip` reads as another type.
@@ -96,7 +96,7 @@ fn is_plain(c: char) -> bool {
     !c.is_control() && !line && !direction && !matches!(c, '/' | '\\')
 }
 
-/// Tells whether Windows would open a device instead of a file.
+/// Whether Windows would open a device instead of a file of this name.
 fn is_reserved(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
     let is_digit = |rest: &str| {

@@ -1,37 +1,37 @@
-//! How rows become files.
+//! The files of an export, and the formats of rows.
 
 use std::fmt;
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-/// What files an archive has.
+/// The files that an export has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Files {
-    /// One for each table, named after it, as `page.csv`.
+    /// A ZIP with a file for each table, named after the table, as `page.csv`.
     #[default]
     Tables,
-    /// One of this name, for the only table. Its content can also be had as it is, without a ZIP.
+    /// A ZIP with one file of this name, for the only table. The file can also be downloaded without the ZIP.
     Single(String),
-    /// A gzip file for each source object of the only table, `folder/folder_2026-03-01_7#0.json.gz`: the
-    /// day and hour in which it was filed, and a number.
+    /// A ZIP with a gzip file for each source object of the only table. A name tells the day and hour in which
+    /// the object was filed, and a number: `folder/folder_2026-03-01_7#0.json.gz`.
     Hourly(String),
-    /// Plain files instead of an archive, as many for each table as it takes: `page-0.csv`.
+    /// Plain files without a ZIP, as many for each table as its size needs: `page-0.csv`.
     Parts(Parts),
-    /// None: rows are only counted.
+    /// No files: rows are only counted.
     Counts,
 }
 
-/// When a plain file is followed by the next. Rows are never split.
+/// When a plain file ends and the next begins. A row is never split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parts {
-    /// The most bytes of a file, but for a single row.
+    /// The most bytes of a file. A single row may be longer.
     pub max_bytes: u64,
-    /// The most rows.
+    /// The most rows of a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_rows: Option<u64>,
-    /// Whether names end in the format.
+    /// Whether names end in the format, as `.csv`.
     pub suffix: bool,
 }
 
@@ -40,45 +40,45 @@ pub struct Parts {
 pub struct PlainFile {
     /// Its name.
     pub name: String,
-    /// The table whose rows it has.
+    /// The table of its rows.
     pub table: String,
-    /// Its size.
+    /// Its size, in bytes.
     pub size_bytes: u64,
     /// Rows in it.
     pub rows: u64,
 }
 
-/// How rows are written.
+/// The formats of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// JSON Lines: an object a line.
+    /// JSON Lines: each line is one object.
     Jsonl,
     /// CSV with a header row: see [`CsvStyle`].
     Csv,
 }
 
-/// How CSV is written. In all styles null is an empty cell, numbers are as in the lake, and objects and
-/// lists are their JSON text.
+/// The styles of CSV. In each of them null is an empty cell, numbers are written as in the lake, and objects
+/// and lists as their JSON text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CsvStyle {
-    /// RFC 4180 in UTF-8, rows ending in LF. An empty text is `""`, unlike null.
+    /// RFC 4180 in UTF-8 with LF after each row. An empty text is `""`, unlike null.
     #[default]
     Rfc4180,
-    /// The same after a byte order mark; empty texts are empty cells.
+    /// As `Rfc4180` after a byte order mark, and with an empty cell for an empty text.
     Excel,
     /// As `Excel`, with a quote before each backslash.
     ExcelLiteral,
-    /// After a byte order mark. A record is one line: line breaks in texts are spaces. A backslash stands
+    /// After a byte order mark, each row on one line: line breaks in texts become spaces, and a backslash stands
     /// before quotes and backslashes.
     NoNewline,
-    /// As `NoNewline`, and rows do not end.
+    /// As `NoNewline`, without any separator between rows.
     NoNewlineDropped,
 }
 
 impl Files {
-    /// Returns the name of the file that holds part `number` of what was filed in the hour of `hour`.
+    /// Returns the name of file `number` for the objects that were filed in the hour of `hour`.
     pub fn hourly_name(folder: &str, hour: Timestamp, number: usize) -> String {
         let hour = hour.to_zoned(TimeZone::UTC);
         format!("{folder}/{folder}_{}_{}#{number}.json.gz", hour.strftime("%Y-%m-%d"), hour.hour())
@@ -86,7 +86,7 @@ impl Files {
 }
 
 impl Format {
-    /// Every format, by the name requests use.
+    /// Every format with its name in requests.
     pub const ALL: [(&str, Self); 2] = [("jsonl", Self::Jsonl), ("csv", Self::Csv)];
 }
 
@@ -100,7 +100,7 @@ impl fmt::Display for Format {
 }
 
 impl CsvStyle {
-    /// The styles there are to choose from, by the name requests use.
+    /// Every style that requests can choose, with its name.
     pub const ALL: [(&str, Self); 3] =
         [("rfc4180", Self::Rfc4180), ("excel", Self::Excel), ("no_newline", Self::NoNewline)];
 }

@@ -1,7 +1,7 @@
-//! Where an export's objects live in the export bucket.
+//! The keys of objects in the export bucket.
 //!
-//! The only place a key is spelled. Lifecycle rules and policies in `template.yaml` name the same
-//! prefixes: `exports/`, `work/` and `segments/`.
+//! This is the only place that spells them. Lifecycle rules and policies in `template.yaml` name the
+//! prefixes `exports/`, `work/` and `segments/`, too.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use crate::{ExportId, Window, Workspace};
 pub struct ArchiveKey(String);
 
 impl ArchiveKey {
-    /// What the object is stored as.
+    /// The media type of the object.
     pub const CONTENT_TYPE: &str = "application/zip";
 
     /// Returns the key of the archive of `export`.
@@ -23,12 +23,12 @@ impl ArchiveKey {
     }
 }
 
-/// The key of an archive's only file as it is, without a ZIP.
+/// The key of an export's only file, for downloads without the ZIP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlainKey(String);
 
 impl PlainKey {
-    /// What the object is stored as.
+    /// The media type of the object.
     pub const CONTENT_TYPE: &str = "application/x-ndjson";
 
     /// Returns the key of the only file of `export`.
@@ -42,7 +42,7 @@ impl PlainKey {
 pub struct FileKey(String);
 
 impl FileKey {
-    /// What a file is stored as.
+    /// The media type of the files.
     pub const CONTENT_TYPE: &str = "application/octet-stream";
 
     /// Returns the key of a file of `export`.
@@ -56,12 +56,12 @@ impl FileKey {
     }
 }
 
-/// The key of the list of rows that could not be exported.
+/// The key of the list of an export's bad rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRowsKey(String);
 
 impl BadRowsKey {
-    /// What the object is stored as.
+    /// The media type of the object.
     pub const CONTENT_TYPE: &str = "application/x-ndjson";
 
     /// Returns the key of the bad rows of `export`.
@@ -70,8 +70,8 @@ impl BadRowsKey {
     }
 }
 
-/// The key of something archives are made of, below `work/` until this one is published, below
-/// `segments/` for some days, so that others find it.
+/// The key of an intermediate object: below `work/` for one export, or below `segments/` where later
+/// exports can find it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WorkKey(String);
@@ -82,27 +82,27 @@ impl WorkKey {
         Self(format!("work/{workspace}/{export}/plan.json"))
     }
 
-    /// Returns the key of what a step reports once it is done.
+    /// Returns the key of the report of a step.
     pub fn report(workspace: &Workspace, export: ExportId, step: u32) -> Self {
         Self(format!("work/{workspace}/{export}/{step:05}.json"))
     }
 
-    /// Returns the key of the segments a step made.
+    /// Returns the key of the segments of a step.
     pub fn piece(workspace: &Workspace, export: ExportId, step: u32) -> Self {
         Self(format!("work/{workspace}/{export}/{step:05}.deflate"))
     }
 
-    /// Returns the key of the report on segments that have this hash of what they are made of.
+    /// Returns the key of the report on kept segments, by the hash of the inputs that they depend on.
     pub fn kept_report(workspace: &Workspace, hash: &str) -> Self {
         Self(format!("segments/{workspace}/{hash}.json"))
     }
 
-    /// Returns the key of the report on how many rows there are of what has this hash.
+    /// Returns the key of a kept row count, by the hash of the request that it depends on.
     pub fn kept_count(workspace: &Workspace, hash: &str) -> Self {
         Self(format!("segments/{workspace}/{hash}.rows.json"))
     }
 
-    /// Returns the key of such segments. Those of another window may be others.
+    /// Returns the key of kept segments. Segments of another window have another one.
     pub fn kept_piece(workspace: &Workspace, hash: &str, window: Window) -> Self {
         let (from, to) = (window.from().as_microsecond(), window.to().as_microsecond());
         Self(format!("segments/{workspace}/{hash}-{from}-{to}.deflate"))

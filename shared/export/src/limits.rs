@@ -1,4 +1,4 @@
-//! What a request may ask for at most, and how long answers hold.
+//! The bounds of requests, and how long links last.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::time::Duration;
@@ -8,19 +8,19 @@ use serde::Serialize;
 
 use crate::{Window, time::floor};
 
-/// How long the link behind a download is good for. A new one is made at each click, so it only has
-/// to outlast a slow redirect, not the 24 hours of the archive.
+/// How long the link behind a download works. Each click makes a new one, so it only has to outlast a slow
+/// redirect, not the 24 hours of the archive.
 pub const LINK_LIFETIME: Duration = Duration::from_mins(5);
 
 /// The largest body of a request, in bytes, in every API.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// How deep objects and lists of a body may nest, in every API.
+/// The deepest nesting of objects and lists in a body, in every API.
 pub const MAX_BODY_DEPTH: usize = 8;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// What a request may ask for at most. Settings of the deployment, shown to its users.
+/// The bounds of requests. They are settings of the deployment and shown to its users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Limits {
     /// The longest window, in days of 24 hours.
@@ -37,9 +37,9 @@ pub struct Limits {
     pub label_chars: usize,
     /// Bytes of a request's body.
     pub body_bytes: usize,
-    /// How deep objects and lists of a body may nest.
+    /// The deepest nesting of objects and lists in a body.
     pub body_depth: usize,
-    /// Bytes of a request as it is stored, its filter with named filters written out.
+    /// Bytes of a request as it is stored, with named filters written out.
     pub stored_bytes: usize,
 }
 
@@ -47,9 +47,9 @@ pub struct Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the window has {days} days, of which {most} are allowed")]
 pub struct WindowTooLong {
-    /// The days it has, rounded up.
+    /// Its days, rounded up.
     pub days: i64,
-    /// The days it may have.
+    /// The most days.
     pub most: u32,
 }
 
@@ -76,7 +76,7 @@ impl Limits {
         DAY.saturating_mul(i32::try_from(self.window_days).unwrap_or(i32::MAX))
     }
 
-    /// Returns the part of `window` that is worth planning, or an error if even that is too long.
+    /// Returns the part of `window` that an export plans, or an error if even that is too long.
     ///
     /// The end of tomorrow (UTC) is as far ahead as an export looks. No rows are filed later, and because
     /// that instant stays the same all day, equal requests of one day stay equal. A window that lies

@@ -1,28 +1,28 @@
-//! Filters that users gave a name, to be used in others as `$ID`.
+//! Named filters of a workspace, which other filters use as `$ID`.
 
 use serde::{Deserialize, Serialize};
 
 /// A filter with a name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedFilter {
-    /// What stands behind the `$`.
+    /// The id, without the `$`.
     pub id: String,
-    /// What people call it.
+    /// The display name.
     pub display_name: String,
-    /// The filter.
+    /// The text of the filter.
     pub value: String,
 }
 
-/// The most named filters of a workspace, and the most bytes of them together. A filter that names one
-/// reads them all.
+/// The most named filters of a workspace, and the most bytes of all of them together. A request whose filter
+/// names one reads all of them.
 pub const MAX_NAMED_FILTERS: usize = 200;
 const MAX_NAMED_BYTES: usize = 1 << 20;
-/// The most characters of a name that are in an id.
+/// How many characters of a name go into its id, at most.
 const MAX_ID_CHARS: usize = 100;
 
 impl NamedFilter {
-    /// Returns the id of a new filter: its name in capitals, what is no letter or digit replaced by `_`,
-    /// with a number from 2 where `taken` says so.
+    /// Returns the id for a new filter: its name in capitals, with `_` for everything but letters and digits,
+    /// and with a number from 2 on where `taken` is true of the id.
     pub fn id_for(display_name: &str, taken: impl Fn(&str) -> bool) -> String {
         let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
         let stem: String = display_name.trim().chars().take(MAX_ID_CHARS).map(letter).collect();
@@ -31,12 +31,12 @@ impl NamedFilter {
         ids.find(|id| !taken(id)).unwrap_or(stem)
     }
 
-    /// Whether a text may be an id: others are not looked up.
+    /// Whether a text has the form of an id.
     pub fn may_be_id(text: &str) -> bool {
         (1..=2 * MAX_ID_CHARS).contains(&text.len())
     }
 
-    /// Whether a workspace may have all of these.
+    /// Whether these filters together stay within the bounds of a workspace.
     pub fn fit(filters: &[Self]) -> bool {
         let bytes: usize =
             filters.iter().map(|f| f.id.len() + f.display_name.len() + f.value.len()).sum();

@@ -1,4 +1,4 @@
-//! Where a dataset's objects lie, hour by hour.
+//! The folders of a dataset's objects, by hour or day.
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -32,7 +32,7 @@ pub const MAX_PARTITIONS: i64 = 100_000;
 #[error("the window touches more than {MAX_PARTITIONS} partitions")]
 pub struct TooManyPartitions;
 
-/// Why a text is no template.
+/// The reason why a template is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PartitionPathError {
     /// A placeholder that does not exist.
@@ -43,7 +43,7 @@ pub enum PartitionPathError {
     /// A brace without its partner.
     #[error("a '{{' or '}}' stands alone")]
     Unbalanced,
-    /// A placeholder without which partitions cannot be told apart.
+    /// It lacks a placeholder that tells one partition from another.
     #[error("the path must contain {{{0}}}")]
     Missing(&'static str),
     /// A prefix that would also match the neighbour's objects.
@@ -88,8 +88,8 @@ impl PartitionPath {
         if text.ends_with('/') { Ok(Self(parts)) } else { Err(PartitionPathError::OpenEnd) }
     }
 
-    /// Returns the prefixes that may hold rows of `window`, in order of time, each with the beginning
-    /// of what is filed there. More than [`MAX_PARTITIONS`] are an error before the first is made.
+    /// Returns the prefixes that may hold rows of `window`, in order of time, each with the beginning of its
+    /// partition. Fails before the first one if there are more than [`MAX_PARTITIONS`].
     ///
     /// A row may have been filed `early` before its own time and `late` after it.
     pub fn partitions(
@@ -111,12 +111,12 @@ impl PartitionPath {
         Ok(begins.map(|at| (at, self.prefix(workspace, at))))
     }
 
-    /// Returns how long the time is that one prefix stands for.
+    /// Returns the length of one partition.
     pub fn span(&self) -> SignedDuration {
         SignedDuration::from_hours(if self.0.contains(&Part::Hour) { 1 } else { 24 })
     }
 
-    /// Returns fewer and shorter prefixes, which may hold other rows too: one for each day.
+    /// Returns one prefix for each day, which may hold other rows, too, for listings with fewer requests.
     pub fn day_prefixes(
         &self,
         workspace: &Workspace,
@@ -135,14 +135,14 @@ impl PartitionPath {
         Ok(prefixes)
     }
 
-    /// Returns the prefix that holds what was filed at `at`.
+    /// Returns the prefix of the partition that holds `at`.
     pub fn prefix(&self, workspace: &Workspace, at: Timestamp) -> String {
         written(&self.0, workspace, at)
     }
 }
 
-/// Tells whether a key below a partition's prefix is of no data: by a convention of Hadoop, a file or folder
-/// whose name begins with `_` or `.` is hidden.
+/// Whether a key below a partition's prefix is hidden and has no data: by a convention of Hadoop, the name
+/// of such a file or folder begins with `_` or `.`.
 pub fn is_hidden(below: &str) -> bool {
     below.split('/').any(|name| name.starts_with(['_', '.']))
 }

@@ -1,14 +1,14 @@
-//! What a workspace may use: exports, and requests.
+//! Quotas of a workspace: exports at once, exports a day, and requests.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 const SECOND_MICROS: i64 = 1_000_000;
-/// When to try again where an unfinished export has to end first, in seconds.
+/// When to try again if an unfinished export has to end first, in seconds.
 const RETRY_SECONDS: u64 = 10;
 
-/// What a workspace may use at most.
+/// The quotas of a workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Quota {
     /// Exports that are not finished.
@@ -21,7 +21,7 @@ pub struct Quota {
     pub request_burst: u32,
 }
 
-/// What an operator set for one workspace. The deployment's default holds for what is None.
+/// The quotas that an operator has set for one workspace. `None` means the default of the deployment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QuotaOverride {
@@ -39,7 +39,7 @@ pub struct QuotaOverride {
     pub request_burst: Option<u32>,
 }
 
-/// A quota that cannot be set.
+/// The value of a quota is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name} is a number from 1 to {most}")]
 pub struct QuotaError {
@@ -50,15 +50,15 @@ pub struct QuotaError {
 /// A quota that a workspace has used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuotaExceeded {
-    /// Which one.
+    /// The quota.
     pub kind: QuotaKind,
-    /// How much of it there is.
+    /// Its value.
     pub most: u32,
     /// When to try again, in seconds.
     pub retry_after: u64,
 }
 
-/// The quotas there are.
+/// The kinds of quotas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuotaKind {
     /// See [`Quota::exports_at_once`].
@@ -70,7 +70,7 @@ pub enum QuotaKind {
 }
 
 impl Quota {
-    /// Returns what holds for a workspace.
+    /// Returns the quotas of a workspace with these overrides.
     pub fn with(self, own: QuotaOverride) -> Self {
         Self {
             exports_at_once: own.exports_at_once.unwrap_or(self.exports_at_once),
@@ -80,8 +80,8 @@ impl Quota {
         }
     }
 
-    /// Returns what `requests` take out of the token bucket, and what a full one holds, in microseconds of
-    /// waiting. More than a burst costs no more than a burst.
+    /// Returns how much `requests` take out of the token bucket, and how much a full one holds, both in
+    /// microseconds of waiting. More than a burst costs as much as a burst.
     pub fn cost(&self, requests: u32) -> (i64, i64) {
         let each = SECOND_MICROS.checked_div(self.requests_a_second.into()).unwrap_or(i64::MAX);
         let whole = each.saturating_mul(self.request_burst.into());
@@ -90,8 +90,8 @@ impl Quota {
 
     /// Takes `requests` out of a token bucket, and returns when it will be full again.
     ///
-    /// `full_at` is when it would have been full, in microseconds since 1970: all there is to remember of a
-    /// bucket (the generic cell rate algorithm).
+    /// `full_at` is when the bucket would have been full, in microseconds since 1970. It is the whole state of a
+    /// bucket (generic cell rate algorithm).
     pub fn spend(&self, full_at: i64, requests: u32, now: Timestamp) -> Result<i64, QuotaExceeded> {
         let ((cost, whole), now) = (self.cost(requests), now.as_microsecond());
         let next = full_at.max(now).saturating_add(cost);
@@ -104,7 +104,7 @@ impl Quota {
         Err(QuotaExceeded { kind: QuotaKind::Requests, most: self.requests_a_second, retry_after })
     }
 
-    /// Refuses one more export beside `unfinished` ones, of `today` ones made today.
+    /// Fails if a workspace with `unfinished` exports, and with `today` exports made today, may not make another.
     pub fn one_more(
         &self,
         unfinished: usize,
@@ -125,14 +125,14 @@ impl Quota {
         Ok(())
     }
 
-    /// Returns the day whose exports are counted, as `2026-03-01`.
+    /// Returns the day that counts an export, as `2026-03-01`.
     pub fn day(now: Timestamp) -> String {
         now.to_zoned(TimeZone::UTC).date().to_string()
     }
 }
 
 impl QuotaOverride {
-    /// Refuses numbers that make no sense.
+    /// Fails if a value is out of range.
     pub fn check(&self) -> Result<(), QuotaError> {
         for (name, value, most) in [
             // Each is an id in one record, and is looked at when there may be no more.
@@ -151,7 +151,7 @@ impl QuotaOverride {
 }
 
 impl QuotaExceeded {
-    /// Returns a stable name that a program can compare.
+    /// Returns a stable name for programs.
     pub fn code(&self) -> &'static str {
         match self.kind {
             QuotaKind::ExportsAtOnce => "too_many_exports_at_once",
@@ -160,7 +160,7 @@ impl QuotaExceeded {
         }
     }
 
-    /// Says what is used up, and what to do.
+    /// Returns a sentence for users: which quota is used up, and what to do.
     pub fn detail(&self) -> String {
         let Self { most, retry_after, .. } = self;
         match self.kind {

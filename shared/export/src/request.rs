@@ -1,4 +1,4 @@
-//! What a user asks for.
+//! Requests for exports, after they were checked.
 
 mod check;
 
@@ -12,48 +12,48 @@ use crate::{
     TableFilter, TableSelection, Window,
 };
 
-/// An export that a user asks for, and what is to happen once it has ended.
+/// A request for an export, and for the work that follows its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// The export.
     pub request: ExportRequest,
-    /// Who is told.
+    /// The URL that is called when it has ended.
     pub callback: Option<CallbackUrl>,
-    /// Where its files are copied to, and what opens that.
+    /// The destination of a copy of its files, and the credentials for it.
     pub copy: Option<(CopyTarget, BucketCredentials)>,
 }
 
-/// What a user asked for. Every name in it is in the catalog it was checked against.
+/// The rows and files that a user wants. Every name in it exists in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportRequest {
-    /// The tables, in the order asked for, at least one.
+    /// The tables, in the order of the request; at least one.
     pub tables: Vec<TableSelection>,
-    /// Which rows, by the time of their record.
+    /// The window: rows whose record carries a time inside it.
     pub window: Window,
-    /// Which of these, by their columns: all of them must hold.
+    /// Conditions on the columns of rows. All of them must hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<TableFilter>,
-    /// Only those that were released then, where the dataset has releases.
+    /// The span in which rows must have been released, for datasets with releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<Released>,
-    /// How rows are written.
+    /// The format of rows.
     pub format: Format,
-    /// How CSV is written.
+    /// The style of CSV.
     #[serde(default)]
     pub csv: CsvStyle,
-    /// Whether the headers of CSV are what people call columns.
+    /// Whether headers of CSV have the display names of columns.
     #[serde(default)]
     pub display_names: bool,
-    /// What files there are.
+    /// The files to make.
     #[serde(default)]
     pub files: Files,
-    /// With more rows than this it fails.
+    /// The most rows. With more, the export fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_rows: Option<u64>,
-    /// What the user calls it.
+    /// The user's name for the export.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What it is for.
+    /// The user's description of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The user's own keys and values.
@@ -61,18 +61,18 @@ pub struct ExportRequest {
     pub labels: BTreeMap<String, String>,
 }
 
-/// When rows were released, both ends included.
+/// A span of release times, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Released {
-    /// At this instant or later.
+    /// The first instant. `None` means without limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
-    /// At this instant or earlier.
+    /// The last instant.
     pub to: Timestamp,
 }
 
 impl ExportRequest {
-    /// Returns the plain request for these tables.
+    /// Returns a request for these tables, with the default for everything else.
     pub fn new(tables: Vec<TableSelection>, window: Window, format: Format) -> Self {
         Self {
             tables,
@@ -90,7 +90,7 @@ impl ExportRequest {
         }
     }
 
-    /// Returns the names of the plain files there are, given how many each table has.
+    /// Returns the names of the plain files, given how many each table has.
     pub fn part_names(&self, table_files: &[u32]) -> Vec<String> {
         let Files::Parts(parts) = &self.files else { return Vec::new() };
         let counted = self.tables.iter().zip(table_files);
@@ -116,7 +116,7 @@ impl ExportRequest {
         }
     }
 
-    /// Returns the name of a plain file of a table, counted from 0.
+    /// Returns the name of a table's plain file `number`, from 0.
     pub fn part_name(&self, selection: &TableSelection, parts: &Parts, number: usize) -> String {
         let suffix = if parts.suffix { format!(".{}", self.format) } else { String::new() };
         format!("{}-{number}{suffix}", selection.stem())

@@ -1,4 +1,4 @@
-//! What must not be shown.
+//! Texts that no log may show.
 
 use std::fmt;
 
@@ -9,17 +9,17 @@ use serde::Serializer;
 pub struct Secret(String);
 
 impl Secret {
-    /// Returns the secret that a text is.
+    /// Returns a secret with this text.
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// Returns the text, for the only place that needs it.
+    /// Returns the text. Call it only where the secret is used.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Writes the text where it is shown for the only time: for fields that name this function to serde.
+    /// Writes the text, for the one field of an answer that may show it: such a field names this function.
     pub fn serialize_revealed<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
     }

@@ -1,18 +1,18 @@
-//! What an export takes of a table.
+//! The columns and rows that an export takes from a table.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Filter;
 
-/// One table of an export and the columns it takes.
+/// A table of an export, and the columns taken from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableSelection {
-    /// The table's name in the catalog.
+    /// The name of the table in the catalog.
     pub table: String,
-    /// The columns in the order asked for; none given takes the whole record.
+    /// The columns, in the order of the request. `None` takes the whole record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
-    /// What its file is called, without a suffix, if not after the table.
+    /// The name of its file without a suffix, if it differs from that of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
 }
@@ -20,19 +20,19 @@ pub struct TableSelection {
 /// A filter on the rows of some tables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableFilter {
-    /// The tables' names in the catalog.
+    /// The names of the tables in the catalog.
     pub tables: Vec<String>,
-    /// What their rows have to be like.
+    /// The condition on their rows.
     pub filter: Filter,
 }
 
 impl TableSelection {
-    /// Returns what its file is called, without a suffix.
+    /// Returns the name of its file without a suffix.
     pub fn stem(&self) -> &str {
         self.file.as_ref().unwrap_or(&self.table)
     }
 
-    /// Returns all that there is of a table.
+    /// Returns the selection of a whole table.
     pub fn whole(table: &str) -> Self {
         Self { table: table.to_owned(), columns: None, file: None }
     }

@@ -1,8 +1,8 @@
-//! What a lake holds.
+//! Objects of the lake.
 
 use serde::{Deserialize, Serialize};
 
-/// One source object as it was when it was listed.
+/// A source object as it was listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceObject {
     /// Its key.

@@ -1,4 +1,4 @@
-//! The instants in source rows.
+//! Instants in the rows of a lake, and the formats that lakes write them in.
 
 use jiff::{
     SignedDuration, Timestamp,
@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 const UNIX_EPOCH: Date = date(1970, 1, 1);
 
-/// How a dataset writes its time field.
+/// The format of a dataset's time field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeFormat {
@@ -18,7 +18,7 @@ pub enum TimeFormat {
     Text,
     /// Seconds since 1970, with or without a fraction, as a number or as digits in a string.
     Seconds,
-    /// Milliseconds since 1970, likewise.
+    /// Milliseconds since 1970, as a number or as digits in a string.
     Milliseconds,
 }
 
@@ -44,8 +44,8 @@ fn utc(text: &str) -> Option<Timestamp> {
     civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
-/// Reads `2026-03-01T10:20:30.5Z`, with a `T` or a blank, with or without fraction and `Z`: what nearly
-/// every row has, several times faster than by a parser that knows all forms. None for other forms.
+/// Reads `2026-03-01T10:20:30.5Z`, with a `T` or a blank, with or without fraction and `Z`. Nearly every row
+/// has this form, and this is several times faster than a general parser. Returns `None` for other forms.
 fn plain_utc(text: &str) -> Option<Timestamp> {
     let bytes = text.strip_suffix('Z').unwrap_or(text).as_bytes();
     let (fields, fraction) = bytes.split_at_checked(19)?;
@@ -84,18 +84,18 @@ fn number(digits: &[u8]) -> Option<i32> {
     })
 }
 
-/// Returns the beginning of the hour that holds `at`, in UTC.
+/// Returns the beginning of the hour of `at`, in UTC.
 pub fn hour_of(at: Timestamp) -> Timestamp {
     floor(at, SignedDuration::from_hours(1))
 }
 
-/// Returns the beginning of the span of `step`, whole seconds, that holds `at`; spans are counted from 1970.
+/// Returns the beginning of the span of `step` (whole seconds) that holds `at`. Spans are counted from 1970.
 pub(crate) fn floor(at: Timestamp, step: SignedDuration) -> Timestamp {
     let step = step.as_secs();
     Timestamp::from_second(at.as_second().div_euclid(step) * step).unwrap_or(at)
 }
 
-/// Reads a date and time in UTC that has exactly one of `formats`, as `%Y-%m-%dT%H:%M:%S.%3f`.
+/// Reads a date and time in UTC that has the form of one of `formats`, as `%Y-%m-%dT%H:%M:%S.%3f`.
 pub fn civil_utc(text: &str, formats: &[&str]) -> Option<Timestamp> {
     formats.iter().find_map(|format| {
         let civil = DateTime::strptime(format, text).ok()?;
@@ -105,8 +105,8 @@ pub fn civil_utc(text: &str, formats: &[&str]) -> Option<Timestamp> {
     })
 }
 
-/// Reads a decimal number as microseconds, `digits` of its fraction counting. Exact where the
-/// number is written plainly; scientific notation goes through a float.
+/// Reads a decimal number as microseconds. `digits` of its fraction count. The result is exact for plain
+/// decimals; scientific notation goes through a float.
 fn decimal(text: &str, digits: usize) -> Option<Timestamp> {
     if text.contains(['e', 'E']) {
         let scale = if digits == 6 { 1e6 } else { 1e3 };

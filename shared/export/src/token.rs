@@ -1,8 +1,8 @@
-//! The credential: what a token looks like, and what is stored of it.
+//! Tokens: their format, and their stored form.
 //!
 //! `dct_` id `_` secret checksum, where the id is 16, the secret 64 and the checksum 8 hexadecimal
-//! digits. The checksum (CRC-32 of all that stands before it) lets a slip of the pen be told from a
-//! forged token without a look-up, and secret scanners recognise a token for sure.
+//! digits. The checksum (CRC-32 of everything before it) tells a typing error from a forged token without a
+//! look-up, and lets secret scanners recognise a token with certainty.
 
 use std::{fmt, str::FromStr};
 
@@ -14,50 +14,50 @@ use crate::{Workspace, digest::hex, sha256_hex};
 
 const PREFIX: &str = "dct_";
 
-/// A token as its holder knows it. `Debug` does not show the secret.
+/// A token with its secret, which `Debug` does not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     id: String,
     secret: String,
 }
 
-/// A text that is no token. It does not repeat the text.
+/// The reason why a text is not a token. It does not repeat the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// It does not look like one.
+    /// It does not have the form of a token.
     #[error("the token does not have the form of one")]
     Malformed,
-    /// It looks like one that was cut or mistyped.
+    /// It has the form of a token that was cut or mistyped.
     #[error("the token was cut or mistyped: its checksum does not match")]
     Checksum,
 }
 
-/// What a token allows.
+/// The privileges of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Privilege {
     /// Read and download exports.
     View,
-    /// Create, cancel and delete them, and all that `View` allows: who makes an export can read it.
+    /// Create, cancel and delete exports, and everything that `View` allows.
     Edit,
 }
 
-/// What is stored of a token: never its secret.
+/// The stored form of a token, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenRecord {
-    /// The public half.
+    /// The public part.
     pub id: String,
-    /// SHA-256 of the secret half, hexadecimal.
+    /// The SHA-256 of the secret part, in hexadecimal.
     pub secret_sha256: String,
-    /// The workspaces it opens, at least one.
+    /// The workspaces that it gives access to; at least one.
     pub workspaces: Vec<Workspace>,
-    /// What it allows there.
+    /// Its privileges in each of them.
     pub privileges: Vec<Privilege>,
-    /// What it is for, for people.
+    /// A name for people.
     pub description: String,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it ends by itself.
+    /// When it expires, if ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
@@ -66,22 +66,22 @@ pub struct TokenRecord {
 }
 
 impl Token {
-    /// Returns the token made of 40 random bytes.
+    /// Returns the token for 40 random bytes.
     pub fn from_random(random: [u8; 40]) -> Self {
         Self { id: hex(&random[..8]), secret: hex(&random[8..]) }
     }
 
-    /// Returns the public half.
+    /// Returns the public part.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Returns what is stored of the secret half.
+    /// Returns the SHA-256 of the secret part, in hexadecimal.
     pub fn secret_sha256(&self) -> String {
         sha256_hex(self.secret.as_bytes())
     }
 
-    /// Returns the whole token, to be shown to its holder once.
+    /// Returns the whole token, which is shown to its holder once.
     pub fn reveal(&self) -> String {
         let body = format!("{PREFIX}{}_{}", self.id, self.secret);
         format!("{body}{:08x}", crc32fast::hash(body.as_bytes()))
@@ -111,12 +111,12 @@ impl fmt::Debug for Token {
 }
 
 impl TokenRecord {
-    /// Tells whether `token` is this one, in time that does not depend on where they differ.
+    /// Whether `token` is this one. The time this takes does not depend on where they differ.
     pub fn matches(&self, token: &Token) -> bool {
         self.secret_sha256.as_bytes().ct_eq(token.secret_sha256().as_bytes()).into()
     }
 
-    /// Tells whether it allows what needs `privilege`.
+    /// Whether it has `privilege`.
     pub fn allows(&self, privilege: Privilege) -> bool {
         match privilege {
             Privilege::View => !self.privileges.is_empty(),
@@ -124,7 +124,7 @@ impl TokenRecord {
         }
     }
 
-    /// Tells whether it is neither revoked nor past its end.
+    /// Whether it is neither revoked nor expired.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }

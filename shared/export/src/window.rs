@@ -12,7 +12,7 @@ pub struct Window {
     to: Timestamp,
 }
 
-/// Why two instants are no window.
+/// The reason why two instants are not a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WindowError {
     /// Both ends are the same microsecond.
@@ -51,7 +51,7 @@ impl Window {
         Self::new(from, last.saturating_add(unit).unwrap_or(last))
     }
 
-    /// Returns the part of it before `end`, at least its first microsecond.
+    /// Returns the part before `end`, which is at least its first microsecond.
     pub fn ending_by(self, end: Timestamp) -> Self {
         let first = self.from.saturating_add(SignedDuration::from_micros(1)).unwrap_or(self.to);
         Self { from: self.from, to: self.to.min(to_microsecond(end).max(first)) }
@@ -67,12 +67,12 @@ impl Window {
         self.to
     }
 
-    /// Tells whether `instant` lies inside.
+    /// Whether `instant` lies inside.
     pub fn contains(&self, instant: Timestamp) -> bool {
         self.from <= instant && instant < self.to
     }
 
-    /// Returns how long it is.
+    /// Returns its length.
     pub fn length(&self) -> SignedDuration {
         self.to.duration_since(self.from)
     }

@@ -1,4 +1,4 @@
-//! The tenant.
+//! Workspaces: the tenants of a deployment.
 
 use std::str::FromStr;
 
@@ -14,7 +14,7 @@ use crate::checked::checked_text;
 #[serde(try_from = "String", into = "String")]
 pub struct Workspace(String);
 
-/// A name that no workspace can have.
+/// The text cannot be the name of a workspace.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a workspace is 1 to 63 of a-z, 0-9, '-' and '_', the first a letter or a digit; got {0:?}"

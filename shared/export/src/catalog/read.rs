@@ -1,4 +1,4 @@
-//! From the TOML file to a catalog, or to what is wrong with it and where.
+//! Reads a catalog from TOML, or says what is wrong in which line.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::{
 use crate::{PartitionPath, TimeFormat};
 
 impl Catalog {
-    /// Reads a catalog. `file` is how errors call it.
+    /// Reads a catalog. `file` is the name of the file in errors.
     pub fn parse(file: &str, text: &str) -> Result<Self, CatalogError> {
         let fail = |at: usize, reason: String| {
             let line = text[..at.min(text.len())].matches('\n').count() + 1;
@@ -69,7 +69,7 @@ impl Catalog {
 }
 
 impl FieldPath {
-    /// Reads names that are joined by dots. One that has a dot itself stands in quotes.
+    /// Reads names that are joined by dots. A name with a dot in it stands in quotes.
     fn parse(text: &str) -> Result<Self, String> {
         let mut names = Vec::new();
         let mut rest = Some(text);

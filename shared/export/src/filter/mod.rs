@@ -12,7 +12,8 @@
 //! DIM     = NAME [ "." NAME ]
 //! ```
 //!
-//! Here are the tree and its text; `parse.rs` reads it, `scope.rs` holds it to a catalog.
+//! This file has the tree and how it is written as text; `parse.rs` reads it, and `scope.rs` checks it against a
+//! catalog.
 
 mod parse;
 mod scope;
@@ -25,59 +26,59 @@ pub use scope::{Reach, Scope};
 
 /// The longest filter, in bytes of its text.
 pub const MAX_FILTER_BYTES: usize = 64 * 1024;
-/// The longest filter with named filters written out, in bytes: as it is read, and as it is stored.
+/// The longest filter with named filters written out, in bytes of the text that is read or stored.
 pub const MAX_EXPANDED_BYTES: usize = 2 * MAX_FILTER_BYTES;
-/// How deep brackets may nest, those of named filters included.
+/// The deepest nesting of brackets, those of named filters included.
 pub(crate) const MAX_DEPTH: usize = 100;
-/// How deep named filters may name others.
+/// The longest chain of named filters that name others.
 pub(crate) const MAX_NAMED_DEPTH: usize = 10;
-/// The most comparisons, those of named filters included: each costs time for every row.
+/// The most comparisons, those of named filters included: each takes time for every row.
 pub(crate) const MAX_COMPARISONS: usize = 1000;
-/// The most values of all lists together.
+/// The most values in all lists together.
 pub(crate) const MAX_LISTED: usize = 10_000;
 
 /// A condition on a row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Filter {
-    /// All of these hold: two at least.
+    /// All of these conditions hold; at least two.
     All(Vec<Filter>),
-    /// At least one of these holds: two at least.
+    /// One of these conditions holds; at least two.
     Any(Vec<Filter>),
-    /// This holds.
+    /// This comparison holds.
     One(Comparison),
 }
 
-/// A column held against values.
+/// A comparison of a column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Comparison {
-    /// Which column.
+    /// The column.
     pub dimension: Dimension,
-    /// How it is compared, and with what.
+    /// The operator and its operands.
     pub test: Test,
 }
 
-/// A column as filters call it, in any case.
+/// A column, by the name that filters use, in any case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Dimension {
-    /// The table, if it is named.
+    /// The table, if the filter names it.
     pub table: Option<String>,
     /// The column.
     pub name: String,
 }
 
-/// What is asked of a column's value. With a null value everything but the tests for null is false.
+/// A test of a column's value. For a null value everything but the tests for null is false.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Test {
-    /// That it compares so with a literal.
+    /// It compares with a literal in this way.
     Is(Operator, Literal),
-    /// That it is one of these.
+    /// It is one of these.
     In(Vec<Literal>),
-    /// That it is none of these.
+    /// It is none of these.
     NotIn(Vec<Literal>),
 }
 
-/// How a value is compared with a literal.
+/// The operators that compare a value with a literal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operator {
     /// Equal.
@@ -105,9 +106,9 @@ pub enum Operator {
 /// A value in a filter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Literal {
-    /// In quotes.
+    /// A text, in quotes.
     Text(String),
-    /// As it was written: an optional minus, digits, an optional point and digits.
+    /// A number as it was written: an optional minus, digits, an optional point and digits.
     Number(String),
     /// `true` or `false`.
     Boolean(bool),
@@ -115,35 +116,35 @@ pub enum Literal {
     Null,
 }
 
-/// What is wrong with a filter.
+/// The fault in a filter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("at character {at}: {reason}")]
 pub struct FilterError {
-    /// At which character of the text, from 1.
+    /// Its place: a character of the text, from 1.
     pub at: usize,
-    /// What is wrong, and what to do.
+    /// What is wrong and what to do.
     pub reason: String,
 }
 
 impl Filter {
-    /// Reads a filter and holds every comparison to `scope`; none if the text is blank. Names are
-    /// replaced by those of the catalog where they differ, named filters by what they stand for.
+    /// Reads a filter and checks every comparison against `scope`. Returns `None` if the text is blank. The result
+    /// has the names of the catalog, and named filters written out.
     pub fn read(text: &str, scope: &Scope<'_>) -> Result<Option<Self>, FilterError> {
         parse::parse(&[text], Some(scope))
     }
 
-    /// Reads several filters, all of which must hold, likewise. They share the limits of one.
+    /// Reads several filters, all of which must hold. Together they have the bounds of one filter.
     pub fn read_all(texts: &[&str], scope: &Scope<'_>) -> Result<Option<Self>, FilterError> {
         parse::parse(texts, Some(scope))
     }
 
-    /// Joins filters all of which must hold; none if there are none.
+    /// Joins filters, all of which must hold. Returns `None` if there are none.
     pub fn all(filters: impl IntoIterator<Item = Self>) -> Option<Self> {
         let mut filters: Vec<Self> = filters.into_iter().collect();
         if filters.len() > 1 { Some(Self::All(filters)) } else { filters.pop() }
     }
 
-    /// Returns the filter that a column is not null.
+    /// Returns the condition that a column is not null.
     pub fn is_there(column: &str) -> Self {
         let dimension = Dimension { table: None, name: column.to_owned() };
         Self::One(Comparison { dimension, test: Test::Is(Operator::NotEqual, Literal::Null) })
@@ -247,7 +248,7 @@ impl fmt::Display for Literal {
 }
 
 impl Operator {
-    /// Every operator, by the symbol it is written as; longer ones before those they begin with.
+    /// Every operator with its symbol. A symbol stands before those that it begins with.
     pub(crate) const ALL: [(&str, Self); 10] = [
         ("==", Self::Equal),
         ("!=", Self::NotEqual),
@@ -261,7 +262,7 @@ impl Operator {
         (">", Self::Greater),
     ];
 
-    /// Returns what it is written as.
+    /// Returns its symbol.
     pub(crate) fn symbol(self) -> &'static str {
         Self::ALL.iter().find(|(_, operator)| *operator == self).map_or("", |(symbol, _)| symbol)
     }

@@ -1,4 +1,4 @@
-//! From the text of a filter to its tree, in one pass, within limits.
+//! Reads the text of a filter into its tree, in one pass, within bounds.
 
 use super::{
     Comparison, Dimension, Filter, FilterError, Literal, MAX_COMPARISONS, MAX_DEPTH,
@@ -10,9 +10,8 @@ const MAX_EXTRA_DEPTH: usize = 8;
 /// The longest reason that an error gives, in characters: it may repeat a long value.
 const MAX_REASON_CHARS: usize = 400;
 
-/// Reads filters all of which must hold; None if their texts are blank. Without a scope they were read
-/// before, perhaps joined with others: there are no named filters, any column will do, and they may be a
-/// bit deeper.
+/// Reads filters, all of which must hold. Returns `None` if their texts are blank. Without a scope the texts are
+/// stored ones: they have no named filters, any column is valid, and joining may have made them deeper.
 pub(super) fn parse(
     texts: &[&str],
     scope: Option<&Scope<'_>>,
@@ -41,11 +40,11 @@ fn within_bytes(bytes: usize) -> Result<(), FilterError> {
     Err(FilterError { at: 1, reason })
 }
 
-/// What all parts of a filter share, those of named filters included.
+/// The state that all parts of a filter share, those of named filters included.
 struct Budget<'a> {
     scope: Option<&'a Scope<'a>>,
     deepest: usize,
-    /// Of all texts that were read, a named filter as often as it is named.
+    /// Bytes of all texts read so far. A named filter counts each time that it is named.
     bytes: usize,
     depth: usize,
     comparisons: usize,
@@ -77,7 +76,7 @@ fn whole(text: &str, budget: &mut Budget<'_>) -> Result<Option<Filter>, FilterEr
     }
 }
 
-/// Where it stands in a text. After each step it stands behind any space.
+/// A position in a text. After each step it is behind any space.
 struct Parser<'t, 'b, 'a> {
     text: &'t str,
     at: usize,
@@ -127,7 +126,7 @@ impl<'t> Parser<'t, '_, '_> {
         Ok(filter)
     }
 
-    /// Reads what a named filter stands for, in the place of its name.
+    /// Reads the text of a named filter in the place of its name.
     fn named(&mut self, begin: usize) -> Result<Filter, FilterError> {
         let id = self.while_some(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
         let refuse = |parser: &Self, reason| Err(parser.error_at(begin, reason));
@@ -266,7 +265,7 @@ impl<'t> Parser<'t, '_, '_> {
             .error("here should stand a value: a 'text' in quotes, a number, true, false or null"))
     }
 
-    /// Reads a text. A backslash before a quote or a backslash is dropped; before anything else it stays.
+    /// Reads a text. A backslash before a quote or a backslash is dropped; before other characters it is kept.
     fn quoted(&mut self, quote: char) -> Result<String, FilterError> {
         let (begin, mut text) = (self.at, String::new());
         let mut chars = self.rest().char_indices().skip(1).peekable();
@@ -322,7 +321,7 @@ impl<'t> Parser<'t, '_, '_> {
         found
     }
 
-    /// Passes over a word in any case.
+    /// Skips a word, in any case.
     fn word(&mut self, word: &str) -> bool {
         let begin = self.at;
         let found = self.name().is_some_and(|name| name.eq_ignore_ascii_case(word));

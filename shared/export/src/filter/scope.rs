@@ -1,4 +1,4 @@
-//! What the names in a filter mean, and which comparisons make sense.
+//! Resolves the names in a filter, and checks which comparisons make sense.
 
 use jiff::Timestamp;
 
@@ -6,27 +6,27 @@ use crate::{Catalog, Column, ColumnType, Table, TimeFormat, parse_time};
 
 use super::{Comparison, Dimension, Literal, Operator, Test};
 
-/// The tables that a filter is for, and what its names mean.
+/// The tables that a filter is for, and the names that it can use.
 #[derive(Clone, Debug)]
 pub struct Scope<'a> {
     catalog: &'a Catalog,
     /// The tables whose rows are filtered.
     tables: Vec<&'a Table>,
-    /// What precedes the names of tables in the catalog, and is left out in filters.
+    /// The prefix of table names in the catalog that filters leave out.
     prefix: &'a str,
-    /// Named filters: ids and texts.
+    /// Named filters: the id and text of each.
     named: &'a [(String, String)],
 }
 
-/// Where the values of a dimension are, seen from the rows of a table.
+/// Where the values of a dimension are, as seen from the rows of a table.
 #[derive(Clone, Debug)]
 pub enum Reach<'a> {
     /// A column of the table.
     Own(&'a Column),
     /// A column of another table over the same records.
     Record(&'a Table, &'a Column),
-    /// Columns of tables whose rows belong to the same, as clicks belong to a search: one of these rows
-    /// has to pass.
+    /// Columns of related tables, as clicks are related to a search: one of the related rows has to pass (a
+    /// semi-join).
     Related(Vec<(&'a Table, &'a Column)>),
 }
 
@@ -42,14 +42,14 @@ impl<'a> Scope<'a> {
         Self { catalog, tables, prefix, named }
     }
 
-    /// Returns a named filter's id and text. Upper and lower case only matter where there is a choice.
+    /// Returns the id and text of a named filter. The case of its id matters only if several ids match.
     pub(super) fn named(&self, id: &str) -> Option<(String, String)> {
         let exact = self.named.iter().find(|(known, _)| known == id);
         let any_case = || self.named.iter().find(|(known, _)| known.eq_ignore_ascii_case(id));
         exact.or_else(any_case).cloned()
     }
 
-    /// Returns the comparison with names of the catalog, or says why it makes no sense.
+    /// Returns the comparison with the names of the catalog, or the reason why it makes no sense.
     pub(super) fn check(&self, comparison: Comparison) -> Result<Comparison, String> {
         let Comparison { dimension, test } = comparison;
         let written = dimension.to_string();
@@ -69,7 +69,7 @@ impl<'a> Scope<'a> {
         Ok(Comparison { dimension, test })
     }
 
-    /// Calls tables and columns as the catalog does. A column by which filters call it otherwise is of
+    /// Resolves tables and columns to the names of the catalog. A further name of a column resolves only within
     /// one table.
     fn in_catalog(&self, dimension: Dimension) -> Result<Dimension, String> {
         if let Some(name) = &dimension.table {
@@ -107,7 +107,7 @@ impl<'a> Scope<'a> {
 }
 
 impl Catalog {
-    /// Returns the tables whose rows belong together with those of `table`, itself among them.
+    /// Returns the tables whose rows are related to those of `table`, itself included.
     pub fn related<'a>(&'a self, table: &'a Table) -> Vec<&'a Table> {
         let Some(relation) = &table.relation else { return vec![table] };
         let same = |other: &&Table| {
@@ -116,7 +116,7 @@ impl Catalog {
         self.tables().filter(same).collect()
     }
 
-    /// Returns where the values of a dimension are, seen from the rows of `table`: as near as possible.
+    /// Returns the nearest place of a dimension's values, as seen from the rows of `table`.
     pub fn reach<'a>(&'a self, table: &'a Table, dimension: &Dimension) -> Option<Reach<'a>> {
         let named = |other: &&Table| {
             dimension.table.as_ref().is_none_or(|name| other.name.eq_ignore_ascii_case(name))
@@ -140,7 +140,7 @@ impl Catalog {
     }
 }
 
-/// Says why a value of this kind cannot be tested so, if it cannot.
+/// Returns the reason why a column of this type cannot be tested in this way. `None` if it can.
 fn fits(kind: ColumnType, test: &Test) -> Result<(), String> {
     match test {
         Test::Is(operator, literal) => operand(kind, *operator, literal),
@@ -183,7 +183,7 @@ fn operand(kind: ColumnType, operator: Operator, literal: &Literal) -> Result<()
 }
 
 impl Literal {
-    /// Returns the truth value that it stands for.
+    /// Returns the literal as a boolean.
     pub fn boolean(&self) -> Option<bool> {
         match self {
             Self::Boolean(value) => Some(*value),
@@ -193,7 +193,7 @@ impl Literal {
         }
     }
 
-    /// Returns the number that it stands for, as it is written.
+    /// Returns the literal as a number, as it is written.
     pub fn number(&self) -> Option<&str> {
         let (Self::Number(text) | Self::Text(text)) = self else { return None };
         let text = text.trim();
@@ -203,7 +203,7 @@ impl Literal {
         (digits(whole) && digits(fraction)).then_some(text)
     }
 
-    /// Returns the instant that it stands for: ISO 8601, or milliseconds since 1970.
+    /// Returns the literal as an instant: ISO 8601, or milliseconds since 1970.
     pub fn instant(&self) -> Option<Timestamp> {
         match self {
             Self::Text(text) => parse_time(text, TimeFormat::Text)

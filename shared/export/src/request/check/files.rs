@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::Check;
 use crate::{CsvStyle, Fault, Files, Format, Parts};
 
-/// Bytes after which a plain file ends, where the request does not say.
+/// Bytes after which a plain file ends if the request does not say.
 const DEFAULT_FILE_BYTES: u64 = 256 << 20;
 const MIN_FILE_BYTES: u64 = 1 << 20;
 const MAX_FILE_BYTES: u64 = 4 << 30;

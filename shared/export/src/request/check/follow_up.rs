@@ -1,6 +1,6 @@
-//! What is to happen once an export has ended: a callback, a copy of its files.
+//! Checks the work that follows an export's end: a callback, and a copy of its files.
 //!
-//! No fault here repeats what was sent: it may be a secret, or be where one was meant to be.
+//! No fault here repeats a value: it may be a secret, or stand where a secret was meant to be.
 
 use serde_json::{Map, Value};
 
@@ -13,11 +13,11 @@ use crate::{
 const KEY: [&str; 2] = ["access_key_id", "secret_access_key"];
 const FIELDS: [&str; 6] =
     ["bucket", "prefix", "gzip", "role_arn", "access_key_id", "secret_access_key"];
-/// How the names of roles begin that Decant may take on.
+/// The beginning of the names of roles that a deployment may assume.
 const ROLE_PREFIX: &str = "decant-";
 
 impl Check<'_> {
-    /// Reads who is told.
+    /// Reads the URL of the callback.
     pub(super) fn callback(&mut self, value: Option<&Value>) -> Option<CallbackUrl> {
         let object = match value {
             None | Some(Value::Null) => return None,
@@ -43,7 +43,7 @@ impl Check<'_> {
         }
     }
 
-    /// Reads where files are copied to.
+    /// Reads the destination of the copy, and the credentials for it.
     pub(super) fn copy(
         &mut self,
         value: Option<&Value>,
