@@ -56,7 +56,12 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn content_does_not_depend_on_how_segments_arrive(
-            raw in prop::collection::vec(0_u8..5, 0..100_000), cut in 1_usize..5000
+            raw in prop_oneof![
+                prop::collection::vec(0_u8..5, 0..100_000),
+                // A byte of it says so much that it fills what is reserved.
+                (0_usize..1_000_000).prop_map(|len| vec![0; len]),
+            ],
+            cut in prop_oneof![1_usize..4, 1_usize..5000]
         ) {
             let mut stored = Vec::new();
             let mut encoder = SegmentEncoder::new(6);

@@ -316,6 +316,107 @@ mod tests {
         assert_eq!(end(1, 9, large).len(), 22 + 76);
     }
 
+    /// Numbers of so many bytes each, the lowest first.
+    fn numbers(fields: &[(usize, u64)]) -> Vec<u8> {
+        fields.iter().flat_map(|(len, value)| value.to_le_bytes()[..*len].to_vec()).collect()
+    }
+
+    #[test]
+    fn headers_say_what_readers_look_for() {
+        for (name, method, flags, code) in [
+            ("a.csv", Method::Deflate, 0, 8),
+            ("a.csv", Method::Stored, 0, 0),
+            // Bit 11 says that a name is in UTF-8.
+            ("größe.csv", Method::Deflate, 0x0800, 8),
+        ] {
+            let name_len = name.len() as u64;
+            let name = &name.parse().unwrap();
+            let entry =
+                Entry { name, method, crc32: 7, raw_bytes: 300, stored_bytes: 200, offset: 9 };
+            // Version, flags, method, time, date, checksum, sizes, lengths of name and extra field.
+            let common = [
+                (2, 20),
+                (2, flags),
+                (2, code),
+                (2, 0),
+                (2, 0x21),
+                (4, 7),
+                (4, 200),
+                (4, 300),
+                (2, name_len),
+                (2, 0),
+            ];
+            let head = [&[(4, 0x0403_4b50)][..], &common].concat();
+            assert_eq!(entry.local_header(), [&numbers(&head), name.as_bytes()].concat());
+
+            // Made on Unix by version 2.0; comment, disk, kind, attributes, offset.
+            let head = [&[(4, 0x0201_4b50), (2, 0x0314)][..], &common].concat();
+            let rest = [(2, 0), (2, 0), (2, 0), (4, 0o100_644 << 16), (4, 9)];
+            let want = [&numbers(&[&head[..], &rest].concat()), name.as_bytes()].concat();
+            assert_eq!(entry.central_header(), want);
+        }
+        let ends = [(4, 0x0605_4b50), (2, 0), (2, 0), (2, 3), (2, 3), (4, 150), (4, 700), (2, 0)];
+        assert_eq!(end(3, 150, 700), numbers(&ends));
+    }
+
+    #[test]
+    fn large_numbers_stand_in_zip64_and_nowhere_else() {
+        let name = "a".parse().unwrap();
+        let (raw, stored, offset) = (10 << 32, 6 << 32, 8 << 32);
+        let head = |entry: Entry<'_>| entry.central_header()[4..].to_vec();
+        // Version, flags, method, time, date, checksum.
+        let begin = [(2, 45), (2, 0), (2, 8), (2, 0), (2, 0x21), (4, 0)];
+        let small = u64::from(u32::MAX);
+        for (entry, sizes, at, extra) in [
+            (entry(&name, raw, stored, offset), [small, small], small, &[raw, stored, offset][..]),
+            (entry(&name, raw, 200, 9), [200, small], 9, &[raw]),
+            (entry(&name, 300, 200, offset), [200, 300], small, &[offset]),
+        ] {
+            let len = 8 * extra.len() as u64;
+            let sizes = [(4, sizes[0]), (4, sizes[1]), (2, 1), (2, 4 + len)];
+            let rest = [(2, 0), (2, 0), (2, 0), (4, 0o100_644 << 16), (4, at)];
+            let extra: Vec<_> = extra.iter().map(|value| (8, *value)).collect();
+            let extra = [&[(2, 1), (2, len)], &extra[..]].concat();
+            let fields = [&[(2, 0x032d)], &begin[..], &sizes, &rest].concat();
+            assert_eq!(head(entry), [numbers(&fields), b"a".to_vec(), numbers(&extra)].concat());
+        }
+        let local = entry(&name, raw, 200, 9).local_header();
+        let sizes = [(4, small), (4, small), (2, 1), (2, 20)];
+        let extra = [(2, 1), (2, 16), (8, raw), (8, 200)];
+        let fields = numbers(&[&begin[..], &sizes].concat());
+        assert_eq!(local[4..], [fields, b"a".to_vec(), numbers(&extra)].concat());
+
+        let (count, size, offset) = (70_000, 5 << 32, 7 << 32);
+        let want = numbers(&[
+            // The record: its length, versions, disks, counts, size, offset.
+            (4, 0x0606_4b50),
+            (8, 44),
+            (2, 0x032d),
+            (2, 45),
+            (4, 0),
+            (4, 0),
+            (8, count),
+            (8, count),
+            (8, size),
+            (8, offset),
+            // Where the record is.
+            (4, 0x0706_4b50),
+            (4, 0),
+            (8, offset + size),
+            (4, 1),
+            // The end that everybody looks for.
+            (4, 0x0605_4b50),
+            (2, 0),
+            (2, 0),
+            (2, 0xffff),
+            (2, 0xffff),
+            (4, small),
+            (4, small),
+            (2, 0),
+        ]);
+        assert_eq!(end(count, size, offset), want);
+    }
+
     #[test]
     fn a_member_of_many_segments_is_one_file() {
         let mut stored = Vec::new();

@@ -63,5 +63,7 @@ mod tests {
     fn names_that_differ_in_case_only_collide() {
         let names: Vec<MemberName> = ["a.csv", "A.csv"].map(|n| n.parse().unwrap()).into();
         assert!(!names_are_distinct(&names));
+        let names: Vec<MemberName> = ["a.csv", "b.csv"].map(|n| n.parse().unwrap()).into();
+        assert!(names_are_distinct(&names));
     }
 }

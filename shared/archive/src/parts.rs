@@ -160,6 +160,7 @@ mod tests {
             for (i, part) in parts.iter().enumerate() {
                 let len = part_len(part);
                 prop_assert!(len <= MAX_PART_BYTES);
+                prop_assert!(len > 0 || parts.len() == 1, "part {} is empty", i);
                 prop_assert!(len >= MIN_PART_BYTES || i + 1 == parts.len(), "part {} has {} bytes", i, len);
             }
             let laid: Vec<Extent<usize>> = parts.into_iter().flat_map(|part| match part {

@@ -187,6 +187,16 @@ mod tests {
         }
 
         #[test]
+        fn what_repeats_itself_becomes_small(word in "[a-z]{1,8} ", times in 1000_usize..20_000) {
+            let (raw, mut stored) = (word.repeat(times), Vec::new());
+            for level in [1, 6] {
+                stored.clear();
+                let segment = SegmentEncoder::new(level).encode(raw.as_bytes(), 0, &mut stored);
+                prop_assert!(segment.stored_bytes < segment.raw_bytes / 20, "{:?}", segment);
+            }
+        }
+
+        #[test]
         fn content_that_is_not_compressed_is_a_segment_too(raw in content()) {
             let mut stored = Vec::new();
             push_stored(&raw, &mut stored);

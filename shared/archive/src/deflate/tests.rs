@@ -1,5 +1,8 @@
 //! Streams that others wrote, read back, cut and joined.
 
+mod joined;
+mod refused;
+
 use flate2::{Compress, Compression, FlushCompress};
 use proptest::prelude::*;
 use streams::{Bits, Choices, Code, Token};
