@@ -95,11 +95,12 @@ fn bits_after_the_end_of_a_stream_do_not_get_into_its_segment() {
 
 #[test]
 fn what_is_handed_on_stands_where_it_is_said_to_however_bytes_arrive() {
-    // Blocks of 19 bits: their headers begin at each bit of a byte in turn.
+    // Blocks of 19 bits, so their headers begin at each bit of a byte in turn; and the last is long, so
+    // that its header may be the end of what has arrived.
     for blocks in 1..=9 {
         let mut bits = Bits::default();
         for n in 1..=blocks {
-            let tokens = [Token::Literal(255)];
+            let tokens = vec![Token::Literal(255); if n == blocks { 20 } else { 1 }];
             streams::Block::Fixed(&tokens).write(n == blocks, &mut bits, &mut Choices::new(&[]));
         }
         let data = bits.finish();
@@ -110,7 +111,7 @@ fn what_is_handed_on_stands_where_it_is_said_to_however_bytes_arrive() {
                 assert_eq!(data[at..at + bytes.len()], bytes[..], "{blocks} blocks by {piece}");
             }
             let stored = [&found.stored[..], &END_OF_MEMBER].concat();
-            let whole = (vec![255; blocks], stored.len());
+            let whole = (vec![255; blocks + 19], stored.len());
             assert_eq!(streams::zlib_reads(&stored), Some(whole), "{blocks} blocks by {piece}");
         }
     }
