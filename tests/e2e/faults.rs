@@ -42,6 +42,16 @@ fn unsent(user: &User, now: Timestamp) -> Export {
     Export::queued(ExportId::generate(), user.workspace.clone(), request, now, time_limit)
 }
 
+/// The list of an export's bad rows.
+async fn bad_rows(user: &User, done: &Reply) -> Vec<Value> {
+    let link = user.get(done.text("/links/bad_rows")).await.unwrap();
+    let list =
+        user.send("GET", link.header("location"), &[("authorization", "")], None).await.unwrap();
+    assert_eq!(list.header("content-type"), "application/x-ndjson");
+    let lines = str::from_utf8(&list.bytes).unwrap().lines();
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 #[tokio::test]
 async fn bad_rows_are_counted_listed_and_told() {
     let text =
@@ -55,19 +65,27 @@ async fn bad_rows_are_counted_listed_and_told() {
     );
     let archive = user.download(done.text("/links/download")).await.unwrap();
     assert_eq!(archive.text("liferay_page.jsonl").unwrap(), GOOD.repeat(3));
-    let link = user.get(done.text("/links/bad_rows")).await.unwrap();
-    let list =
-        user.send("GET", link.header("location"), &[("authorization", "")], None).await.unwrap();
-    let rows: Vec<Value> = str::from_utf8(&list.bytes)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    assert_eq!(list.header("content-type"), "application/x-ndjson");
+    let rows = bad_rows(&user, &done).await;
     assert_eq!(rows.len(), 2);
     assert_eq!((&rows[0]["line"], &rows[1]["line"]), (&json!(2), &json!(3)));
     assert_eq!(rows[1]["reason"], "it has no time: eventDate is missing");
     assert_eq!(rows[0]["object"], key(&user, "b.json.gz"));
+}
+
+#[tokio::test]
+async fn a_row_in_a_folder_where_no_export_of_its_time_looks_is_listed() {
+    // The catalog admits that pages are filed an hour late.
+    let late = GOOD.replace("2026-03-01T00:30", "2026-02-28T23:30");
+    let misfiled = GOOD.replace("2026-03-01T00:30", "2026-02-28T22:30");
+    let (user, done) = outcome("b.json.gz", gzip(&[GOOD, &late, &misfiled].concat())).await;
+
+    assert_eq!(done.body["archive"]["rows"], 2);
+    let rows = bad_rows(&user, &done).await;
+    let want = json!([{
+        "table": "liferay_page", "object": key(&user, "b.json.gz"), "line": 3, "exported": false,
+        "reason": "it is misfiled: its time is 2026-02-28T22:30:00Z, and its folder is that of 2026-03-01T00",
+    }]);
+    assert_eq!(Value::from(rows), want);
 }
 
 #[tokio::test]
@@ -150,7 +168,7 @@ async fn a_source_object_that_changed_after_the_plan_fails_the_export() {
             object,
             way: lake::Way::Transcode,
             refer: false,
-            arrived: None,
+            partition: None,
             file: None,
         };
         let plan =
@@ -179,7 +197,7 @@ async fn a_source_object_that_changed_before_it_was_copied_fails_the_export() {
     user.stack.put_source(&key(&user, "a.json.gz"), bytes).await.unwrap();
     let object = SourceObject { key: key(&user, "a.json.gz"), etag: "\"0\"".into(), size_bytes };
     let planned =
-        lake::Planned { object, way: lake::Way::Splice, refer: true, arrived: None, file: None };
+        lake::Planned { object, way: lake::Way::Splice, refer: true, partition: None, file: None };
     let plan =
         json!({ "steps": [{ "makes": { "rows": 0 }, "inside": true, "objects": [planned] }] });
     let segment = json!({

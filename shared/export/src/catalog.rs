@@ -2,9 +2,9 @@
 
 mod read;
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, ops::Range};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{PartitionPath, TimeFormat};
@@ -75,6 +75,17 @@ pub struct Dataset {
     pub retention: Option<SignedDuration>,
     /// The most bytes of source objects, as stored, that one export may read, for dialects with such a limit.
     pub max_export_bytes: u64,
+}
+
+/// How far from its own time a dataset may file a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Filing {
+    /// How long the time is that one partition stands for.
+    pub span: SignedDuration,
+    /// How long before its own time a row may have been filed.
+    pub early: SignedDuration,
+    /// How long after its own time a row may have been filed.
+    pub late: SignedDuration,
 }
 
 /// When rows can be exported: at the first multiple of `every`, counted from 1970, at which they have been
@@ -227,6 +238,24 @@ impl Catalog {
     /// Returns the dataset of a table of this catalog.
     pub fn dataset_of(&self, table: &Table) -> &Dataset {
         &self.datasets[&table.dataset]
+    }
+}
+
+impl Dataset {
+    /// Returns how far from its own time a row may have been filed.
+    pub fn filing(&self) -> Filing {
+        Filing { span: self.path.span(), early: self.early, late: self.late }
+    }
+}
+
+impl Filing {
+    /// Returns the times that rows of the partition that begins at `partition` may have. An export whose
+    /// window holds none of them does not look there, so a row with another time is in no export of its time.
+    pub fn times(&self, partition: Timestamp) -> Range<Timestamp> {
+        let latest = self.span.saturating_add(self.early);
+        let start = partition.saturating_sub(self.late).unwrap_or(Timestamp::MIN);
+        let end = partition.saturating_add(latest).unwrap_or(Timestamp::MAX);
+        start..end
     }
 }
 

@@ -44,7 +44,7 @@ pub use callback::{CALLBACK_TIMEOUT, Callback, CallbackUrl, CallbackUrlError, De
 pub use callback_hosts::{CallbackHosts, ForbiddenHost};
 pub use catalog::{
     Catalog, CatalogError, Column, ColumnType, Compression, CoveoChoices, Dataset, ExcelBackslash,
-    FieldPath, Level, NoNewlineRows, Relation, Release, Table,
+    FieldPath, Filing, Level, NoNewlineRows, Relation, Release, Table,
 };
 pub use digest::sha256_hex;
 pub use fault::{Fault, Faults, MAX_FAULTS};

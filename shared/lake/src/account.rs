@@ -15,7 +15,8 @@ pub struct Account {
     pub listed: Vec<BadRow>,
     /// Objects whose compressed stream was taken over.
     pub spliced: u64,
-    /// Records that were left out because their time is outside of the window.
+    /// Records that were left out because their time is outside of the window. Those of them that are in the
+    /// wrong partition are bad rows, too.
     pub outside: u64,
     /// The earliest and the latest time of the others.
     pub times: Option<(Timestamp, Timestamp)>,
@@ -55,6 +56,14 @@ impl Account {
         self.bad_rows += 1;
         if self.listed.len() < MAX_LISTED_BAD_ROWS {
             self.listed.push(row());
+        }
+    }
+
+    /// Counts a record that is outside of the window, and that is a bad row if it is `misfiled`.
+    pub(crate) fn outside(&mut self, misfiled: Option<BadRow>) {
+        self.outside += 1;
+        if let Some(row) = misfiled {
+            self.bad(|| row);
         }
     }
 

@@ -219,7 +219,7 @@ impl Source {
 mod tests {
     use export::{Catalog, ExportRequest, Format, TableSelection, Window};
 
-    use crate::Selection;
+    use crate::{Selection, selection::Outcome};
 
     const SESSION: &str = r#"{"sessionId":"7","time":1772359200.5,"firstRun":1.5e9,"userAttributes":{"plan":"pro","a\"b":["x"]},
         "experiments":[{"id":1,"variantId":2}],
@@ -243,7 +243,8 @@ mod tests {
         let selection = Selection::new(&catalog, &request, 0).unwrap();
         let mut out = selection.head();
         let record = session.replace('\n', "");
-        let taken = selection.push_rows(record.as_bytes(), None, &mut out).unwrap().unwrap();
+        let outcome = selection.push_rows(record.as_bytes(), None, &mut out).unwrap();
+        let Outcome::Taken(taken) = outcome else { panic!("{outcome:?}") };
         (String::from_utf8(out).unwrap(), taken.flaw)
     }
 

@@ -18,7 +18,7 @@ use crate::{
     names::Names,
     place::{Place, place},
     rule::{Binder, Row, Rule, lookups},
-    selection::{Time, found},
+    selection::{Outcome, Time, found},
     walk::{Look, walk},
 };
 
@@ -106,11 +106,14 @@ impl Gather {
         };
         let look =
             Look { table: &self.table, compression: self.compression, wanted: first..=u64::MAX };
-        let found = walk(&look, objects, workers, open, empty, |found, _, at, record| {
+        let found = walk(&look, objects, workers, open, empty, |found, object, at, record| {
             let Gathering { heaps, account, full } = found;
-            match self.record(record, heaps)? {
-                Some(time) => account.span(time),
-                None => account.outside += 1,
+            let time = self.record(record, heaps)?;
+            if self.window.contains(time) {
+                account.span(time);
+            } else {
+                let row = |reason| BadRow::new(&self.table, &object.key, at.line, reason, false);
+                account.outside(self.time.misfiled(time, object.partition).map(row));
             }
             if heaps.iter().any(Heap::is_full) {
                 *full = Some(at.record);
@@ -131,24 +134,24 @@ impl Gather {
         Ok(Gathered { ids: ids.into_iter().map(Ids::new).collect(), account, full })
     }
 
-    /// Takes what a record belongs to, if it passes. Returns its time; none if it is outside.
-    fn record(&self, record: &[u8], heaps: &mut [Heap]) -> Result<Option<Timestamp>, String> {
+    /// Takes what a record belongs to, if it is inside of the window and passes. Returns its time.
+    fn record(&self, record: &[u8], heaps: &mut [Heap]) -> Result<Timestamp, String> {
         let mut room = Room::default();
         let (_, found) = found(record, &self.names, &mut room)?;
         let time = self.time.read(found)?;
         if !self.window.contains(time) {
-            return Ok(None);
+            return Ok(time);
         }
         let omitted = self.omit.as_ref().and_then(|place| place.find(found)) == Some("true");
         let id = self.relation.find(found).and_then(id_of).filter(|_| !omitted);
-        let Some(id) = id else { return Ok(Some(time)) };
+        let Some(id) = id else { return Ok(time) };
         let row = Row { found, elements: &[], id: None };
         for (rule, heap) in self.rules.iter().zip(heaps) {
             if rule.passes(row, &[]) {
                 heap.push(id);
             }
         }
-        Ok(Some(time))
+        Ok(time)
     }
 }
 
@@ -204,8 +207,8 @@ impl Selection {
         let look =
             Look { table: &self.table, compression: self.compression, wanted: self.wanted() };
         let counted = walk(&look, objects, workers, open, empty, |sum, object, at, record| {
-            match self.count_rows(record, object.arrived)? {
-                Some(taken) => {
+            match self.count_rows(record, object.partition)? {
+                Outcome::Taken(taken) => {
                     sum.rows += taken.rows;
                     sum.account.span(taken.time);
                     if let Some(flaw) = taken.flaw {
@@ -214,7 +217,11 @@ impl Selection {
                         sum.account.bad(row);
                     }
                 }
-                None => sum.account.outside += 1,
+                Outcome::Outside(time) => {
+                    let row =
+                        |reason| BadRow::new(&self.table, &object.key, at.line, reason, false);
+                    sum.account.outside(self.time.misfiled(time, object.partition).map(row));
+                }
             }
             Ok(ControlFlow::Continue(()))
         })?;

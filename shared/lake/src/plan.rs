@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use export::{Catalog, ExportRequest, Files, Format, SourceObject, Table, TableSelection};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Object, is_gzip, lookups};
@@ -64,9 +64,9 @@ pub struct Planned {
     /// Whether the archive may refer to what is taken over of it.
     #[serde(default)]
     pub refer: bool,
-    /// When the last of its rows was filed, if the request asks when they were released.
+    /// When the time of its partition begins. Plans of an older version have it not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub arrived: Option<Timestamp>,
+    pub partition: Option<Timestamp>,
     /// The file that it becomes, if it is one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
@@ -121,7 +121,7 @@ impl Planned {
             size_bytes: self.object.size_bytes,
             likely_whole: self.way == Way::Splice,
             refer: self.refer,
-            arrived: self.arrived,
+            partition: self.partition,
         }
     }
 }
@@ -187,7 +187,6 @@ impl Plan {
                 }
                 bytes += object.size_bytes;
                 let (way, _) = ways.of(hour, &object);
-                let arrived = ways.request.released.and_then(|_| ways.filed_by(hour));
                 let file = match &ways.request.files {
                     Files::Hourly(folder) => Some(Files::hourly_name(folder, hour, number)),
                     Files::Tables | Files::Single(_) | Files::Parts(_) | Files::Counts => None,
@@ -196,7 +195,7 @@ impl Plan {
                     object,
                     way,
                     refer: false,
-                    arrived,
+                    partition: Some(hour),
                     file,
                 });
             }
@@ -303,29 +302,17 @@ impl<'a> Ways<'a> {
         (way, Reason::Whole)
     }
 
-    /// Returns when the last of what is filed at `hour` was.
-    fn filed_by(&self, hour: Timestamp) -> Option<Timestamp> {
-        hour.checked_add(self.catalog.dataset_of(self.table).path.span()).ok()
-    }
-
-    /// Tells whether all that is filed at `hour` is inside of the window: rows are filed by their own
-    /// time, or some time before or after it.
+    /// Returns true if all rows that belong to the partition of `hour` are inside of the window.
     fn inside(&self, hour: Timestamp) -> bool {
-        let dataset = self.catalog.dataset_of(self.table);
-        let window = self.request.window;
-        let latest = dataset.path.span().saturating_add(dataset.early);
-        window.from() <= earliest(hour, dataset.late)
-            && hour.checked_add(latest).is_ok_and(|end| end <= window.to())
+        let times = self.catalog.dataset_of(self.table).filing().times(hour);
+        self.request.window.from() <= times.start && times.end <= self.request.window.to()
     }
-}
-
-fn earliest(hour: Timestamp, late: SignedDuration) -> Timestamp {
-    hour.saturating_sub(late).unwrap_or(Timestamp::MIN)
 }
 
 #[cfg(test)]
 mod tests {
     use export::Window;
+    use jiff::SignedDuration;
     use proptest::prelude::*;
 
     use super::*;
@@ -438,7 +425,7 @@ mod tests {
             object: SourceObject { key: String::new(), etag: String::new(), size_bytes },
             way: Way::Splice,
             refer: false,
-            arrived: None,
+            partition: None,
             file: None,
         };
         let referred = |sizes: &[u64]| {

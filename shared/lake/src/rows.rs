@@ -14,6 +14,7 @@ use crate::{
     decode::{Stop, decode},
     lines::{Line, Lines},
     records::{Records, Take},
+    selection::Outcome,
     splice::{put_together, splice},
     stored::{peek, stored_as},
 };
@@ -29,8 +30,8 @@ pub struct Object {
     pub likely_whole: bool,
     /// Whether what is taken over of it may be referred to, instead of being written again.
     pub refer: bool,
-    /// When the last of its rows was filed, if that matters.
-    pub arrived: Option<Timestamp>,
+    /// When the time of its partition begins, if that is known.
+    pub partition: Option<Timestamp>,
 }
 
 /// A stretch of compressed rows: bytes, or bytes that an object holds.
@@ -85,8 +86,8 @@ pub(crate) struct Rows<'a, F> {
     pack: Pack,
     /// The key of the object at hand.
     key: String,
-    /// When its rows were filed.
-    arrived: Option<Timestamp>,
+    /// When the time of its partition begins.
+    partition: Option<Timestamp>,
     /// What is known of its records.
     records: Records,
     /// Rows that were not handed on yet.
@@ -103,7 +104,7 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
             selection,
             pack,
             key: String::new(),
-            arrived: None,
+            partition: None,
             records: Records::default(),
             raw: Vec::new(),
             row_count: 0,
@@ -119,7 +120,7 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
         object: &Object,
         open: impl Fn() -> io::Result<R>,
     ) -> Result<(), Ended> {
-        self.arrived = object.arrived;
+        self.partition = object.partition;
         self.key.clone_from(&object.key);
         self.records = Records::default();
         let key = &object.key;
@@ -197,6 +198,13 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
     fn bad_row(&mut self, line: u64, reason: String, exported: bool) {
         let (table, key) = (&self.selection.table, &self.key);
         self.account.bad(|| BadRow::new(table, key, line, reason, exported));
+    }
+
+    /// Counts a record whose time is outside of the window.
+    fn outside(&mut self, line: u64, time: Timestamp) {
+        let misfiled = self.selection.time.misfiled(time, self.partition);
+        let (table, key) = (&self.selection.table, &self.key);
+        self.account.outside(misfiled.map(|reason| BadRow::new(table, key, line, reason, false)));
     }
 
     fn flush(&mut self) -> Result<(), Ended> {
@@ -282,15 +290,15 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Take for Rows<'_, F> {
     }
 
     fn take(&mut self, line: u64, _: u64, record: &[u8]) -> Result<Result<(), String>, Ended> {
-        match self.selection.push_rows(record, self.arrived, &mut self.raw) {
-            Ok(Some(taken)) => {
+        match self.selection.push_rows(record, self.partition, &mut self.raw) {
+            Ok(Outcome::Taken(taken)) => {
                 self.row_count += taken.rows;
                 self.account.span(taken.time);
                 if let Some(flaw) = taken.flaw {
                     self.bad_row(line, flaw, taken.rows > 0);
                 }
             }
-            Ok(None) => self.account.outside += 1,
+            Ok(Outcome::Outside(time)) => self.outside(line, time),
             Err(reason) => return Ok(Err(reason)),
         }
         let (bytes, rows) = self.pack.cut();

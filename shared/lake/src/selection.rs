@@ -3,8 +3,8 @@
 use std::{borrow::Cow, ops::RangeInclusive, sync::Arc};
 
 use export::{
-    Catalog, Column, Comparison, Compression, CsvStyle, ExportRequest, FieldPath, Filter, Format,
-    Reach, Table, TimeFormat, Window, parse_time,
+    Catalog, Column, Comparison, Compression, CsvStyle, ExportRequest, FieldPath, Filing, Filter,
+    Format, Reach, Table, TimeFormat, Window, parse_time,
 };
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -28,12 +28,21 @@ pub(crate) enum Verdict {
     Taken(Timestamp),
     /// It is to be left out; with its time.
     Omitted(Timestamp),
-    /// It is outside of the window.
-    Outside,
+    /// It is outside of the window; with its time.
+    Outside(Timestamp),
     /// It goes in, but not byte for byte.
     Altered,
     /// It cannot be exported, and why.
     Bad(String),
+}
+
+/// What becomes of a record that can be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is inside of the window.
+    Taken(Taken),
+    /// It is outside of the window; with its time.
+    Outside(Timestamp),
 }
 
 /// What is taken of a record that is inside of the window.
@@ -65,7 +74,7 @@ pub struct Selection {
     csv: CsvStyle,
     /// The fields of a record that are needed at all.
     names: Names,
-    time: Time,
+    pub(crate) time: Time,
     explode: Option<Explode>,
     omit: Option<Place>,
     release: Option<Release>,
@@ -83,12 +92,13 @@ pub struct Selection {
     cells: Option<Vec<Cell>>,
 }
 
-/// Where a record's time stands, and how it is written.
+/// Where a record's time stands, how it is written, and into which partition it belongs.
 #[derive(Debug)]
 pub(crate) struct Time {
     place: Place,
     path: FieldPath,
     format: TimeFormat,
+    filing: Filing,
 }
 
 #[derive(Debug)]
@@ -231,7 +241,7 @@ impl Selection {
         };
         match self.time.read(found) {
             Err(reason) => Verdict::Bad(reason),
-            Ok(time) if !self.window.contains(time) => Verdict::Outside,
+            Ok(time) if !self.window.contains(time) => Verdict::Outside(time),
             Ok(time) if self.omits(found) || !self.passes(found, &[]) => Verdict::Omitted(time),
             Ok(_) if self.escapes && has_separators(text) => Verdict::Altered,
             Ok(time) => Verdict::Taken(time),
@@ -251,48 +261,51 @@ impl Selection {
         value == Some("true")
     }
 
-    /// Appends the rows that are taken of a record, which was filed by `arrived`. Returns `None` if it is
-    /// outside of the window, and as an error why none of it can be exported.
+    /// Appends the rows that are taken of a record of the partition that begins at `partition`. Returns as an
+    /// error why none of it can be exported.
     pub(crate) fn push_rows(
         &self,
         record: &[u8],
-        arrived: Option<Timestamp>,
+        partition: Option<Timestamp>,
         out: &mut Vec<u8>,
-    ) -> Result<Option<Taken>, String> {
+    ) -> Result<Outcome, String> {
         let (begin, mut flaw) = (out.len(), None);
-        let pushed = self.each_row(record, arrived, |text, found, elements| {
+        let pushed = self.each_row(record, partition, |text, found, elements| {
             flaw = flaw.take().or(self.push_row(text, found, elements, out));
             let too_long = out.len() - begin > MAX_RECORD_BYTES;
             if too_long { Err(RECORD_TOO_LONG.to_owned()) } else { Ok(()) }
         });
-        let taken = pushed.inspect_err(|_| out.truncate(begin))?;
-        Ok(taken.map(|taken| Taken { flaw: flaw.or(taken.flaw), ..taken }))
+        Ok(match pushed.inspect_err(|_| out.truncate(begin))? {
+            Outcome::Taken(taken) => Outcome::Taken(Taken { flaw: flaw.or(taken.flaw), ..taken }),
+            outside @ Outcome::Outside(_) => outside,
+        })
     }
 
     /// Counts the rows that [`Self::push_rows`] would append.
     pub(crate) fn count_rows(
         &self,
         record: &[u8],
-        arrived: Option<Timestamp>,
-    ) -> Result<Option<Taken>, String> {
-        self.each_row(record, arrived, |_, _, _| Ok(()))
+        partition: Option<Timestamp>,
+    ) -> Result<Outcome, String> {
+        self.each_row(record, partition, |_, _, _| Ok(()))
     }
 
     /// Hands on the record, its fields and, where it is one of several, the element, for each row.
     fn each_row(
         &self,
         record: &[u8],
-        arrived: Option<Timestamp>,
+        partition: Option<Timestamp>,
         mut each: impl FnMut(&str, &[Option<&str>], &[Element<'_>]) -> Result<(), String>,
-    ) -> Result<Option<Taken>, String> {
-        let taken = |time, rows, flaw| Ok(Some(Taken { time, rows, flaw }));
+    ) -> Result<Outcome, String> {
+        let taken = |time, rows, flaw| Ok(Outcome::Taken(Taken { time, rows, flaw }));
         let mut room = Room::default();
         let (text, found) = found(record, &self.names, &mut room)?;
         let time = self.time.read(found)?;
         if !self.window.contains(time) {
-            return Ok(None);
+            return Ok(Outcome::Outside(time));
         }
-        let released = |release: &Release| release.has(time, arrived, found);
+        let arrived = || partition?.checked_add(self.time.filing.span).ok();
+        let released = |release: &Release| release.has(time, arrived(), found);
         if self.omits(found) || !self.release.as_ref().is_none_or(released) {
             return taken(time, 0, None);
         }
@@ -411,7 +424,19 @@ impl Time {
     pub(crate) fn of(catalog: &Catalog, table: &Table, names: &mut Vec<String>) -> Time {
         let dataset = catalog.dataset_of(table);
         let (path, format) = (dataset.time.clone(), dataset.time_format);
-        Time { place: place(names, &path), path, format }
+        Time { place: place(names, &path), path, format, filing: dataset.filing() }
+    }
+
+    /// Says why a record of this time is in the wrong partition, if it is. No export of its time looks for it
+    /// there.
+    pub(crate) fn misfiled(&self, time: Timestamp, partition: Option<Timestamp>) -> Option<String> {
+        let partition = partition?;
+        if self.filing.times(partition).contains(&time) {
+            return None;
+        }
+        let day_or_hour = if self.filing.span.as_hours() < 24 { "%Y-%m-%dT%H" } else { "%Y-%m-%d" };
+        let folder = partition.to_zoned(TimeZone::UTC).strftime(day_or_hour);
+        Some(format!("it is misfiled: its time is {time}, and its folder is that of {folder}"))
     }
 
     /// Reads it, or says why it cannot be read.

@@ -134,7 +134,7 @@ mod tests {
             size_bytes: file.len() as u64,
             likely_whole: false,
             refer: false,
-            arrived: None,
+            partition: None,
         };
         let objects: Vec<Object> = files.iter().enumerate().map(object).collect();
         verify(&objects, 2, |index| Ok(&files[index][..]))

@@ -49,7 +49,7 @@ pub fn pour(key: &str, object: &[u8], format: Format, refer: bool) -> Result<Out
     let selection = &Selection::new(&catalog, &request, 0).unwrap();
     let size_bytes = if refer { 1 << 30 } else { object.len() as u64 };
     let objects =
-        &[Object { key: key.to_owned(), size_bytes, likely_whole: true, refer, arrived: None }];
+        &[Object { key: key.to_owned(), size_bytes, likely_whole: true, refer, partition: None }];
     let pour =
         Pour { selection, objects, runs: runs_of(objects), pack: Pack::Deflate(1), workers: 1 };
     let mut stored = Vec::new();

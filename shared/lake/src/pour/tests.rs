@@ -15,6 +15,7 @@ use super::*;
 
 mod golden;
 mod lost;
+mod misfiled;
 
 const CATALOG: &str = r#"
     [[dataset]]
@@ -99,11 +100,21 @@ fn try_pour(
             size_bytes: claimed_bytes.max(data.len() as u64),
             likely_whole: !matches!(claimed, Claimed::Edge),
             refer,
-            arrived: None,
+            partition: None,
         })
         .collect();
-    let runs = runs_of(&listed);
-    let pour = Pour { selection, objects: &listed, runs, pack: Pack::Deflate(5), workers };
+    pour_listed(selection, &listed, objects, workers)
+}
+
+/// As [`try_pour`], with all that is known of each object.
+fn pour_listed(
+    selection: &Selection,
+    listed: &[Object],
+    objects: &[(&str, Vec<u8>)],
+    workers: usize,
+) -> Result<(String, Poured), ObjectError> {
+    let runs = runs_of(listed);
+    let pour = Pour { selection, objects: listed, runs, pack: Pack::Deflate(5), workers };
     let mut stored = Vec::new();
     let head = SegmentEncoder::new(5).encode(&selection.head(), 0, &mut stored);
     let poured = pour.run(
@@ -351,7 +362,7 @@ fn several_records_on_a_line_are_as_many_rows() {
             size_bytes: 1,
             likely_whole: true,
             refer: false,
-            arrived: None,
+            partition: None,
         };
         let counted = jsonl().count(&[object], 1, |_| Ok(text.as_bytes())).unwrap();
         assert_eq!((counted.0, counted.1.bad_rows), (3, bad), "{text}");
@@ -370,7 +381,7 @@ fn the_first_bad_rows_are_listed_however_many_look() {
             size_bytes: text.len() as u64,
             likely_whole: true,
             refer: false,
-            arrived: None,
+            partition: None,
         })
         .collect();
     // Of two workers, one reads the first object and the last, and the other all between them.
@@ -411,7 +422,7 @@ fn a_panic_names_the_object() {
         size_bytes: 1,
         likely_whole: true,
         refer: false,
-        arrived: None,
+        partition: None,
     };
     let (selection, objects) = (&jsonl(), &[object("bad.json")][..]);
     let pour =
@@ -461,7 +472,7 @@ fn a_damaged_object_is_told_from_one_that_did_not_come() {
             size_bytes: 100,
             likely_whole: false,
             refer: false,
-            arrived: None,
+            partition: None,
         };
         let (selection, objects) = (&jsonl(), &[object][..]);
         let pour =
@@ -480,7 +491,7 @@ fn whoever_takes_the_output_can_stop_it() {
             size_bytes: 1 << 22,
             likely_whole: true,
             refer: true,
-            arrived: None,
+            partition: None,
         })
         .collect();
     let (selection, objects) = (&jsonl(), &listed[..]);
@@ -514,7 +525,7 @@ fn what_is_made_waits_for_whoever_takes_it() {
         size_bytes: 1 << 30,
         likely_whole: true,
         refer: false,
-        arrived: None,
+        partition: None,
     };
     let (selection, objects) = (&jsonl(), &[object][..]);
     let pack = Pack::Plain { bytes: 1 << 20, rows: u64::MAX };
@@ -710,7 +721,7 @@ fn most_of_an_object_is_not_compressed_again_at_the_edge_of_a_window() {
         size_bytes: 1 << 30,
         likely_whole: false,
         refer: false,
-        arrived: None,
+        partition: None,
     };
     rows.object(0, &listed, || Ok(&object[..])).unwrap();
     assert_eq!(rows.finish().unwrap().outside, 2001);

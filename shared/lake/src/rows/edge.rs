@@ -197,7 +197,7 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
         }
         self.close()?;
         match verdict {
-            Verdict::Outside => self.rows.account.outside += 1,
+            Verdict::Outside(time) => self.rows.outside(place.number, time),
             Verdict::Omitted(time) => self.rows.account.span(time),
             Verdict::Taken(_) | Verdict::Altered | Verdict::Bad(_) => {
                 self.rows.line(place.number, line)?;

@@ -261,7 +261,7 @@ fn poured(catalog: &Catalog, request: &ExportRequest, lake: &Lake, most: usize) 
         size_bytes: data.len() as u64,
         likely_whole: false,
         refer: false,
-        arrived: None,
+        partition: None,
     };
     let lookups = lookups(catalog, request);
     let mut sets = Vec::new();
