@@ -18,6 +18,7 @@ use serde::Serialize;
 use web::{BaseUrl, Caller, Services, with_context};
 
 use crate::{
+    choices::Choices,
     dimensions, exports, filters,
     params::Params,
     refused::Refused,
@@ -37,8 +38,11 @@ pub(crate) struct App {
 impl App {
     /// Reads every setting, or says which one is missing.
     pub(crate) async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
+        let services = Services::from_env(aws).await?;
+        // A fault in them is told at the start, not at the first export.
+        Choices::of(&services.catalog)?;
         Ok(Self {
-            services: Services::from_env(aws).await?,
+            services,
             row_limit: env::required("ROW_LIMIT")?,
             wait: Duration::from_secs(env::required("WAIT_SECONDS")?),
         })

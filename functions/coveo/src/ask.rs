@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use export::{
-    Catalog, CsvStyle, ExcelBackslash, ExportRequest, Filter, Format, Limits, MAX_EXPANDED_BYTES,
-    MAX_FILTER_BYTES, NoNewlineRows, Scope, TableFilter, TableSelection, Window,
+    Catalog, CsvStyle, ExportRequest, Filter, Format, Limits, MAX_EXPANDED_BYTES, MAX_FILTER_BYTES,
+    Scope, TableFilter, TableSelection, Window,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    choices::{Choices, ExcelBackslash, NoNewlineRows},
     params::{Params, shown},
     refused::Refused,
     tables::{self, CUSTOM_EVENTS, PREFIX, TABLES},
@@ -86,7 +87,7 @@ impl Ask {
         let filters = table_filters(params, catalog, named, &selections)?;
         let request = ExportRequest {
             filters,
-            csv: style(params, catalog)?,
+            csv: style(params, Choices::of(catalog).map_err(anyhow::Error::from)?)?,
             display_names: params.flag("useDisplayNames", false)?,
             name: file_name(params)?,
             description: description(params)?,
@@ -253,13 +254,13 @@ fn table_filters(
     Ok(all)
 }
 
-fn style(params: &Params, catalog: &Catalog) -> Result<CsvStyle, Refused> {
+fn style(params: &Params, choices: Choices) -> Result<CsvStyle, Refused> {
     match params.one("format").unwrap_or("EXCEL").trim().to_ascii_uppercase().as_str() {
-        "EXCEL" => Ok(match catalog.coveo.excel_backslash {
+        "EXCEL" => Ok(match choices.excel_backslash {
             ExcelBackslash::Plain => CsvStyle::Excel,
             ExcelBackslash::Literal => CsvStyle::ExcelLiteral,
         }),
-        "NO_NEWLINE" => Ok(match catalog.coveo.no_newline_rows {
+        "NO_NEWLINE" => Ok(match choices.no_newline_rows {
             NoNewlineRows::Keep => CsvStyle::NoNewline,
             NoNewlineRows::Drop => CsvStyle::NoNewlineDropped,
         }),
@@ -445,18 +446,18 @@ mod tests {
 
     #[test]
     fn what_the_documents_leave_open_is_switched_in_the_catalog() {
-        let plain = Catalog::built_in().unwrap();
-        let mut literal = plain.clone();
-        literal.coveo.excel_backslash = ExcelBackslash::Literal;
-        literal.coveo.no_newline_rows = NoNewlineRows::Drop;
-        for (format, catalog, want) in [
-            ("", &plain, CsvStyle::Excel),
-            ("format=excel", &literal, CsvStyle::ExcelLiteral),
-            ("format=NO_NEWLINE", &plain, CsvStyle::NoNewline),
-            ("format=NO_NEWLINE", &literal, CsvStyle::NoNewlineDropped),
+        let choices = |text: &str| Choices::of(&Catalog::parse("test", text).unwrap());
+        let text = "[dialect.coveo]\nexcel_backslash = \"literal\"\nno_newline_rows = \"drop\"";
+        let (plain, literal) = (choices("").unwrap(), choices(text).unwrap());
+        assert!(choices("[dialect.coveo]\nexcel_backslash = \"odd\"").is_err());
+        for (format, choices, want) in [
+            ("", plain, CsvStyle::Excel),
+            ("format=excel", literal, CsvStyle::ExcelLiteral),
+            ("format=NO_NEWLINE", plain, CsvStyle::NoNewline),
+            ("format=NO_NEWLINE", literal, CsvStyle::NoNewlineDropped),
         ] {
             assert_eq!(
-                style(&Params::of_query(format).unwrap(), catalog).unwrap(),
+                style(&Params::of_query(format).unwrap(), choices).unwrap(),
                 want,
                 "{format}"
             );

@@ -2,6 +2,7 @@
 
 mod app;
 mod ask;
+mod choices;
 mod count;
 mod dimensions;
 mod exports;

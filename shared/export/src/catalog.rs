@@ -5,7 +5,7 @@ mod read;
 use std::{collections::BTreeMap, fmt, ops::Range};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{PartitionPath, TimeFormat};
 
@@ -14,42 +14,15 @@ use crate::{PartitionPath, TimeFormat};
 pub struct Catalog {
     datasets: BTreeMap<String, Dataset>,
     tables: BTreeMap<String, Table>,
-    /// The choices of the Coveo dialect where its documents allow two readings.
-    pub coveo: CoveoChoices,
+    /// The tables `[dialect.NAME]`, which only the function of that dialect reads.
+    dialects: BTreeMap<String, DialectTable>,
 }
 
-/// How the Coveo dialect writes CSV where its documents allow two readings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CoveoChoices {
-    /// How the format `EXCEL` writes a backslash.
-    #[serde(default)]
-    pub excel_backslash: ExcelBackslash,
-    /// How the format `NO_NEWLINE` ends a row.
-    #[serde(default)]
-    pub no_newline_rows: NoNewlineRows,
-}
-
-/// How the format `EXCEL` of the Coveo dialect writes a backslash.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExcelBackslash {
-    /// Unchanged, as common readers expect.
-    #[default]
-    Plain,
-    /// With a quote before it, as the document literally says.
-    Literal,
-}
-
-/// How the format `NO_NEWLINE` of the Coveo dialect ends a row.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NoNewlineRows {
-    /// With LF.
-    #[default]
-    Keep,
-    /// Without any separator, as the document literally says.
-    Drop,
+/// A table of settings, and the place that errors about it name.
+#[derive(Clone, Debug)]
+struct DialectTable {
+    settings: toml::Table,
+    place: CatalogError,
 }
 
 /// One kind of record in the lake.
@@ -218,6 +191,15 @@ impl Catalog {
     /// Returns the catalog that ships with the code: the tables of the four dialects.
     pub fn built_in() -> Result<Self, CatalogError> {
         Self::parse("catalog.toml", include_str!("../catalog.toml"))
+    }
+
+    /// Reads the settings of a dialect from its table `[dialect.NAME]`. Without one all have their defaults.
+    pub fn dialect<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, CatalogError> {
+        let Some(table) = self.dialects.get(name) else { return Ok(T::default()) };
+        table.settings.clone().try_into().map_err(|error: toml::de::Error| CatalogError {
+            reason: error.message().to_owned(),
+            ..table.place.clone()
+        })
     }
 
     /// Returns a table by its name.

@@ -43,8 +43,8 @@ pub use bucket_copy::{
 pub use callback::{CALLBACK_TIMEOUT, Callback, CallbackUrl, CallbackUrlError, Delivery};
 pub use callback_hosts::{CallbackHosts, ForbiddenHost};
 pub use catalog::{
-    Catalog, CatalogError, Column, ColumnType, Compression, CoveoChoices, Dataset, ExcelBackslash,
-    FieldPath, Filing, Level, NoNewlineRows, Relation, Release, Table,
+    Catalog, CatalogError, Column, ColumnType, Compression, Dataset, FieldPath, Filing, Level,
+    Relation, Release, Table,
 };
 pub use digest::sha256_hex;
 pub use fault::{Fault, Faults, MAX_FAULTS};

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Catalog, CatalogError, Column, ColumnType, Compression, CoveoChoices, Dataset, FieldPath,
+    Catalog, CatalogError, Column, ColumnType, Compression, Dataset, DialectTable, FieldPath,
     Level, Relation, Release, Table,
 };
 use crate::{PartitionPath, TimeFormat};
@@ -64,7 +64,11 @@ impl Catalog {
             }
         }
         let tables = tables.into_values().map(|t: Table| (t.name.clone(), t)).collect();
-        Ok(Self { datasets, tables, coveo: raw.coveo })
+        let dialects = raw.dialect.into_iter().map(|(name, table)| {
+            let place = fail(table.span().start, String::new());
+            (name, DialectTable { settings: table.into_inner(), place })
+        });
+        Ok(Self { datasets, tables, dialects: dialects.collect() })
     }
 }
 
@@ -107,7 +111,7 @@ struct RawCatalog {
     #[serde(default)]
     table: Vec<RawTable>,
     #[serde(default)]
-    coveo: CoveoChoices,
+    dialect: BTreeMap<String, Spanned<toml::Table>>,
 }
 
 #[derive(Deserialize)]
@@ -360,7 +364,6 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::{ExcelBackslash, NoNewlineRows};
 
     #[test]
     fn the_built_in_catalog_is_sound() {
@@ -375,12 +378,20 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dialect_leaves_open_can_be_chosen() {
-        let text = "[coveo]\nexcel_backslash = \"literal\"\nno_newline_rows = \"drop\"";
-        let coveo = Catalog::parse("test", text).unwrap().coveo;
-        assert_eq!(coveo.excel_backslash, ExcelBackslash::Literal);
-        assert_eq!(coveo.no_newline_rows, NoNewlineRows::Drop);
-        assert!(Catalog::parse("test", "[coveo]\nexcel_backslash = \"odd\"").is_err());
+    fn a_dialect_reads_its_own_table_and_an_error_in_it_names_the_line() {
+        #[derive(Debug, Default, PartialEq, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Settings {
+            depth: u8,
+        }
+        let catalog = Catalog::parse("test", "\n[dialect.diving]\ndepth = 3").unwrap();
+        assert_eq!(catalog.dialect("diving"), Ok(Settings { depth: 3 }));
+        assert_eq!(catalog.dialect("flying"), Ok(Settings::default()));
+
+        let catalog = Catalog::parse("test", "\n[dialect.diving]\ndeep = 3").unwrap();
+        let error = catalog.dialect::<Settings>("diving").unwrap_err();
+        assert_eq!((error.file.as_str(), error.line), ("test", 2));
+        assert!(error.reason.contains("deep"), "{error}");
     }
 
     #[test]
