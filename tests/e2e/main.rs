@@ -12,6 +12,7 @@ mod clients;
 mod copies;
 mod coveo;
 mod description;
+mod documented_errors;
 mod documented_limits;
 mod downloads;
 mod faults;
