@@ -72,3 +72,41 @@ impl Account {
         self.times = Some((first.min(time), last.max(time)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_bad_rows_are_counted_and_only_the_first_are_listed() {
+        let row = |line| BadRow::new("t", "k", line, String::new(), false);
+        let mut account = Account::default();
+        for line in 1..=MAX_LISTED_BAD_ROWS as u64 {
+            account.bad(|| row(line));
+        }
+        account.bad(|| unreachable!("nobody is told of it"));
+        let mut other = Account::default();
+        other.bad(|| row(1));
+        account.add(other);
+        assert_eq!(account.bad_rows, MAX_LISTED_BAD_ROWS as u64 + 2);
+        assert_eq!(account.listed.len(), MAX_LISTED_BAD_ROWS);
+    }
+
+    #[test]
+    fn what_two_counted_is_counted_together() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let counted = |spliced, seconds: &[i64]| {
+            let mut account = Account { spliced, ..Account::default() };
+            account.outside(None);
+            for second in seconds {
+                account.span(at(*second));
+            }
+            account
+        };
+        let mut whole = counted(2, &[5, 3]);
+        whole.add(counted(3, &[]));
+        whole.add(counted(0, &[4, 9]));
+        assert_eq!((whole.spliced, whole.outside, whole.bad_rows), (5, 3, 0));
+        assert_eq!(whole.times, Some((at(3), at(9))));
+    }
+}

@@ -288,6 +288,13 @@ mod tests {
         let cut = read_all(&whole[..whole.len() - 1]);
         assert!(matches!(cut, Err(GzipError::Deflate(DeflateError::Truncated))));
         assert_eq!(read_all(b"").unwrap().1, Content::default());
+        // Both bytes that say that it is gzip, the method, and each bit that means nothing yet.
+        for (at, flip) in [(0, 1), (1, 1), (2, 1), (3, 0x20), (3, 0x40), (3, 0x80)] {
+            let mut changed = whole.clone();
+            changed[at] ^= flip;
+            let read = read_all(&changed);
+            assert!(matches!(read, Err(GzipError::Header)), "byte {at} by {flip}");
+        }
     }
 
     #[test]

@@ -127,4 +127,19 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn what_is_no_uuid_is_the_first_half_of_its_hash() {
+        // SHA-256 of "abc", as FIPS 180-4 has it in its example.
+        let half = 0xba78_16bf_8f01_cfea_4141_40de_5dae_2223;
+        assert_eq!(id_of("\"abc\""), Some(half));
+    }
+
+    #[test]
+    fn a_set_knows_how_many_it_has() {
+        let set = |ids: &[u128]| Ids::new(ids.to_vec());
+        assert_eq!((set(&[]).len(), set(&[]).is_empty()), (0, true));
+        assert_eq!((set(&[3, 1, 3]).len(), set(&[3, 1, 3]).is_empty()), (2, false));
+        assert_eq!(Ids::joined([set(&[1, 2]), set(&[2, 3])]), set(&[1, 2, 3]));
+    }
 }

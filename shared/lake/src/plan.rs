@@ -473,4 +473,103 @@ mod tests {
         assert!(plan(0..72, 60).is_small(256 << 20));
         assert!(Plan::default().is_small(1));
     }
+
+    #[test]
+    fn rows_are_only_taken_over_where_they_go_in_as_they_are() {
+        let catalog = CATALOG.to_owned()
+            + "[[table]]\nname = \"listed\"\ndataset = \"visits\"\nexplode = \"list\"\ncolumns = [\"at\"]\n\
+               [[table]]\nname = \"fewer\"\ndataset = \"visits\"\nomit = \"gone\"\ncolumns = [\"at\"]\n";
+        let way = |catalog: &str, change: &dyn Fn(&mut ExportRequest), hour: i64, key: &str| {
+            let catalog = Catalog::parse("test", catalog).unwrap();
+            let tables = vec![TableSelection::whole("visits")];
+            let window = Window::new(at(20), at(30)).unwrap();
+            let mut request = ExportRequest::new(tables, window, Format::Jsonl);
+            change(&mut request);
+            let object = SourceObject { key: key.to_owned(), etag: String::new(), size_bytes: 10 };
+            Ways::new(&catalog, &request, 0).unwrap().of(at(hour), &object)
+        };
+        let of = |change: &dyn Fn(&mut ExportRequest)| way(&catalog, change, 20, "a.gz");
+        assert_eq!(of(&|_| {}), (Way::Splice, Reason::Whole));
+        let parts = export::Parts { max_bytes: 1, max_rows: None, suffix: true };
+        let released = export::Released { from: None, to: at(1) };
+        let rewritten: [&dyn Fn(&mut ExportRequest); 5] = [
+            &|request| request.format = Format::Csv,
+            &|request| request.released = Some(released),
+            &|request| request.files = Files::Parts(parts),
+            &|request| request.tables[0].columns = Some(vec!["at".into()]),
+            &|request| request.tables[0].table = "listed".into(),
+        ];
+        for change in rewritten {
+            assert_eq!(of(change), (Way::Transcode, Reason::Rewritten));
+        }
+        for (hour, whole) in [(19, false), (20, true), (29, true), (30, false)] {
+            let edge = (Way::Transcode, Reason::WindowEdge);
+            let want = if whole { (Way::Splice, Reason::Whole) } else { edge };
+            assert_eq!(way(&catalog, &|_| {}, hour, "a.gz"), want, "{hour}");
+        }
+        let plain = catalog.replace("\"gzip\"", "\"none\"");
+        assert_eq!(way(&plain, &|_| {}, 20, "a"), (Way::Transcode, Reason::NotGzip));
+
+        // Where rows are filed by their own time and all of them are wanted, objects are copied.
+        let hourly = |request: &mut ExportRequest| request.files = Files::Hourly("f".into());
+        assert_eq!(of(&hourly), (Way::Copy, Reason::Whole));
+        let late = catalog.replace("early_hours = 0", "early_hours = 0\nlate_hours = 1");
+        let early = catalog.replace("early_hours = 0", "early_hours = 1");
+        for other in [late, early] {
+            assert_eq!(way(&other, &hourly, 25, "a.gz"), (Way::Splice, Reason::Whole));
+        }
+        let fewer = |request: &mut ExportRequest| {
+            hourly(request);
+            request.tables[0].table = "fewer".into();
+        };
+        assert_eq!(of(&fewer), (Way::Splice, Reason::Whole));
+    }
+
+    #[test]
+    fn what_is_looked_up_comes_first_and_alone() {
+        let catalog = CATALOG.to_owned()
+            + "relation = { name = \"r\", column = \"at\" }\n\
+               [[dataset]]\nname = \"clicks\"\npath = \"clicks/{workspace}/{yyyy}/{MM}/{dd}/{HH}/\"\ntime = \"at\"\n\
+               [[table]]\nname = \"clicks\"\ndataset = \"clicks\"\ncolumns = [\"at\", \"title\"]\n\
+               relation = { name = \"r\", column = \"at\" }\n";
+        let catalog = Catalog::parse("test", &catalog).unwrap();
+        let filter = "clicks.title == 'a'".parse().unwrap();
+        let filters = vec![export::TableFilter { tables: vec!["visits".into()], filter }];
+        let tables = vec![TableSelection::whole("visits")];
+        let window = Window::new(at(20), at(30)).unwrap();
+        let request =
+            ExportRequest { filters, ..ExportRequest::new(tables, window, Format::Jsonl) };
+        let filed = |count: i64| {
+            let object = |hour: i64| SourceObject {
+                key: hour.to_string(),
+                etag: String::new(),
+                size_bytes: 10,
+            };
+            (20..20 + count).map(|hour| (at(hour), vec![object(hour)])).collect::<Vec<_>>()
+        };
+        let mut plan = Plan::default();
+        assert_eq!(plan.add_lookup(&catalog, &request, 1, filed(1), 10), None);
+        plan.add_lookup(&catalog, &request, 0, filed(2), 10).unwrap();
+        plan.add_table(&catalog, &request, 0, filed(3), 10).unwrap();
+        let makes: Vec<Makes> = plan.steps.iter().map(|step| step.makes).collect();
+        let (ids, rows) = (Makes::Ids(0), Makes::Rows(0));
+        assert_eq!(makes, [ids, ids, rows, rows, rows]);
+        assert_eq!((plan.first_pass(), plan.object_count()), (0..2, 5));
+        assert_eq!(plan.batches(u64::MAX), [0..2, 2..5]);
+        let planned = |step: usize| &plan.steps[step].objects[0];
+        assert_eq!((planned(0).way, planned(2).way), (Way::Transcode, Way::Splice));
+        assert!(!planned(0).to_pour().likely_whole && planned(2).to_pour().likely_whole);
+    }
+
+    #[test]
+    fn steps_and_batches_are_filled_to_the_last_byte() {
+        let sizes = |plan: &Plan| plan.steps.iter().map(Step::size_bytes).collect::<Vec<_>>();
+        assert_eq!(sizes(&plan(20..22, 20)), [20, 20]);
+        assert_eq!(sizes(&plan(20..22, 19)), [10, 10, 10, 10]);
+        // Small objects count as if they had 256 KiB.
+        let (plan, cost) = (plan(24..28, 20), 512 << 10);
+        assert_eq!(plan.batches(2 * cost), [0..2, 2..4]);
+        assert_eq!(plan.batches(2 * cost - 1), [0..1, 1..2, 2..3, 3..4]);
+        assert!(plan.is_small(4 * cost) && !plan.is_small(4 * cost - 1));
+    }
 }

@@ -65,4 +65,40 @@ mod tests {
         assert_eq!(next(at("2026-03-01T10:00:00.001Z"), two), at("2026-03-01T12:00:00Z"));
         assert_eq!(next(at("2026-03-01T11:59:59Z"), two), at("2026-03-01T12:00:00Z"));
     }
+
+    #[test]
+    fn a_row_is_released_at_the_first_release_once_it_was_filed_and_has_ended_long_enough() {
+        let at = |hour: i64, second: i64| Timestamp::from_second(hour * 3600 + second).unwrap();
+        let hours = SignedDuration::from_hours;
+        let duration = place(&mut Vec::new(), &export::FieldPath(vec!["seconds".into()]));
+        let released = Released { from: None, to: Timestamp::MAX };
+        let mut release = Release { every: hours(2), after: hours(1), duration, released };
+        for (time, arrived, seconds, released_at) in [
+            (at(10, 0), None, None, at(12, 0)),
+            (at(11, 0), None, None, at(12, 0)),
+            (at(11, 1), None, None, at(14, 0)),
+            (at(11, 0), None, Some("1"), at(14, 0)),
+            (at(11, 0), None, Some("0.5"), at(14, 0)),
+            (at(11, 0), None, Some("\"7200\""), at(14, 0)),
+            (at(11, 0), None, Some("7201"), at(16, 0)),
+            (at(10, 0), Some(at(12, 0)), Some("60"), at(12, 0)),
+            (at(10, 0), Some(at(12, 1)), Some("60"), at(14, 0)),
+            // What is no number of seconds does not count, nor does what would end before it began.
+            (at(11, 0), None, Some("-7200"), at(12, 0)),
+            (at(11, 0), None, Some("\"long\""), at(12, 0)),
+            (at(11, 0), None, Some("null"), at(12, 0)),
+        ] {
+            let second = SignedDuration::from_secs(1);
+            for (from, to, has) in [
+                (None, released_at, true),
+                (None, released_at - second, false),
+                (Some(released_at), Timestamp::MAX, true),
+                (Some(released_at + second), Timestamp::MAX, false),
+            ] {
+                release.released = Released { from, to };
+                let found = release.has(time, arrived, &[seconds]);
+                assert_eq!(found, has, "{time} {arrived:?} {seconds:?} {from:?} to {to}");
+            }
+        }
+    }
 }
