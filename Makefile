@@ -2,24 +2,31 @@
 
 HOST    := $(shell rustc -vV | sed -n 's/^host: //p')
 ARCH    := $(if $(findstring x86_64,$(HOST)),x86_64,arm64)
-# cargo-lambda names the target, so everything else does: what one compiles, the other reuses.
+# cargo-lambda names the target, so everything else does: what one compiles, the other reuses. And whatever is
+# built, features are those of the whole workspace: with others, the AWS SDK would be compiled again.
 CARGO   := --locked --workspace --target $(HOST)
+BUILT   := target/$(HOST)/debug
+FUNCTIONS := $(shell sed -n 's/.*Binary: \([a-z]*\).*/\1/p' template.yaml)
 STACK   := .tools/stack/bin/python tests/local/stack.py
-# Where the stack of the end-to-end tests listens; another one lets two checkouts be tested side by side.
+# Where the stacks listen. Another port lets two checkouts be tested side by side.
+DEMO_PORT := 4566
 TEST_PORT := 4577
-SAM     := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 sam
-NEXTEST := $(shell command -v cargo-nextest)
-# Tests of the deployed stack mostly wait.
-# Without nextest, tests cannot run alone, so the one that kills builders is left out.
+SAM_PORT  := 4588
+SAM     := PATH="$(CURDIR)/.tools/sam/bin:$(CURDIR)/.tools/lambda/bin:$$PATH" SAM_CLI_TELEMETRY=0 sam
+UV      := UV_CACHE_DIR="$(CURDIR)/.tools/cache" UV_PYTHON_DOWNLOADS=never .tools/uv/bin/uv
 # Readers and clients that this machine has not cannot be tested with; the rest is never left out.
 LACKING := $(strip $(foreach program,java unzip bsdtar go npm,$(if $(shell command -v $(program)),,$(program))) \
   $(if $(shell command -v 7z),,sevenzip))
-RUN     := $(if $(NEXTEST),\
-  cargo nextest run $(CARGO) $(if $(LACKING),-E 'all()$(foreach program,$(LACKING), - test(::$(program)_))'),\
-  cargo test $(CARGO) --lib --bins --tests -- --test-threads=8 --skip a_killed_builder $(foreach program,$(LACKING),--skip ::$(program)_))
-SOURCES  = Cargo.toml Cargo.lock template.yaml $(shell find functions shared -type f)
+NEXTEST := PATH="$(CURDIR)/.tools/check/bin:$$PATH" cargo nextest run $(CARGO) \
+  $(if $(LACKING),-E 'all()$(foreach program,$(LACKING), - test(::$(program)_))')
 
-.PHONY: help demo test lint deny advisories bench fuzz stack down build
+TESTERS := .tools/stack/done .tools/check/done $(if $(shell command -v npm),.tools/clients/done)
+
+# What is downloaded goes beside what is compiled. Cargo counts its own processes.
+MAKEFLAGS += --jobs=4
+unexport MAKEFLAGS
+
+.PHONY: help demo test lint deny advisories bench fuzz stack down programs sam
 
 help:
 	@echo 'make demo   make an export on a local stack, which stays up'
@@ -28,18 +35,19 @@ help:
 	@echo 'make deny   licences and origins of dependencies; make advisories, known faults of them'
 	@echo 'make bench  how fast exports are made, beside others; BENCH="--rounds 1" is quicker'
 	@echo 'make fuzz   odd input for the engine, a minute each; FUZZ_SECONDS=3600 is more thorough'
+	@echo 'make sam    the demo on what `sam build` built and `sam deploy` deployed'
 	@echo 'make stack  start the stack that the end-to-end tests use, to run them one by one'
 	@echo 'make down   stop the stacks that were started'
 
-demo: build
-	@$(STACK) up demo 4566
-	@cargo run --quiet --locked --target $(HOST) --package tests --bin demo
+demo: .tools/stack/done programs
+	@$(STACK) up demo $(DEMO_PORT) $(BUILT)
+	@$(BUILT)/demo
 
-test: lint build .tools/check/done $(if $(shell command -v npm),.tools/clients/done)
-	@cargo build --quiet $(CARGO) --tests
-	@$(STACK) up test $(TEST_PORT) --auth
+test: lint programs $(TESTERS)
+	@cargo build $(CARGO) --tests
+	@$(STACK) up test $(TEST_PORT) $(BUILT) --auth
 	@$(if $(LACKING),echo 'Left out for want of the program: $(LACKING)')
-	@$(RUN); status=$$?; $(STACK) down test; exit $$status
+	@$(NEXTEST); status=$$?; $(STACK) down test; exit $$status
 
 lint: .tools/sam/done
 	cargo fmt --all --check
@@ -75,25 +83,34 @@ fuzz:
 	  for pid in $$pids; do wait $$pid || { grep -hE 'panicked|ERROR|artifact' -A3 *.log; exit 1; }; done
 	@cd .local/fuzz && grep -h DONE *.log
 
-stack: build .tools/check/done $(if $(shell command -v npm),.tools/clients/done)
-	@$(STACK) up test $(TEST_PORT) --auth
+stack: programs $(TESTERS)
+	@$(STACK) up test $(TEST_PORT) $(BUILT) --auth
 
 down: .tools/stack/done
-	@$(STACK) down demo; $(STACK) down test
+	@$(STACK) down demo; $(STACK) down test; $(STACK) down sam
 
-build: .local/build/template.yaml
+programs:
+	@echo 'Compiling the functions...'
+	@cargo build $(CARGO) $(FUNCTIONS:%=--bin %) --bin demo
 
 # Unoptimised and for this machine: what is deployed to AWS is built by plain `sam build`.
-.local/build/template.yaml: $(SOURCES) .tools/sam/done .tools/stack/done
-	@echo 'Building the functions...' && mkdir -p .local
+sam: programs .tools/sam/done .tools/lambda/done .tools/stack/done
+	@echo 'Building with SAM...'
 	@SAM_BUILD_MODE=debug CARGO_LAMBDA_COMPILER=cargo $(SAM) build --build-dir .local/build \
 	  --parameter-overrides Architecture=$(ARCH) >.local/build.log 2>&1 || { tail -40 .local/build.log; exit 1; }
-	@touch $@
+	@$(STACK) up sam $(SAM_PORT) .local/build
+	@$(BUILT)/demo sam; status=$$?; $(STACK) down sam; exit $$status
 
-.tools/%/done: tests/local/requirements-%.txt
+.tools/%/done: tests/local/requirements-%.txt .tools/uv/done
 	@echo 'Installing $*...'
-	@mkdir -p .local && python3 -m venv .tools/$*
-	@.tools/$*/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@$(UV) venv --quiet --no-project --allow-existing .tools/$*
+	@$(UV) pip install --quiet --python .tools/$*/bin/python --requirement $<
+	@echo 'Installed $*.' && touch $@
+
+# It installs in seconds what takes pip a minute.
+.tools/uv/done: tests/local/requirements-uv.txt
+	@python3 -m venv .tools/uv
+	@.tools/uv/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 .tools/clients/done: $(wildcard tests/clients/*)

@@ -1,4 +1,4 @@
-//! The template keeps AWS's rules and ours. Read as SAM wrote it out.
+//! The template keeps AWS's rules and ours. It is read as it is deployed to the local stack.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 const USERS_ROLES: &str = "arn:${AWS::Partition}:iam::*:role/decant-*";
 
 fn template() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../.local/build/template.json");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../.local/test/template.json");
     serde_json::from_slice(&std::fs::read(path).expect("make stack writes it")).unwrap()
 }
 

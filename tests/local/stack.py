@@ -1,6 +1,8 @@
 """The local stack: MiniStack with the deployed template, on this machine, without Docker.
 
-  stack.py up NAME PORT [--auth]     start one, deploy the built template to it, write .local/NAME/stack.json
+  stack.py up NAME PORT FOLDER [--auth]
+                                     start one, deploy the template with the functions in FOLDER, where `cargo build`
+                                     or `sam build` put them, write .local/NAME/stack.json
   stack.py down NAME                 stop it
   stack.py invoke NAME FUNCTION PAYLOAD
                                      invoke a function of a running one, as the template calls it, print its answer
@@ -9,6 +11,7 @@
 NAME names a folder below .local, so that a demo and a test run can stand side by side.
 """
 import base64
+import io
 import json
 import os
 import pathlib
@@ -17,6 +20,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests" / "local"
@@ -24,6 +28,7 @@ REGION = "us-east-1"
 API_ID = "dec0de01"
 STACK = "decant"
 LAKE = "decant-lake"
+CODE = "decant-deploy"
 
 
 def folder(name):
@@ -47,8 +52,9 @@ def client(service, port):
                         aws_access_key_id="test", aws_secret_access_key="test")
 
 
-def up(name, port, auth):
+def up(name, port, built, auth):
     down(name)
+    print(f"Starting a local AWS at http://127.0.0.1:{port}...", flush=True)
     home = folder(name)
     env = environment(port) | {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "AUTH": "true" if auth else "false",
                                "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
@@ -58,7 +64,7 @@ def up(name, port, auth):
     (home / "pid").write_text(str(process.pid))
     wait_until_ready(process, port, home / "ministack.log")
     try:
-        deploy(name, port)
+        deploy(name, port, built)
     except BaseException:
         down(name)
         raise
@@ -76,10 +82,10 @@ def wait_until_ready(process, port, log):
     sys.exit(f"MiniStack did not become ready; see {log}")
 
 
-def deploy(name, port):
+def deploy(name, port, built):
     s3 = client("s3", port)
     s3.create_bucket(Bucket=LAKE)
-    s3.create_bucket(Bucket="decant-deploy")
+    s3.create_bucket(Bucket=CODE)
     # The catalog that ships with the code, with a limit that a test can reach.
     catalog = (ROOT / "shared/export/catalog.toml").read_text()
     limited = catalog.replace('name = "amplitude_events"\npath', 'name = "amplitude_events"\nmax_export_megabytes = 20\npath', 1)
@@ -91,14 +97,10 @@ def deploy(name, port):
                   "RequestWaitSeconds": "5", "CoveoRowLimit": "200000", "CallbackHosts": "127.0.0.1", "RequestsPerSecond": "10000", "RequestBurst": "10000",
                   # Tests ask as fast as they can; those about quotas set their own.
                   "WorkspaceRequestsPerSecond": "500", "WorkspaceRequestBurst": "10000"}
-    log = folder(name) / "deploy.log"
-    command = [ROOT / ".tools/sam/bin/sam", "deploy", "--template-file", fit_for_here(name),
-               "--stack-name", STACK, "--region", REGION, "--s3-bucket", "decant-deploy",
-               "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--tags", f"ms-custom-id={API_ID}",
-               "--parameter-overrides", *(f"{key}={value}" for key, value in parameters.items())]
-    with open(log, "wb") as out:
-        if subprocess.run(command, env=environment(port), stdout=out, stderr=out, cwd=folder(name)).returncode:
-            sys.exit(f"sam deploy failed:\n{log.read_text()[-3000:]}")
+    if (built / "template.yaml").exists():
+        deploy_with_sam(name, port, built, parameters)
+    else:
+        deploy_programs(name, port, built, parameters)
     stack = client("cloudformation", port).describe_stacks(StackName=STACK)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     apply_what_was_dropped(port)
@@ -106,6 +108,54 @@ def deploy(name, port):
     found = {"endpoint": f"http://127.0.0.1:{port}", "region": REGION, "base_url": base_url, "lake_bucket": LAKE,
              **outputs}
     (folder(name) / "stack.json").write_text(json.dumps(found, indent=2))
+
+
+def deploy_with_sam(name, port, built, parameters):
+    """Deploys what `sam build` built as `sam deploy` does to AWS."""
+    print("Deploying what `sam build` built with `sam deploy`...", flush=True)
+    template = built / "template.json"
+    template.write_text(json.dumps(fit_for_here(name, built / "template.yaml")))
+    command = [ROOT / ".tools/sam/bin/sam", "deploy", "--template-file", template,
+               "--stack-name", STACK, "--region", REGION, "--s3-bucket", CODE,
+               "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--tags", f"ms-custom-id={API_ID}",
+               "--parameter-overrides", *(f"{key}={value}" for key, value in parameters.items())]
+    log = folder(name) / "deploy.log"
+    with open(log, "wb") as out:
+        if subprocess.run(command, env=environment(port), stdout=out, stderr=out, cwd=folder(name)).returncode:
+            sys.exit(f"sam deploy failed:\n{log.read_text()[-3000:]}")
+
+
+def deploy_programs(name, port, built, parameters):
+    """Deploys what `cargo build` built: SAM's own translator reads the template here, too, inside MiniStack."""
+    template = fit_for_here(name, ROOT / "template.yaml")
+    functions = [r for r in template["Resources"].values() if r["Type"] == "AWS::Serverless::Function"]
+    s3, cloudformation = client("s3", port), client("cloudformation", port)
+    print(f"Deploying template.yaml with {len(functions)} functions...", flush=True)
+    for function in functions:
+        program = function["Metadata"]["BuildProperties"]["Binary"]
+        s3.put_object(Bucket=CODE, Key=f"{program}.zip", Body=zipped(built / program))
+        function["Properties"]["CodeUri"] = {"Bucket": CODE, "Key": f"{program}.zip"}
+    s3.put_object(Bucket=CODE, Key="template.json", Body=json.dumps(template).encode())
+    cloudformation.create_stack(
+        StackName=STACK, TemplateURL=f"http://127.0.0.1:{port}/{CODE}/template.json",
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"], Tags=[{"Key": "ms-custom-id", "Value": API_ID}],
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()])
+    while (stack := cloudformation.describe_stacks(StackName=STACK)["Stacks"][0])["StackStatus"] == "CREATE_IN_PROGRESS":
+        time.sleep(0.1)
+    if stack["StackStatus"] != "CREATE_COMPLETE":
+        events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+        reasons = (f"{e['LogicalResourceId']}: {e['ResourceStatusReason']}" for e in events if "ResourceStatusReason" in e)
+        sys.exit("\n".join(["The template could not be deployed:", *reasons]))
+
+
+def zipped(program):
+    """A function's program as Lambda takes it. Not compressed: it travels no further than to this machine."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        file.writestr(entry, program.read_bytes())
+    return out.getvalue()
 
 
 def code_folder(port, function):
@@ -116,13 +166,12 @@ def code_folder(port, function):
     return f"/tmp/ministack-provided-code-{port}/{base64.b64decode(code).hex()}"
 
 
-def fit_for_here(name):
-    """The built template less what only AWS understands: policies that refuse plain HTTP, escaped slashes,
-    routes for any method, and conditions on what KMS is asked for."""
-    import yaml
-    build = ROOT / ".local" / "build"
-    template = yaml.safe_load((build / "template.yaml").read_text())
-    (build / "template.json").write_text(json.dumps(template, indent=1))
+def fit_for_here(name, path):
+    """The template less what only AWS understands: policies that refuse plain HTTP, escaped slashes,
+    routes for any method, and conditions on what KMS is asked for. As it was, it is in .local/NAME/template.json."""
+    from samtranslator.yaml_helper import yaml_parse
+    template = yaml_parse(path.read_text())
+    (folder(name) / "template.json").write_text(json.dumps(template, indent=1))
     kinds = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy")
     template["Resources"] = {key: value for key, value in template["Resources"].items() if value["Type"] not in kinds}
     api = template["Resources"]["Api"]["Properties"]
@@ -133,9 +182,7 @@ def fit_for_here(name):
         for statement in (s for policy in role["Policies"] for s in policy["PolicyDocument"]["Statement"]):
             if "kms:" in str(statement["Action"]):
                 statement.pop("Condition", None)
-    path = build / f"{name}.json"
-    path.write_text(json.dumps(template))
-    return path
+    return template
 
 
 def one_method_each(events):
@@ -249,8 +296,8 @@ def places(port, text, log):
 
 def main(arguments):
     match arguments:
-        case ["up", name, port, *auth] if auth in ([], ["--auth"]):
-            up(name, int(port), bool(auth))
+        case ["up", name, port, built, *auth] if auth in ([], ["--auth"]):
+            up(name, int(port), ROOT / built, bool(auth))
         case ["down", name]:
             down(name)
         case ["invoke", name, function, payload]:
