@@ -482,6 +482,134 @@ fn a_damaged_object_is_told_from_one_that_did_not_come() {
     }
 }
 
+/// A connection that is interrupted before each byte or two.
+struct Interrupted<'a>(&'a [u8], bool);
+
+impl Read for Interrupted<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.1 = !self.1;
+        if self.1 {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let most = buf.len().min(2);
+        self.0.read(&mut buf[..most])
+    }
+}
+
+/// An object whose size is not known.
+fn an_object(key: &str) -> Object {
+    Object {
+        key: key.to_owned(),
+        size_bytes: 100,
+        likely_whole: false,
+        refer: false,
+        partition: None,
+    }
+}
+
+#[test]
+fn a_reading_that_was_interrupted_is_made_again() {
+    let zstd = zstd::encode_all(ROWS.as_bytes(), 3).unwrap();
+    for (key, stored) in [("a.json", ROWS.into()), ("a.gz", gzip(ROWS)), ("a.zst", zstd)] {
+        let want = poured(&jsonl(), key, &stored).0;
+        let (selection, objects) = (&jsonl(), &[an_object(key)][..]);
+        let pack = Pack::Plain { bytes: usize::MAX, rows: u64::MAX };
+        let pour = Pour { selection, objects, runs: runs_of(objects), pack, workers: 1 };
+        let mut content = Vec::new();
+        let keep = |_, stretch| {
+            let Stretch::Bytes(bytes) = stretch else { panic!("{stretch:?}") };
+            content.extend(bytes);
+            Ok(())
+        };
+        pour.run(|_| Ok(Interrupted(&stored, false)), keep).unwrap();
+        assert_eq!(String::from_utf8(content).unwrap(), want, "{key}");
+    }
+}
+
+#[test]
+fn rows_that_are_not_compressed_come_in_stretches_of_so_many_bytes_or_rows() {
+    let rows: Vec<String> = (0..20).map(|n| row((n * 7, true))).collect();
+    let text = rows.concat();
+    for (bytes, most) in [(usize::MAX, 3), (300, u64::MAX), (300, 2), (1, 1)] {
+        let (selection, objects) = (&jsonl(), &[an_object("a.json")][..]);
+        let pack = Pack::Plain { bytes, rows: most };
+        let pour = Pour { selection, objects, runs: runs_of(objects), pack, workers: 2 };
+        let mut stretches = Vec::new();
+        let keep = |_, stretch| {
+            let Stretch::Bytes(bytes) = stretch else { panic!("{stretch:?}") };
+            stretches.push(String::from_utf8(bytes).unwrap());
+            Ok(())
+        };
+        let poured = pour.run(|_| Ok(text.as_bytes()), keep).unwrap();
+        // Each ends with the row that fills it.
+        let mut want = vec![String::new()];
+        for row in &rows {
+            let last = want.last_mut().unwrap();
+            last.push_str(row);
+            if last.len() >= bytes || last.lines().count() as u64 >= most {
+                want.push(String::new());
+            }
+        }
+        want.retain(|stretch| !stretch.is_empty());
+        assert_eq!(stretches, want);
+        let known = want.iter().map(|stretch| {
+            let (crc32, bytes) = (crc32fast::hash(stretch.as_bytes()), stretch.len() as u64);
+            let rows = stretch.lines().count() as u64;
+            Segment { crc32, raw_bytes: bytes, stored_crc32: crc32, stored_bytes: bytes, rows }
+        });
+        assert_eq!(poured[0].stretches, known.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn small_objects_are_put_together_until_they_are_worth_a_segment() {
+    let runs = |sizes: &[u64]| {
+        let object = |size: &u64| Object { size_bytes: *size, ..an_object("a") };
+        runs_of(&sizes.iter().map(object).collect::<Vec<_>>())
+    };
+    let all = SEGMENT_BYTES as u64;
+    assert_eq!(runs(&[]), []);
+    assert_eq!(runs(&[all / 2, all / 2, 1]), [0..2, 2..3]);
+    assert_eq!(runs(&[all, all]), [0..1, 1..2]);
+    assert_eq!(runs(&[0, 0, all, 0, 1]), [0..4, 4..5]);
+    assert_eq!(runs(&[2 * all, 0]), [0..1, 1..2]);
+}
+
+#[test]
+fn a_default_stands_where_there_is_no_value_and_instants_are_as_sql_has_them() {
+    let catalog = CATALOG
+        .replace("\"n:integer\"", "{ name = \"n\", type = \"integer\", default = 7 }")
+        .replace("type = \"time\"", "type = \"time\", sql_time = true");
+    let catalog = Catalog::parse("test", &catalog).unwrap();
+    let window = Window::new(
+        "2026-03-01T00:00:00Z".parse().unwrap(),
+        "2026-03-02T00:00:00Z".parse().unwrap(),
+    );
+    let write = |format| {
+        let columns = Some(vec!["n".to_owned(), "at".to_owned()]);
+        let table = TableSelection { columns, ..TableSelection::whole("visits") };
+        let request = ExportRequest::new(vec![table], window.unwrap(), format);
+        let selection = Selection::new(&catalog, &request, 0).unwrap();
+        let rows = ["3", "null"].map(|n| {
+            format!("{{\"n\":{n},\"meta\":{{\"at\":\"2026-03-01T01:30:00.5+01:00\"}}}}\n")
+        });
+        let none = "{\"meta\":{\"at\":\"2026-03-01T00:30:00Z\"}}\n";
+        poured(&selection, "a.json", (rows.concat() + none).as_bytes()).0
+    };
+    assert_eq!(
+        write(Format::Csv),
+        "n,at\n3,2026-03-01 00:30:00.500\n7,2026-03-01 00:30:00.500\n7,2026-03-01 00:30:00.000\n"
+    );
+    assert_eq!(
+        write(Format::Jsonl),
+        concat!(
+            "{\"n\":3,\"at\":\"2026-03-01T01:30:00.5+01:00\"}\n",
+            "{\"n\":7,\"at\":\"2026-03-01T01:30:00.5+01:00\"}\n",
+            "{\"n\":7,\"at\":\"2026-03-01T00:30:00Z\"}\n",
+        )
+    );
+}
+
 #[test]
 fn whoever_takes_the_output_can_stop_it() {
     let object = "{\"page\":\"/a\",\"meta\":{\"at\":\"2026-03-01T00:30:00Z\"}}\n".repeat(100_000);

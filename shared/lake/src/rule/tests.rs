@@ -323,6 +323,21 @@ fn portions(
     found
 }
 
+#[test]
+fn each_table_in_which_something_is_looked_up_is_named_once() {
+    let catalog = Catalog::parse("test", CATALOG).unwrap();
+    let of = |text: &str| {
+        let filter = TableFilter { tables: vec!["searches".into()], filter: text.parse().unwrap() };
+        let tables = vec![TableSelection::whole("searches")];
+        let request = ExportRequest::new(tables, window(), Format::Jsonl);
+        lookup_tables(&catalog, &ExportRequest { filters: vec![filter], ..request })
+    };
+    let (events, clicks) = ("events".to_owned(), "clicks".to_owned());
+    assert_eq!(of("city == 'a' AND tag == 'a'"), []);
+    let text = "kind == 'a' OR title == 'a' AND kind == 'a' OR clicks.city == 'a' OR kind == 'b'";
+    assert_eq!(of(text), [(0, events), (1, clicks)]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
     #[test]

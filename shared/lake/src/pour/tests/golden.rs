@@ -65,3 +65,60 @@ fn what_is_kept_depends_on_what_is_required() {
     let all = [identity(CATALOG), identity(&required("tag")), identity(&required("page"))];
     assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2], "{all:?}");
 }
+
+#[test]
+fn what_is_kept_is_used_again_only_where_the_same_would_be_written() {
+    let identity = |catalog: &str, change: &dyn Fn(&mut ExportRequest)| {
+        let catalog = Catalog::parse("test", catalog).unwrap();
+        let hour = ["2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z"].map(|at| at.parse().unwrap());
+        let tables = vec![TableSelection::whole("visits")];
+        let window = Window::new(hour[0], hour[1]).unwrap();
+        let mut request = ExportRequest::new(tables, window, Format::Csv);
+        change(&mut request);
+        let selection = Selection::new(&catalog, &request, 0).unwrap();
+        let escaping = Selection::new(&catalog, &request, 0).unwrap().escaping_separators();
+        assert_ne!(selection.identity(), escaping.identity());
+        assert_eq!(selection.row_identity(), escaping.row_identity());
+        selection.identity()
+    };
+    let columns = |names: &'static [&str]| {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        move |request: &mut ExportRequest| request.tables[0].columns = Some(names.clone())
+    };
+    let filter = |text: &'static str| {
+        move |request: &mut ExportRequest| {
+            let (tables, filter) = (vec!["visits".to_owned()], text.parse().unwrap());
+            request.filters = vec![export::TableFilter { tables, filter }];
+        }
+    };
+    let changes: [&dyn Fn(&mut ExportRequest); 8] = [
+        &|_| {},
+        &|request| request.format = Format::Jsonl,
+        &|request| request.csv = export::CsvStyle::Excel,
+        &|request| request.csv = export::CsvStyle::NoNewline,
+        &columns(&["n", "page"]),
+        &columns(&["page", "n"]),
+        &filter("page == '/a'"),
+        &filter("page == '/b'"),
+    ];
+    // A filter is on what a column is, not on what it is called; and the time and omissions count.
+    let catalogs = [
+        CATALOG.to_owned(),
+        CATALOG.replace("\"n:integer\"", "{ name = \"n\", path = \"m\", type = \"integer\" }"),
+        CATALOG.replace("time = \"meta.at\"", "time = \"at\""),
+        CATALOG.replace("omit = \"hidden\"", "omit = \"gone\""),
+    ];
+    let mut seen = std::collections::BTreeSet::new();
+    for change in changes {
+        assert!(seen.insert(identity(CATALOG, change)));
+        assert!(!seen.insert(identity(CATALOG, change)), "the same again");
+    }
+    for catalog in &catalogs[1..] {
+        let all = columns(&["page"]);
+        let by_n = |request: &mut ExportRequest| {
+            all(request);
+            filter("n == 1")(request);
+        };
+        assert_ne!(identity(catalog, &by_n), identity(CATALOG, &by_n));
+    }
+}
