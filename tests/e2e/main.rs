@@ -26,6 +26,7 @@ mod liferay;
 mod limits;
 mod readers;
 mod settings;
+mod stored_bounds;
 
 use export::{Window, parse_time};
 use jiff::Timestamp;

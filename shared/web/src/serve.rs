@@ -1,6 +1,9 @@
 //! Serving a router to API Gateway.
 
-use axum::{Router, http::StatusCode};
+use axum::{
+    Router,
+    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
+};
 use lambda_http::{
     Adapter, Error, LambdaEvent, Service as _,
     aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse},
@@ -8,6 +11,7 @@ use lambda_http::{
     request::LambdaRequest,
 };
 use serde::Serialize;
+use serde_json::json;
 
 /// The most bytes of a path and a query. API Gateway lets 10,240 pass, which are three times as many
 /// where each has to be encoded. The HTTP library takes 65,534 and panics beyond.
@@ -47,11 +51,20 @@ fn target_bytes(request: &ApiGatewayProxyRequest) -> usize {
     path + request.multi_value_query_string_parameters.to_query_string().len()
 }
 
+/// Says so in the keys that clients of every API read, as the gateway's own answers do.
 fn too_long() -> ApiGatewayProxyResponse {
+    const DETAIL: &str =
+        "The URL is too long. Shorten the query, or send a body if the call takes one.";
+    let status = StatusCode::URI_TOO_LONG;
+    let body = json!({
+        "type": "urn:decant:problem:url_too_long", "title": status.canonical_reason(),
+        "status": status.as_u16(), "code": "url_too_long", "detail": DETAIL, "message": DETAIL,
+        "success": false, "response": [{ "success": false, "error": { "message": DETAIL } }],
+    });
     let mut response = ApiGatewayProxyResponse::default();
-    response.status_code = i64::from(StatusCode::URI_TOO_LONG.as_u16());
-    let body = r#"{"message": "The URL is too long. Shorten the query, or send a body if the call takes one."}"#;
-    response.body = Some(body.into());
+    response.status_code = i64::from(status.as_u16());
+    response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.body = Some(body.to_string().into());
     response
 }
 
@@ -82,8 +95,8 @@ mod tests {
         };
         assert!(fits(10_240) && taken(10_240), "what API Gateway lets pass is answered");
         assert!(!fits(30_000) && !taken(30_000));
-        let largest = (0..30_000).rev().find(|brackets| fits(*brackets)).unwrap();
-        assert!(taken(largest), "{largest}");
+        let most = (MAX_TARGET_BYTES - target_bytes(&request(0))) / "%28".len();
+        assert!(fits(most) && !fits(most + 1) && taken(most), "{most}");
         assert_eq!(too_long().status_code, 414);
     }
 }
