@@ -274,9 +274,24 @@ fn line_end() -> Vec<u8> {
 }
 
 /// The only file of an export would be larger than it may.
-#[derive(Debug, thiserror::Error)]
-#[error("the file would have {0} bytes")]
-pub(crate) struct FileTooLarge(pub(crate) u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the file would have {bytes} bytes, of which {most} can be written")]
+pub(crate) struct FileTooLarge {
+    /// The bytes it would have.
+    pub(crate) bytes: u64,
+    /// The bytes it may have.
+    pub(crate) most: u64,
+}
+
+/// Refuses a file of rows that has more than `most` bytes as it is, without a ZIP.
+fn check_plain_size(head: &[u8], reports: &[Report], most: u64) -> Result<(), FileTooLarge> {
+    let rows = reports.iter().flat_map(|report| &report.made).map(|made| match made {
+        Made::Poured(segment, _) => segment.raw_bytes,
+        Made::Copied(_) | Made::Unterminated(_) => 0,
+    });
+    let bytes = head.len() as u64 + rows.sum::<u64>();
+    if bytes <= most { Ok(()) } else { Err(FileTooLarge { bytes, most }) }
+}
 
 /// Writes the only file of an export as it is, for those who want no ZIP.
 async fn write_plain(
@@ -286,12 +301,7 @@ async fn write_plain(
     reports: &[Report],
 ) -> anyhow::Result<()> {
     let head = selection(app, export, 0)?.head();
-    let rows = reports.iter().flat_map(|report| &report.made).map(|made| match made {
-        Made::Poured(segment, _) => segment.raw_bytes,
-        Made::Copied(_) | Made::Unterminated(_) => 0,
-    });
-    let size_bytes = head.len() as u64 + rows.sum::<u64>();
-    anyhow::ensure!(size_bytes <= PieceWriter::MAX_BYTES, FileTooLarge(size_bytes));
+    check_plain_size(&head, reports, PieceWriter::MAX_BYTES)?;
     let mut content = Vec::new();
     for (step, report) in plan.steps.iter().zip(reports) {
         for extent in extents(step, report).into_iter().flatten() {
@@ -342,6 +352,25 @@ mod tests {
         let end = line_end();
         flate2::read::MultiGzDecoder::new(&end[..]).read_to_string(&mut content).unwrap();
         assert_eq!(content, "\n");
+    }
+
+    #[test]
+    fn a_file_without_a_zip_may_be_as_large_as_can_be_written_and_no_larger() {
+        let poured = |raw_bytes| Made::Poured(Segment { raw_bytes, ..Segment::default() }, vec![]);
+        let report = |made| Report {
+            piece: WorkKey::kept_report(&"acme".parse().unwrap(), "a"),
+            made_at: Timestamp::UNIX_EPOCH,
+            made,
+            ids: Vec::new(),
+            bad_rows: 0,
+            listed: Vec::new(),
+            outside: 0,
+            times: None,
+        };
+        let reports = [report(vec![poured(40), poured(2)]), report(vec![poured(50)])];
+        assert_eq!(check_plain_size(b"a\n", &reports, 94), Ok(()));
+        let too_large = FileTooLarge { bytes: 94, most: 93 };
+        assert_eq!(check_plain_size(b"a\n", &reports, 93), Err(too_large));
     }
 
     #[test]

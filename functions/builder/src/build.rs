@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use cloud::{Job, PieceWriter};
+use cloud::Job;
 use export::{
     Archive, BUILD_LEASE, ClaimError, Export, Failure, FailureCode, Lease, State, WorkKey,
 };
@@ -277,11 +277,10 @@ pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
     if let Some(failure) = error.downcast_ref().and_then(refused) {
         return Some(failure);
     }
-    if let Some(FileTooLarge(bytes)) = error.downcast_ref() {
+    if let Some(FileTooLarge { bytes, most }) = error.downcast_ref() {
         let detail = format!(
-            "The file would have {bytes} bytes, more than the {} that one can have. Choose a shorter window or \
-             fewer columns, and create the export again.",
-            PieceWriter::MAX_BYTES
+            "The file would have {bytes} bytes, more than the {most} that one can have. Choose a shorter window \
+             or fewer columns, and create the export again."
         );
         return Some(Failure { code: FailureCode::FileTooLarge, detail });
     }
@@ -362,11 +361,10 @@ fn refused(error: &cloud::Error) -> Option<Failure> {
         }
         cloud::Error::TooLarge(_) => (
             FailureCode::FileTooLarge,
-            format!(
-                "What is made of one source object would have more than {} bytes. Let the lake be written in \
-                 smaller objects, and create the export again.",
-                PieceWriter::MAX_BYTES
-            ),
+            "What is made of one source object, or the export's file as a whole, would be larger than an \
+             object of S3 can be. Choose a shorter window or fewer tables, or let the lake be written in \
+             smaller objects, and create the export again."
+                .to_owned(),
         ),
         cloud::Error::Stale(_)
         | cloud::Error::SourceChanged(_)
@@ -402,6 +400,19 @@ mod tests {
         let failure = failure_of(&error).unwrap();
         assert_eq!(failure.code, FailureCode::TooManyObjects);
         assert!(failure.detail.contains("more than 7 source objects"), "{}", failure.detail);
+    }
+
+    #[test]
+    fn an_export_of_a_file_that_is_too_large_fails_with_what_to_do() {
+        let whole = anyhow::Error::from(FileTooLarge { bytes: 94, most: 93 });
+        let piece = anyhow::Error::from(cloud::Error::TooLarge("work/acme/1/0".to_owned()));
+        for (error, said) in [(whole, "94 bytes, more than the 93"), (piece, "an object of S3")] {
+            let failure = failure_of(&error.context("assemble the archive")).unwrap();
+            assert_eq!(failure.code, FailureCode::FileTooLarge);
+            let detail = failure.detail;
+            assert!(detail.contains(said) && detail.contains("shorter window"), "{detail}");
+            assert!(!detail.contains("work/"), "{detail}");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(crate) struct Report {
     /// Records that were left out because their time is outside of the window.
     pub(crate) outside: u64,
     /// The earliest and the latest time of the others.
-    times: Option<(Timestamp, Timestamp)>,
+    pub(crate) times: Option<(Timestamp, Timestamp)>,
 }
 
 /// What source objects became.

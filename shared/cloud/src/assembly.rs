@@ -324,7 +324,7 @@ fn base64_crc32(crc32: u32) -> String {
     BASE64_STANDARD.encode(crc32.to_be_bytes())
 }
 
-/// Tells an object that is there from one that is just being written.
+/// Tells an object that is there from one that is just being written, and from one that S3 does not take.
 pub(crate) fn exists_or<E>(action: &'static str, key: &str, error: SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -332,6 +332,7 @@ where
     match error.code() {
         Some("PreconditionFailed") => Error::Exists(key.to_owned()),
         Some("ConditionalRequestConflict") => Error::Conflict(key.to_owned()),
+        Some("EntityTooLarge") => Error::TooLarge(key.to_owned()),
         _ => Error::s3(action)(error),
     }
 }
@@ -434,6 +435,19 @@ mod tests {
             .unwrap();
 
         assert_eq!(fake.requests().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn an_archive_that_s3_does_not_take_for_its_size_is_told_to_be_too_large() {
+        let fake = Fake::new(|_| refusal("400 Bad Request", "EntityTooLarge", "too large"));
+        let (archives, lake) = buckets(&fake).await;
+        let (key, name) = (key(), FileName::plain("a.zip"));
+        let parts = vec![Part::Write(vec![Extent::Bytes(b"zip".to_vec())])];
+
+        let told = archives.assemble(&lake, &key, parts, crc32fast::hash(b"zip"), &name).await;
+
+        let is_named = |named: &str| named == key.to_string();
+        assert!(matches!(&told, Err(Error::TooLarge(named)) if is_named(named)), "{told:?}");
     }
 
     #[tokio::test]

@@ -23,6 +23,8 @@ pub struct PieceWriter {
     content_type: Option<&'static str>,
     upload: Option<Upload>,
     buffer: BytesMut,
+    /// The most parts it may have.
+    max_parts: usize,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,8 @@ impl PieceWriter {
         key: String,
         content_type: Option<&'static str>,
     ) -> Self {
-        Self { bucket: bucket.clone(), key, content_type, upload: None, buffer: BytesMut::new() }
+        let (bucket, max_parts) = (bucket.clone(), archive::MAX_PARTS);
+        Self { bucket, key, content_type, upload: None, buffer: BytesMut::new(), max_parts }
     }
 
     /// Lets `write` fill it and makes the object visible. If either breaks, nothing stays behind.
@@ -111,7 +114,7 @@ impl PieceWriter {
             self.upload = Some(Upload { id, parts: Vec::new() });
         }
         let Some(upload) = &mut self.upload else { return Ok(()) };
-        if upload.parts.len() >= archive::MAX_PARTS {
+        if upload.parts.len() >= self.max_parts {
             return Err(Error::TooLarge(self.key.clone()));
         }
         let number = i32::try_from(upload.parts.len() + 1).unwrap_or(i32::MAX);
@@ -193,6 +196,34 @@ mod tests {
             assert_eq!(matches!(filled, Err(Error::Aws { .. })), whole, "{filled:?}");
             assert!(filled.is_err() && aborted(&fake), "{:?}", fake.requests());
         }
+    }
+
+    /// A piece of that many whole parts, of which it may have two.
+    async fn of_parts(parts: usize) -> (Fake, Result<()>) {
+        let fake = Fake::new(|head| {
+            let begins = head.starts_with("POST") && head.contains("uploads");
+            let body = if begins { UPLOAD } else { "<CompleteMultipartUploadResult/>" };
+            reply("200 OK", &[("ETag", "\"e\"")], body.len(), body.as_bytes())
+        });
+        let bucket = ArchiveBucket::new(fake.s3().await, "b".to_owned());
+        let piece = PieceWriter { max_parts: 2, ..PieceWriter::new(&bucket, "k".to_owned(), None) };
+        let filled = piece.filled(async |piece| {
+            for _ in 0..parts {
+                piece.push(&vec![0; PART_BYTES]).await?;
+            }
+            Ok(())
+        });
+        let filled = filled.await;
+        (fake, filled)
+    }
+
+    #[tokio::test]
+    async fn a_piece_of_more_parts_than_an_upload_has_is_too_large_and_leaves_nothing() {
+        let (_, most) = of_parts(2).await;
+        most.unwrap();
+        let (fake, beyond) = of_parts(3).await;
+        assert!(matches!(&beyond, Err(Error::TooLarge(key)) if key == "k"), "{beyond:?}");
+        assert!(aborted(&fake), "{:?}", fake.requests());
     }
 
     #[test]
