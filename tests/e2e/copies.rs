@@ -8,7 +8,7 @@ use export::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tests::{Answer, Customer, Receiver, Reply, Stack, User};
+use tests::{Answer, Customer, Receiver, Reply, Stack, User, until};
 
 use crate::{
     SMALL, at, janitor,
@@ -189,6 +189,41 @@ async fn a_role_is_taken_on_for_its_workspace_and_a_list_is_written_last() {
     assert!(refused.text("/copy/failure").starts_with("AccessDenied"), "{}", refused.body);
     other.download(refused.text("/links/download")).await.unwrap();
     assert_eq!(customer.objects().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_copy_of_which_every_file_failed_has_none_done_and_is_told_to_have_failed() {
+    let user = user().await;
+    let customer = customer_of(&user).await;
+    user.seed(SMALL, &["liferay_page"], at(FROM), 1).await.unwrap();
+    let mut body = request("liferay_page", FROM, TO, "csv");
+    body["tables"] = json!(["liferay_page", "liferay_segment"]);
+    body["layout"] = json!("files");
+    // The local stack has a conflict there for each file, of which none says anything of the others.
+    body["copy"] = json!({
+        "bucket": customer.keys.bucket, "prefix": "in/conflict/", "role_arn": customer.keys.role_arn,
+    });
+    let url = user.create(&body).await.unwrap();
+    let done = copied(&user, &url).await;
+
+    let copy = &done.body["copy"];
+    assert_eq!((&copy["status"], &copy["files_done"]), (&json!("failed"), &json!(0)), "{copy}");
+    assert!(copy.get("failure").is_none(), "{copy}");
+    let failed = copy["failed_files"].as_array().unwrap();
+    let keys: Vec<&str> = failed.iter().map(|file| file["key"].as_str().unwrap()).collect();
+    assert_eq!(keys, ["in/conflict/liferay_page-0.csv", "in/conflict/liferay_segment-0.csv"]);
+    for file in failed {
+        assert!(file["detail"].as_str().unwrap().starts_with("OperationAborted"), "{file}");
+    }
+    assert!(customer.objects().await.unwrap().is_empty(), "nor is there a list of what is there");
+    let logged = async || {
+        let line = format!("ended the copy of export {}", done.text("/id"));
+        let lines = user.stack.places_of(&line).await?;
+        Ok(lines.into_iter().next())
+    };
+    let logged = until("the courier's log", logged).await.unwrap();
+    let says = |field: &str| logged.replace([' ', '"'], "").replace('=', ":").contains(field);
+    assert!(says("failed:true") && says("copied:0") && says("failed_files:2"), "{logged}");
 }
 
 #[tokio::test]
