@@ -1,7 +1,7 @@
 //! What is wrong with a request is said, all of it, so that it can be mended.
 
 use insta::assert_json_snapshot;
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::{Stack, User};
 
 use crate::request;
@@ -175,5 +175,4 @@ async fn limits_and_tables_say_what_can_be_asked_for() {
         column["columns"][0],
         json!({ "name": "searchId", "display_name": "Search Id", "type": "string" })
     );
-    assert!(matches!(&limits.body, Value::Object(_)));
 }

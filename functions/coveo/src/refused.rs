@@ -104,6 +104,12 @@ impl Refused {
             .with(header::RETRY_AFTER, "5")
     }
 
+    /// Its status, the kind and the message that it is told by.
+    #[cfg(test)]
+    pub(crate) fn told(&self) -> (u16, &'static str, &str) {
+        (self.status.as_u16(), self.kind, &self.message)
+    }
+
     fn with(self, name: HeaderName, value: &str) -> Self {
         Self { header: HeaderValue::from_str(value).ok().map(|value| (name, value)), ..self }
     }

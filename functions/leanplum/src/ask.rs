@@ -263,27 +263,34 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_wrong_is_refused() {
-        for query in [
-            "",
-            "startDate=2026-03-01",
-            "startDate=20260230",
-            "startDate=20260301&exportFormat=xml",
-            "startDate=20260301&endDate=20260228",
-            "startDate=20260301&startTime=-1",
-            "startDate=20260301&startTime=NaN",
-            "startDate=20260301&startTime=2&endTime=1",
-            "startDate=20260301&callbackUrl=example.com",
-            "startDate=20260301&responseWebhook=ftp://example.com",
-            "startDate=20260301&s3BucketName=B",
-            "startDate=20260301&s3BucketName=bucket",
-            "startDate=20260301&s3BucketName=bucket&s3AccessId=AKIAEXAMPLE",
-            "startDate=20260301&s3BucketName=bucket&s3AccessId=AKIAEXAMPLE&s3AccessKey=%0A%0A%0A%0A",
-            "startDate=20260301&s3BucketName=bucket&s3AccessId=A/B.C&s3AccessKey=abcd",
-            "startDate=20260301&s3BucketName=bucket&s3AccessId=AKIAEXAMPLE&s3AccessKey=abcd&s3ObjectPrefix=%0A",
-            "startDate=20260301&s3BucketName=bucket&s3AccessId=AKIAEXAMPLE&s3AccessKey=abcd&compressData=x",
+    async fn what_is_wrong_is_refused_by_its_name() {
+        let bucket = "s3BucketName=bucket";
+        let id = format!("{bucket}&s3AccessId=AKIAEXAMPLE");
+        let key = format!("{id}&s3AccessKey=abcd");
+        for (query, name) in [
+            ("startDate=2026-03-01".to_owned(), "startDate"),
+            ("startDate=20260230".to_owned(), "startDate"),
+            (String::new(), "startDate"),
+            ("exportFormat=xml".to_owned(), "exportFormat"),
+            ("endDate=20260228".to_owned(), "endDate"),
+            ("startTime=-1".to_owned(), "startTime"),
+            ("startTime=NaN".to_owned(), "startTime"),
+            ("startTime=2&endTime=1".to_owned(), "endTime"),
+            ("callbackUrl=example.com".to_owned(), "callbackUrl"),
+            ("responseWebhook=ftp://example.com".to_owned(), "responseWebhook"),
+            ("s3BucketName=B".to_owned(), "s3BucketName"),
+            (bucket.to_owned(), "s3AccessId"),
+            (id.clone(), "s3AccessKey"),
+            (format!("{id}&s3AccessKey=%0A%0A%0A%0A"), "s3AccessKey"),
+            (format!("{bucket}&s3AccessId=A/B.C&s3AccessKey=abcd"), "s3AccessId"),
+            (format!("{key}&s3ObjectPrefix=%0A"), "s3ObjectPrefix"),
+            (format!("{key}&compressData=x"), "compressData"),
         ] {
-            assert_eq!(read(query).await.unwrap_err().into_response().status(), 400, "{query}");
+            let day = if name == "startDate" { "" } else { "startDate=20260301&" };
+            let refused = read(&format!("{day}{query}")).await.unwrap_err();
+            let told = format!("{refused:?}");
+            assert!(told.contains(&format!("parameter: {name}")), "{query}: {told}");
+            assert_eq!(refused.into_response().status(), 400, "{query}");
         }
         let now = NOW.parse().unwrap();
         assert!(!read("startDate=20260402").await.unwrap().is_too_old(now).unwrap());

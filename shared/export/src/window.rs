@@ -98,7 +98,38 @@ fn to_microsecond(instant: Timestamp) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// Spans whose last instants are written to any unit of time, each beginning with the unit after the
+        /// last of the one before.
+        #[test]
+        fn inclusive_spans_in_a_row_hold_every_instant_once(
+            begin in -1_000_000_000_000_i64..1_000_000_000_000,
+            spans in prop::collection::vec((0..=8_u32, 1..5_000_i64), 1..6),
+            anywhere in prop::collection::vec(-1_000_000_i64..40_000_000_000, 1..50),
+        ) {
+            let at = |micros: i64| Timestamp::from_microsecond(micros).unwrap();
+            let (mut windows, mut edges, mut from) = (Vec::new(), vec![begin - 1, begin], begin);
+            for (digits, length) in spans {
+                // From microseconds to some minutes.
+                let unit = 10_i64.pow(digits);
+                let last = (from.div_euclid(unit) + length) * unit;
+                let inside = SignedDuration::from_micros(unit);
+                windows.push(Window::inclusive(at(from), at(last), inside).unwrap());
+                from = last + unit;
+                edges.extend([last, from - 1, from]);
+            }
+            let anywhere = anywhere.into_iter().map(|micros| begin + micros);
+            for micros in anywhere.chain(edges) {
+                let holding = windows.iter().filter(|window| window.contains(at(micros))).count();
+                let inside = (begin..from).contains(&micros);
+                prop_assert_eq!(holding, usize::from(inside), "{}", micros);
+            }
+        }
+    }
 
     #[test]
     fn the_end_is_outside_and_the_beginning_inside() {

@@ -65,9 +65,12 @@ async fn an_export_with_too_many_rows_is_refused() {
     let row = json!({ "datetime": "2026-03-01T10:00:00Z", "keywords": ["a", "b", "c"] })
         .to_string()
         + "\n";
-    // Not compressed, so that it looks like as many as it has.
+    // Not compressed, so that it looks like as many as it has: four rows each of a search and its keywords.
     let key = format!("coveo/searches/{}/2026/03/01/10/rows.json", user.workspace);
-    user.stack.put_source(&key, row.repeat(70_000).into_bytes()).await.unwrap();
+    user.stack.put_source(&key, row.repeat(50_000).into_bytes()).await.unwrap();
+    let most = export(&user, "").await;
+    assert_eq!(most.text("/status"), "AVAILABLE", "{}", most.body);
+    put(&user, "clicks", &[json!({ "datetime": "2026-03-01T10:00:00Z" })]).await;
     let mut refused = user.send("POST", &format!("{EXPORTS}?{DAY}"), &[], None).await.unwrap();
     if refused.status == 201 {
         // It was not counted in time, and is refused while it is made.
