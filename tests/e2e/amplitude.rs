@@ -6,13 +6,14 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use export::{Export, ExportId};
+use export::{Export, ExportId, Window};
 use flate2::read::MultiGzDecoder;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tests::{
     Archive, Reply, Stack, User,
     sample::{Sample, gzip},
+    until,
 };
 use zip::{CompressionMethod, ZipArchive};
 
@@ -244,6 +245,48 @@ async fn a_client_without_accept_gets_the_zip_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_link_is_shown_on_request_and_what_there_is_no_link_to_is_told_as_ever() {
+    let user = user().await;
+    user.seed(SMALL, &["amplitude_events"], at(BEGIN), 1).await.unwrap();
+    let hour = "start=20260301T00&end=20260301T00";
+    let zip = ask(&user, hour).await;
+    assert_eq!(zip.status, 200);
+
+    let shown = ask(&user, &format!("{hour}&redirect=false")).await;
+    assert_eq!((shown.status, shown.header("cache-control")), (200, "no-store"));
+    assert_eq!(shown.header("content-type"), "application/json");
+    let left = at(shown.text("/expires_at")).duration_since(Timestamp::now());
+    assert!(left > SignedDuration::from_mins(4) && left <= SignedDuration::from_mins(5), "{left}");
+    assert!(shown.text("/url").contains(hour), "{}", shown.body);
+    let stranger = [("authorization", "")];
+    let file = user.send("GET", shown.text("/url"), &stranger, None).await.unwrap();
+    assert!(file.bytes == zip.bytes, "the link needs no credential and leads to the same ZIP");
+
+    // An hour of nothing but bad rows, one without any, and one with a damaged object.
+    let lines = b"not a record\nnor is this\n".to_vec();
+    user.stack.put_source(&source_key(&user, 4, "a.json"), lines).await.unwrap();
+    user.stack.put_source(&source_key(&user, 6, "a.json.gz"), b"{}".to_vec()).await.unwrap();
+    for (query, status, told, bad_rows) in [
+        ("start=20260301T04&end=20260301T04", 404, "Raw data files were not found.", "2"),
+        ("start=20260301T05&end=20260301T05", 404, "Raw data files were not found.", ""),
+        ("start=20260301T06&end=20260301T06", 500, "a.json.gz is damaged", ""),
+        ("start=20260301T06", 400, "The parameter end", ""),
+    ] {
+        let plain = ask(&user, query).await;
+        let shown = ask(&user, &format!("{query}&redirect=false")).await;
+        assert_eq!((plain.status, shown.status), (status, status), "{query}");
+        let text = String::from_utf8(shown.bytes.clone()).unwrap();
+        assert!(text.contains(told) && shown.bytes == plain.bytes, "{query}: {text}");
+        assert_eq!(shown.header("decant-bad-rows"), bad_rows, "{query}");
+    }
+    for wrong in ["redirect=perhaps", "redirect=true&redirect=false"] {
+        let refused = ask(&user, &format!("{hour}&{wrong}")).await;
+        let text = String::from_utf8(refused.bytes).unwrap();
+        assert!(refused.status == 400 && text.starts_with("redirect is"), "{wrong}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn records_written_with_columns_have_objects_where_amplitude_has_them() {
     let user = user().await;
     let row = "{\"server_upload_time\":\"2026-03-01 07:15:00.000000\",\"groups\":null}\n";
@@ -267,10 +310,8 @@ async fn a_large_archive_is_led_to() {
     assert!(objects.iter().map(|object| object.bytes.len()).sum::<usize>() > 5 << 20);
 
     let hours = "start=20260301T00&end=20260301T05";
-    let mut reply = ask(&user, hours).await;
-    while reply.status == 503 {
-        reply = ask(&user, hours).await;
-    }
+    let made = async || Ok(Some(ask(&user, hours).await).filter(|reply| reply.status != 503));
+    let reply = until("the archive", made).await.unwrap();
 
     assert_eq!(reply.status, 302);
     assert!(reply.header("location").contains(hours), "{}", reply.header("location"));
@@ -418,6 +459,78 @@ async fn the_documented_command_works() {
     );
     let output = Command::new("bash").arg("-c").arg(command).output().unwrap();
     assert_eq!(files(&output.stdout).len(), 4);
+}
+
+/// The hour that began so many hours ago, and how a query writes it.
+fn hour_ago(hours: i64) -> (Timestamp, String) {
+    let at = Timestamp::now() - SignedDuration::from_hours(hours);
+    (at, at.strftime("%Y%m%dT%H").to_string())
+}
+
+/// Files an event in the hour of an instant.
+async fn put_event(user: &User, at: Timestamp) {
+    let row =
+        format!("{{\"server_upload_time\":\"{}\"}}\n", at.strftime("%Y-%m-%d %H:%M:%S.000000"));
+    let hour = at.strftime("date=%Y-%m-%d/hour=%H");
+    let key = format!("amplitude/events/workspace={}/{hour}/a.json.gz", user.workspace);
+    user.stack.put_source(&key, gzip(&row)).await.unwrap();
+}
+
+/// Makes the newest export one that was made an hour ago, of the hours that were complete by then.
+async fn as_of_an_hour_ago(user: &User, change: impl Fn(Export) -> Export) {
+    let listed = user.get("/v1/exports").await.unwrap();
+    let id: ExportId = listed.text("/exports/0/id").parse().unwrap();
+    let older = |export: &Export| {
+        let mut older = change(export.clone());
+        let window = older.request.window;
+        let to = window.to() - SignedDuration::from_hours(1);
+        older.request.window = Window::new(window.from(), to).unwrap();
+        Some(Export { version: export.version + 1, ..older })
+    };
+    user.stack.exports().change(&user.workspace, id, older).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_end_in_the_future_is_another_export_only_once_there_are_more_events() {
+    let user = user().await;
+    let (first, start) = hour_ago(8);
+    put_event(&user, first).await;
+    let query = format!("start={start}&end={}", hour_ago(-30).1);
+    assert_eq!(files(&ask(&user, &query).await.bytes).len(), 1);
+
+    // Another hour is complete, without events.
+    as_of_an_hour_ago(&user, |export| export).await;
+    assert_eq!(files(&ask(&user, &query).await.bytes).len(), 1);
+    assert_eq!(count_exports(&user).await, 1);
+
+    // And with events.
+    put_event(&user, hour_ago(4).0).await;
+    assert_eq!(files(&ask(&user, &query).await.bytes).len(), 2);
+    assert_eq!(count_exports(&user).await, 2);
+}
+
+#[tokio::test]
+async fn an_export_that_is_made_is_waited_for_though_another_hour_is_complete() {
+    let user = user().await;
+    put_event(&user, hour_ago(8).0).await;
+    let query = format!("start={}&end={}", hour_ago(8).1, hour_ago(-30).1);
+    assert_eq!(ask(&user, &query).await.status, 200);
+    // A builder that does not exist holds it since an hour ago.
+    let held = |export: Export| {
+        let (now, day) = (Timestamp::now(), SignedDuration::from_hours(24));
+        let ago = now - SignedDuration::from_hours(1);
+        let begun =
+            Export::queued(export.id, export.workspace.clone(), export.request.clone(), ago, day);
+        let begun = begun.claim(now).unwrap();
+        Export { asked: export.asked, ..begun }
+    };
+    as_of_an_hour_ago(&user, held).await;
+    put_event(&user, hour_ago(4).0).await;
+
+    let waited = ask(&user, &query).await;
+
+    assert_eq!(waited.status, 503, "{:?}", waited.bytes);
+    assert_eq!(count_exports(&user).await, 1);
 }
 
 /// Two clients that others published, each with its base URL changed and nothing else.

@@ -2,9 +2,11 @@
 
 use std::{fs, path::Path};
 
-/// The rows of the tables whose values are numbers, and where each number stands: a constant or a default of a
-/// file, `template` and the default of a parameter, or `=` and a number that stands in no single place.
-const ROWS: [(&str, &str); 55] = [
+/// The rows of the tables whose values are numbers, and where each number stands. That is a file and a constant
+/// or a default in it, `template` and a parameter with a default or a function's property, `code` and a
+/// constant that is computed, or the number or the sum of a list; ` + ` and ` - ` stand between two places.
+/// `=` is for numbers of AWS, which stand nowhere here.
+const ROWS: [(&str, &str); 56] = [
     ("exports that are not finished", "template WorkspaceExportsAtOnce"),
     ("exports made on a day (UTC)", "template WorkspaceExportsADay"),
     ("requests a second, on average", "template WorkspaceRequestsPerSecond"),
@@ -73,6 +75,7 @@ const ROWS: [(&str, &str); 55] = [
     ),
     ("page of `list_tokens`", "shared/cloud/src/tokens.rs MAX_PAGE; = 1"),
     ("objects that are explained", "functions/exports/src/explain.rs MAX_OBJECTS"),
+    ("source objects of a range of Amplitude", "functions/amplitude/src/lake.rs MAX_OBJECTS"),
     (
         "link behind a download",
         "shared/export/src/limits.rs LINK_LIFETIME; shared/export/src/record.rs ARCHIVE_LIFETIME",
@@ -100,7 +103,7 @@ const ROWS: [(&str, &str); 55] = [
     ("attempts that break", "shared/export/src/record.rs MAX_FAILURES"),
     ("a builder that does not renew its lease", "shared/export/src/record.rs BUILD_LEASE"),
     ("builders that begin the same steps", "functions/builder/src/batch.rs MAX_CLAIMS"),
-    ("a file without a ZIP", "= 496000"),
+    ("a file without a ZIP", "code PieceWriter::MAX_BYTES"),
     ("files of the layout `files`", "functions/builder/src/parts.rs MAX_FILES"),
     (
         "a row; a record with its lists",
@@ -112,12 +115,15 @@ const ROWS: [(&str, &str); 55] = [
     ),
     ("what is looked at of an object to see what it is", "shared/lake/src/stored.rs HEAD_BYTES"),
     ("builders at work", "template BuilderConcurrency"),
-    ("attempts to post a callback", "= 9; = 16"),
+    (
+        "attempts to post a callback",
+        "number functions/notifier/src/schedule.rs WAITS + = 1; hours functions/notifier/src/schedule.rs WAITS",
+    ),
     ("`Retry-After` of a receiver", "functions/notifier/src/schedule.rs MAX_RETRY_AFTER"),
     ("a callback, from when it is due", "shared/export/src/callback.rs CALLBACK_TIMEOUT"),
     (
         "pause after a failure of ours with a message",
-        "= 5; functions/notifier/src/schedule.rs MAX_DELAY",
+        "shared/inbox/src/lib.rs FIRST_PAUSE; shared/inbox/src/lib.rs MAX_PAUSE",
     ),
     (
         "pause after a failure of ours with what follows an export's end",
@@ -125,7 +131,8 @@ const ROWS: [(&str, &str); 55] = [
     ),
     (
         "exports that the janitor looks after at once",
-        "functions/janitor/src/round.rs AT_ONCE; = 45",
+        "functions/janitor/src/round.rs AT_ONCE; \
+         template JanitorFunction.Timeout - functions/janitor/src/round.rs MARGIN",
     ),
     (
         "answer of a receiver",
@@ -169,19 +176,45 @@ fn numbers(text: &str) -> Vec<(u64, u64)> {
     words.iter().enumerate().filter_map(number).collect()
 }
 
-/// The value at a place: a path and the name of a constant or a default, or as [`ROWS`] say.
+/// The value at a place, as [`ROWS`] say.
 fn value(place: &str) -> u64 {
-    let (path, name) = place.trim().split_once(' ').unwrap();
-    match path {
-        "=" => name.parse().unwrap(),
-        "template" => {
-            let text = fs::read_to_string(project().join("template.yaml")).unwrap();
-            let parameter = text.split(&format!("\n  {name}:\n")).nth(1).expect(place);
-            let default = parameter.lines().find_map(|line| line.trim().strip_prefix("Default: "));
-            default.unwrap().trim().parse().unwrap()
-        }
-        _ => constant(&fs::read_to_string(project().join(path)).expect(place), name),
+    if let Some((left, right)) = place.split_once(" + ") {
+        return value(left) + value(right);
     }
+    if let Some((left, right)) = place.split_once(" - ") {
+        return value(left) - value(right);
+    }
+    let (kind, name) = place.trim().split_once(' ').unwrap();
+    match kind {
+        "=" => name.parse().unwrap(),
+        "code" => match name {
+            "PieceWriter::MAX_BYTES" => cloud::PieceWriter::MAX_BYTES,
+            other => panic!("{other} is not among what is computed"),
+        },
+        "number" => list(name).len() as u64,
+        "hours" => list(name).iter().sum::<u64>().div_ceil(3600) * 3600,
+        "template" => in_template(name),
+        path => constant(&fs::read_to_string(project().join(path)).expect(place), name),
+    }
+}
+
+/// The default of a parameter of the template, or a property of a function, as `Function.Property`.
+fn in_template(name: &str) -> u64 {
+    let text = fs::read_to_string(project().join("template.yaml")).unwrap();
+    let (resource, property) = name.split_once('.').unwrap_or((name, "Default"));
+    let rest = text.split(&format!("\n  {resource}:\n")).nth(1).expect(name);
+    let property = format!("{property}: ");
+    let found = rest.lines().find_map(|line| line.trim().strip_prefix(&property));
+    found.unwrap().trim().parse().unwrap()
+}
+
+/// The numbers of a constant that is a list, in a file.
+fn list(place: &str) -> Vec<u64> {
+    let (path, name) = place.split_once(' ').unwrap();
+    let source = fs::read_to_string(project().join(path)).expect(place);
+    let rest = source.split(&format!("const {name}: ")).nth(1).expect(place);
+    let numbers = rest.split_once("= [").unwrap().1.split(']').next().unwrap();
+    numbers.split(',').map(|number| product(&source, number)).collect()
 }
 
 /// The value of a constant, or of the first field of this name that has one.

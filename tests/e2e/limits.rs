@@ -4,7 +4,7 @@ use cloud::Created;
 use export::{Export, ExportId, Order, Quota};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tests::{Reply, Stack, User};
+use tests::{Reply, Stack, User, until};
 
 use crate::{
     SMALL,
@@ -93,7 +93,8 @@ async fn a_workspace_that_sends_too_many_requests_is_refused_by_every_api() {
     let default =
         Quota { exports_at_once: 1, exports_a_day: 1, requests_a_second: 1, request_burst: 1 };
     let exports = user.stack.exports();
-    exports.spend_requests(&user.workspace, default, 1, ahead).await.unwrap().unwrap();
+    let cost = export::RequestCost::Itself;
+    exports.spend_requests(&user.workspace, default, cost, ahead).await.unwrap().unwrap();
 
     for (api, reply) in asked_in_every_api(&user).await {
         assert_eq!(reply.status, 429, "{api}: {}", reply.body);
@@ -106,6 +107,43 @@ async fn a_workspace_that_sends_too_many_requests_is_refused_by_every_api() {
     assert_eq!((reply.status, reply.text("/code")), (429, "too_many_requests"));
     let neighbour = user.stack.user().await.unwrap();
     assert_eq!(neighbour.get("/v1/limits").await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn what_lists_more_of_the_lake_counts_as_more_requests_and_never_as_too_many() {
+    let year = ("2025-03-01T00:00:00Z", "2026-03-01T00:00:00Z");
+    let explain = async |user: &User, (from, to): (&str, &str)| {
+        let body = request("amplitude_events", from, to, "csv");
+        user.post("/v1/explain", &body).await.unwrap().status
+    };
+    let amplitude = async |user: &User, range: &str| {
+        let basic = pair(&user.token);
+        let path = format!("/api/2/export?{range}");
+        let headers = [("authorization", basic.as_str())];
+        user.send("GET", &path, &headers, None).await.unwrap().status
+    };
+    let (hour, hours) = ((FROM, TO), "start=20260301T00&end=20260301T00");
+    let days = "start=20250301T00&end=20260228T23";
+    // A year is 38 of these requests, an hour is two.
+    let quota = json!({ "requests_a_second": 1, "request_burst": 60 });
+    let user_of = async || {
+        let user = user().await;
+        set_quota(&user, quota.clone()).await;
+        user
+    };
+    let native = user_of().await;
+    assert_eq!(explain(&native, year).await, 200);
+    assert_eq!(explain(&native, year).await, 429);
+    assert_eq!(explain(&native, hour).await, 200);
+    let dialect = user_of().await;
+    assert_eq!(amplitude(&dialect, days).await, 404);
+    assert_eq!(amplitude(&dialect, days).await, 429);
+    assert_eq!(amplitude(&dialect, hours).await, 404);
+
+    // However small the burst is, what costs more than that passes.
+    let small = user().await;
+    set_quota(&small, json!({ "requests_a_second": 1, "request_burst": 5 })).await;
+    assert_eq!(explain(&small, year).await, 200);
 }
 
 #[tokio::test]
@@ -165,8 +203,18 @@ async fn an_operator_is_told_which_quota_makes_no_sense() {
         let answer = stack.admin(&action).await.unwrap();
         answer["errorMessage"].as_str().unwrap_or_default().to_owned()
     };
-    let said = set(json!({ "exports_at_once": 1001 })).await;
-    assert!(said.contains("exports_at_once is a number from 1 to 1000"), "{said}");
+    for (name, most) in [
+        ("exports_at_once", 1000),
+        ("exports_a_day", 1_000_000),
+        ("requests_a_second", 500),
+        ("request_burst", 10_000),
+    ] {
+        for wrong in [0, most + 1] {
+            let said = set(json!({ name: wrong })).await;
+            assert!(said.contains(&format!("{name} is a number from 1 to {most}")), "{said}");
+        }
+        assert_eq!(set(json!({ name: most })).await, "", "{name}");
+    }
     assert!(set(json!({ "exports": 1 })).await.contains("unknown field"));
     assert_eq!(set(json!({ "exports_at_once": 7 })).await, "");
     let action = json!({ "action": "get_quota", "workspace": "acme-quota" });
@@ -381,16 +429,13 @@ async fn an_idempotency_key_is_never_what_a_dialect_calls_an_export() {
     let headers = [("authorization", pair(&user.token))];
     let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
     let path = "/api/2/export?start=20260301T00&end=20260301T00";
-    loop {
-        let zip = user.send("GET", path, &headers, None).await.unwrap();
-        if zip.status == 504 {
-            continue;
-        }
-        assert_eq!(zip.status, 200);
-        let listing = tests::Archive(zip.bytes).listing().unwrap();
-        assert!(format!("{listing:?}").contains("2026-03-01_0#0.json.gz"), "{listing:?}");
-        break;
-    }
+    let made = async || {
+        Ok(Some(user.send("GET", path, &headers, None).await?).filter(|zip| zip.status != 503))
+    };
+    let zip = until("the export of Amplitude", made).await.unwrap();
+    assert_eq!(zip.status, 200);
+    let listing = tests::Archive(zip.bytes).listing().unwrap();
+    assert!(format!("{listing:?}").contains("2026-03-01_0#0.json.gz"), "{listing:?}");
 }
 
 #[tokio::test]

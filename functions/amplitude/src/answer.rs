@@ -10,6 +10,8 @@ use axum::{
 use tracing::error;
 use web::{AuthError, RETRY_AFTER_BUSY, is_busy};
 
+use crate::lake::MAX_OBJECTS;
+
 /// What a request is answered.
 #[derive(Debug)]
 pub(crate) enum Answer {
@@ -27,8 +29,10 @@ pub(crate) enum Refused {
     Denied(AuthError),
     /// The query is wrong.
     Query(String),
-    /// More than one export may hold; with URLs of ranges that fit.
+    /// More bytes than one export may hold; with URLs of ranges that fit.
     TooLarge(Vec<String>),
+    /// More source objects than are listed for one export; with URLs of shorter ranges, none for an hour.
+    TooManyObjects(Vec<String>),
     /// There are no events.
     NoData,
     /// The work goes on.
@@ -51,6 +55,19 @@ impl From<cloud::Error> for Refused {
     fn from(error: cloud::Error) -> Self {
         Self::Broken(error.into())
     }
+}
+
+/// Says that a range is too large in the vendor's words, which clients look for, and what to do.
+fn too_large(what_to_do: &str, urls: &[String]) -> String {
+    let mut text = format!(
+        "The file size of the exported data is too large. Shorten the time ranges and try again. The limit \
+         size is 4GB. {what_to_do}"
+    );
+    for url in urls {
+        // Writing to a string does not fail.
+        _ = write!(text, "\n{url}");
+    }
+    text
 }
 
 impl IntoResponse for Answer {
@@ -96,15 +113,21 @@ impl IntoResponse for Refused {
             Self::Denied(denial) => told(StatusCode::FORBIDDEN, denial.detail()),
             Self::Query(text) => told(StatusCode::BAD_REQUEST, text),
             Self::TooLarge(urls) => {
-                let mut text =
-                    "The file size of the exported data is too large. Shorten the time ranges and \
-                                try again. The limit size is 4GB. These ranges fit:"
-                        .to_owned();
-                for url in urls {
-                    // Writing to a string does not fail.
-                    _ = write!(text, "\n{url}");
-                }
-                told(StatusCode::BAD_REQUEST, text)
+                told(StatusCode::BAD_REQUEST, too_large("These ranges fit:", &urls))
+            }
+            Self::TooManyObjects(urls) if urls.is_empty() => {
+                let why = format!(
+                    "This hour has more than {MAX_OBJECTS} source objects, the most of one export. Ask your \
+                     operator to write fewer and larger ones."
+                );
+                told(StatusCode::BAD_REQUEST, too_large(&why, &[]))
+            }
+            Self::TooManyObjects(urls) => {
+                let why = format!(
+                    "These hours have more than {MAX_OBJECTS} source objects, the most of one export. Ask for \
+                     each half of them:"
+                );
+                told(StatusCode::BAD_REQUEST, too_large(&why, &urls))
             }
             // Clients look for this very phrase.
             Self::NoData => {

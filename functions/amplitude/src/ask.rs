@@ -51,16 +51,18 @@ impl Ask {
         query(self.start, self.end)
     }
 
+    /// Returns what is stored of the identity: the same hours are the same export. Those are the hours that
+    /// are asked for, not those that are complete: whoever asks again while an export is made waits for that
+    /// one, though another hour has become complete meanwhile.
+    pub(crate) fn key(&self) -> String {
+        sha256_hex(format!("amplitude/{}/{}", self.start, self.end).as_bytes())
+    }
+
     /// Returns what of it can be exported at `now`: an hour is complete two hours after its end.
     pub(crate) fn loaded(&self, now: Timestamp) -> Option<Window> {
         let complete = hour_of(now).checked_sub(DELAY).ok()?;
         Window::new(self.start, self.end.min(complete)).ok()
     }
-}
-
-/// Returns what is stored of the identity: the same hours are the same export.
-pub(crate) fn key(window: Window) -> String {
-    sha256_hex(format!("amplitude/{}/{}", window.from(), window.to()).as_bytes())
 }
 
 /// Returns what an export remembers: who requested it first, and the fingerprint of the lake at that time.
@@ -193,6 +195,15 @@ mod tests {
         assert_eq!(loaded("2026-03-01T23:00:00Z"), Some(at("2026-03-01T21:00:00Z")));
         assert_eq!(loaded("2026-03-02T00:00:00Z"), Some(at("2026-03-01T22:00:00Z")));
         assert_eq!(loaded("2027-01-01T00:00:00Z"), Some(at("2026-03-01T22:00:00Z")));
+    }
+
+    #[test]
+    fn the_same_hours_are_the_same_export_whatever_of_them_is_complete() {
+        let day = read("start=20260301T00&end=20260301T23").unwrap();
+        let loaded = |now| day.loaded(at(now)).unwrap();
+        assert_ne!(loaded("2026-03-01T05:00:00Z"), loaded("2026-03-01T06:00:00Z"));
+        assert_eq!(day.key(), read("start=20260301T0&end=20260301T23&x=y").unwrap().key());
+        assert_ne!(day.key(), read("start=20260301T00&end=20260302T00").unwrap().key());
     }
 
     #[test]

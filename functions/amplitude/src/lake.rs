@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloud::Tally;
-use export::{Export, FailureCode, State, Status, Window, Workspace, sha256_hex};
+use export::{Dataset, Export, FailureCode, State, Status, Window, Workspace, sha256_hex};
 use jiff::{SignedDuration, Timestamp};
 use web::Services;
 
@@ -13,6 +13,10 @@ use crate::{
     size,
 };
 
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// The most source objects that are listed of a range. An export holds no more, and reads no more than some
+/// hundred lists of them.
+pub(crate) const MAX_OBJECTS: usize = 100_000;
 /// How long a failure is answered again that only a change of the lake can mend.
 const FAILURE_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
 /// How long an export for which no request could wait is answered, though the lake has changed.
@@ -26,22 +30,44 @@ pub(crate) struct Lake {
     print: String,
 }
 
+/// What came of looking at a range.
+#[derive(Debug)]
+pub(crate) enum Looked {
+    /// This is filed there.
+    Filed(Lake),
+    /// There are more than [`MAX_OBJECTS`], and they were not all listed.
+    TooManyObjects,
+}
+
 impl Lake {
-    /// Lists what is filed in a range.
+    /// Lists what is filed in a range, which costs the workspace as many requests as it is work.
     pub(crate) async fn look(
         services: &Services,
         workspace: &Workspace,
         window: Window,
-    ) -> Result<Self, Refused> {
+        now: Timestamp,
+    ) -> Result<Looked, Refused> {
         let table = services.catalog.table(TABLE).ok_or(Refused::NoData)?;
         let dataset = services.catalog.dataset_of(table);
-        let tallies = services.lake.tallies(dataset, workspace, window).await?;
-        Ok(Self::of(&tallies, dataset.max_export_bytes))
+        services.spend_lists(workspace, [dataset], window, now).await?;
+        match services.lake.tallies(dataset, workspace, window, MAX_OBJECTS).await {
+            Ok(tallies) => Ok(Looked::Filed(Self::of(&tallies, dataset, window))),
+            Err(cloud::Error::TooManyObjects) => Ok(Looked::TooManyObjects),
+            Err(error) => Err(error.into()),
+        }
     }
 
-    fn of(tallies: &[(Timestamp, Tally)], max_bytes: u64) -> Self {
+    fn of(tallies: &[(Timestamp, Tally)], dataset: &Dataset, window: Window) -> Self {
         let line = |(at, tally): &(Timestamp, Tally)| format!("{at} {:x}\n", tally.print);
-        let print = sha256_hex(tallies.iter().map(line).collect::<String>().as_bytes());
+        let mut lines: String = tallies.iter().map(line).collect();
+        // Where each hour's rows are filed in that hour, another hour without any objects changes nothing.
+        // Elsewhere, where a range ends chooses among the rows of an object.
+        let (early, late, span) = (dataset.early, dataset.late, dataset.path.span());
+        if !(early.is_zero() && late.is_zero() && span == HOUR) {
+            lines += &window.to().to_string();
+        }
+        let print = sha256_hex(lines.as_bytes());
+        let max_bytes = dataset.max_export_bytes;
         let sizes = tallies.iter().map(|(at, tally)| (*at, tally.bytes));
         Self { sizes: sizes.filter(|(_, bytes)| *bytes > 0).collect(), max_bytes, print }
     }
@@ -113,16 +139,32 @@ fn is_of_the_lake(code: FailureCode) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use export::{Archive, ExportId, ExportRequest, Failure, Format, TableSelection};
+    use export::{
+        Archive, Catalog, ExportId, ExportRequest, Failure, Format, PartitionPath, TableSelection,
+    };
 
     use super::*;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-    const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+    /// The dataset of events that ships with the code, of which an export may have 10 bytes.
+    fn dataset() -> Dataset {
+        let catalog = Catalog::built_in().unwrap();
+        let dataset = catalog.dataset_of(catalog.table(TABLE).unwrap());
+        Dataset { max_export_bytes: 10, ..dataset.clone() }
+    }
+
+    fn hours(from: i32, to: i32) -> Window {
+        Window::new(NOW + HOUR * from, NOW + HOUR * to).unwrap()
+    }
+
+    fn lake(tallies: &[(Timestamp, Tally)]) -> Lake {
+        Lake::of(tallies, &dataset(), hours(0, 1))
+    }
 
     fn running(lake: &str) -> Export {
-        let window = Window::new(NOW, NOW + HOUR).unwrap();
-        let request = ExportRequest::new(vec![TableSelection::whole(TABLE)], window, Format::Jsonl);
+        let tables = vec![TableSelection::whole(TABLE)];
+        let request = ExportRequest::new(tables, hours(0, 1), Format::Jsonl);
         let acme = "acme".parse().unwrap();
         Export::queued(ExportId::generate(), acme, request, NOW, HOUR * 24)
             .with_origin(ask::origin("me".to_owned(), lake))
@@ -169,13 +211,28 @@ mod tests {
     #[test]
     fn a_row_that_was_filed_late_makes_a_new_export() {
         let tally = |bytes, print| (NOW, Tally { bytes, print });
-        let before = Lake::of(&[tally(5, 1)], 10);
-        let after = Lake::of(&[tally(5, 2)], 10);
+        let before = lake(&[tally(5, 1)]);
+        let after = lake(&[tally(5, 2)]);
         let ready = running(before.print()).succeed(NOW, &archive(NOW));
 
         assert!(is_current(&ready, before.print(), NOW));
         assert!(!is_current(&ready, after.print(), NOW));
         assert!(!is_current(&ready, before.print(), NOW + HOUR * 25), "its archive is gone");
+    }
+
+    #[test]
+    fn an_hour_without_objects_makes_a_new_export_only_where_rows_are_filed_in_another() {
+        let filed = [(NOW, Tally { bytes: 1, print: 1 })];
+        let same = |dataset: &Dataset| {
+            let print = |window| Lake::of(&filed, dataset, window).print;
+            print(hours(0, 1)) == print(hours(0, 2))
+        };
+        let by_hour = dataset();
+        assert!(same(&by_hour));
+        assert!(!same(&Dataset { late: HOUR, ..by_hour.clone() }));
+        assert!(!same(&Dataset { early: HOUR, ..by_hour.clone() }));
+        let path = "{workspace}/{yyyy}/{MM}/{dd}/";
+        assert!(!same(&Dataset { path: PartitionPath::parse(path).unwrap(), ..by_hour }));
     }
 
     #[test]
@@ -194,10 +251,10 @@ mod tests {
 
     #[test]
     fn a_range_in_which_nothing_is_filed_has_no_parts() {
-        let window = Window::new(NOW, NOW + HOUR).unwrap();
-        assert_eq!(Lake::of(&[], 10).parts(window), None);
-        assert_eq!(Lake::of(&[(NOW, Tally::default())], 10).parts(window), None);
+        let window = hours(0, 1);
+        assert_eq!(lake(&[]).parts(window), None);
+        assert_eq!(lake(&[(NOW, Tally::default())]).parts(window), None);
         let filed = Tally { bytes: 1, print: 1 };
-        assert_eq!(Lake::of(&[(NOW, filed)], 10).parts(window), Some(vec![window]));
+        assert_eq!(lake(&[(NOW, filed)]).parts(window), Some(vec![window]));
     }
 }

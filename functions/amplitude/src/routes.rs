@@ -20,7 +20,8 @@ use crate::{
     answer::{Answer, Refused},
     ask::{self, Ask},
     client::takes_bytes,
-    lake::{Lake, is_awaited, is_current, is_unfinished},
+    lake::{Lake, Looked, is_awaited, is_current, is_unfinished},
+    size::halves,
 };
 
 /// The largest ZIP that a function answers itself, in bytes.
@@ -72,7 +73,7 @@ async fn export(
     let redirect = wants_redirect(query).map_err(Refused::Query)?;
     let window = ask.loaded(now).ok_or(Refused::NoData)?;
 
-    let export = found_or_made(&app, &caller, window, &base, now).await?;
+    let export = found_or_made(&app, &caller, (ask, window), &base, now).await?;
     let export = services.wait_for(export, app.wait.saturating_sub(begun.elapsed())).await?;
     let archive = match export.state {
         ExportState::Succeeded { ref archive } => archive,
@@ -96,18 +97,24 @@ async fn export(
 async fn found_or_made(
     app: &App,
     caller: &Caller,
-    window: Window,
+    (ask, window): (Ask, Window),
     base: &BaseUrl,
     now: Timestamp,
 ) -> Result<Export, Refused> {
-    let (services, workspace, key) = (&app.services, &caller.workspace, ask::key(window));
+    let (services, workspace, key) = (&app.services, &caller.workspace, ask.key());
     let newest = services.exports.newest(workspace, &key).await?;
     let is_due = |export: &Export| is_unfinished(export) || is_awaited(export, app.wait, now);
     if let Some(newest) = newest.as_ref().filter(|newest| is_due(newest)) {
         return Ok(newest.clone());
     }
     let request = ask::request(window, workspace, &services.catalog).ok_or(Refused::NoData)?;
-    let lake = Lake::look(services, workspace, window).await?;
+    let lake = match Lake::look(services, workspace, window, now).await? {
+        Looked::Filed(lake) => lake,
+        Looked::TooManyObjects => {
+            let halves = halves(window).into_iter().flatten();
+            return Err(Refused::TooManyObjects(halves.map(|half| url(base, half)).collect()));
+        }
+    };
     let keep = |newest: &Export| is_due(newest) || is_current(newest, lake.print(), now);
     if !newest.is_some_and(|newest| keep(&newest)) {
         check_size(&lake, window, base)?;
@@ -128,12 +135,14 @@ async fn found_or_made(
 fn check_size(lake: &Lake, window: Window, base: &BaseUrl) -> Result<(), Refused> {
     let parts = lake.parts(window).ok_or(Refused::NoData)?;
     if parts.len() > 1 {
-        let url = |part: &Window| {
-            base.join(&format!("/api/2/export?{}", ask::query(part.from(), part.to())))
-        };
-        return Err(Refused::TooLarge(parts.iter().map(url).collect()));
+        return Err(Refused::TooLarge(parts.into_iter().map(|part| url(base, part)).collect()));
     }
     Ok(())
+}
+
+/// Returns the URL of a range of hours.
+fn url(base: &BaseUrl, window: Window) -> String {
+    base.join(&format!("/api/2/export?{}", ask::query(window.from(), window.to())))
 }
 
 /// How a client wants to be answered.

@@ -1,7 +1,9 @@
 //! How much a range holds, and how it can be cut into ranges that are not too large.
 
 use export::Window;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Cuts a range into as few as possible that each hold at most `most` bytes, or a single partition.
 pub(crate) fn fitting(window: Window, sizes: &[(Timestamp, u64)], most: u64) -> Vec<Window> {
@@ -18,14 +20,32 @@ pub(crate) fn fitting(window: Window, sizes: &[(Timestamp, u64)], most: u64) -> 
     cuts.windows(2).filter_map(|ends| Window::new(ends[0], ends[1]).ok()).collect()
 }
 
+/// Cuts a range of hours into two halves, the first of which has an hour more where they are not the same.
+/// None of an hour.
+pub(crate) fn halves(window: Window) -> Option<[Window; 2]> {
+    let hours = window.length().as_hours();
+    let first = i32::try_from((hours + 1) / 2).ok()?;
+    let middle = window.from().checked_add(HOUR * first).ok()?;
+    let first = Window::new(window.from(), middle).ok()?;
+    Some([first, Window::new(middle, window.to()).ok()?])
+}
+
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
     use proptest::prelude::*;
 
     use super::*;
 
-    const HOUR: SignedDuration = SignedDuration::from_hours(1);
+    #[test]
+    fn halves_tile_a_range_of_hours_and_an_hour_has_none() {
+        let hours = |from: i32, to: i32| {
+            Window::new(Timestamp::UNIX_EPOCH + HOUR * from, Timestamp::UNIX_EPOCH + HOUR * to)
+                .unwrap()
+        };
+        assert_eq!(halves(hours(0, 1)), None);
+        assert_eq!(halves(hours(0, 2)), Some([hours(0, 1), hours(1, 2)]));
+        assert_eq!(halves(hours(0, 5)), Some([hours(0, 3), hours(3, 5)]));
+    }
 
     proptest! {
         #[test]

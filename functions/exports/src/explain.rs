@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::{Json, body::Bytes, extract::State, http::HeaderMap};
 use cloud::Filings;
-use export::{Dataset, Fault, Privilege};
+use export::{Catalog, Dataset, ExportRequest, Fault, Privilege};
 use jiff::Timestamp;
 use lake::{Filed, Plan, Reason, Way, Ways, lookup_tables};
 use serde::Serialize;
@@ -14,9 +14,6 @@ use crate::{app::App, write};
 
 /// The most source objects of an export that is explained, which has to fit the function's memory.
 const MAX_OBJECTS: usize = 100_000;
-
-/// What explaining costs beside itself, in requests: the lake is listed for it.
-const COST: u32 = 9;
 
 /// What would be done for a request.
 #[derive(Debug, Serialize)]
@@ -57,8 +54,9 @@ pub(crate) async fn explain(
         app.services.authenticator.bearer(&headers, Privilege::View, now).await?;
     let body = write::json(&headers, &body, &app.services.limits)?;
     let request = write::order(&app, &workspace, &body, now).await?.request;
-    app.services.spend(&workspace, COST, now).await?;
     let catalog = &app.services.catalog;
+    let datasets = datasets(catalog, &request);
+    app.services.spend_lists(&workspace, datasets, request.window, now).await?;
 
     let (mut plan, mut tables) = (Plan::default(), Vec::new());
     let mut looked_up: Vec<String> = Vec::new();
@@ -93,6 +91,16 @@ pub(crate) async fn explain(
     }
     let builders = plan.batches(app.step_bytes).len();
     Ok(Json(Explained { tables, looked_up, steps: plan.steps.len(), builders }))
+}
+
+/// Returns the datasets that are listed for a request, each once.
+fn datasets<'a>(catalog: &'a Catalog, request: &ExportRequest) -> Vec<&'a Dataset> {
+    let looked_up = lookup_tables(catalog, request).into_iter().map(|(_, table)| table);
+    let asked = request.tables.iter().map(|selection| selection.table.clone());
+    let tables = looked_up.chain(asked).filter_map(|table| catalog.table(&table));
+    let datasets = tables.map(|table| catalog.dataset_of(table));
+    let by_name: BTreeMap<&str, &Dataset> = datasets.map(|d| (d.name.as_str(), d)).collect();
+    by_name.into_values().collect()
 }
 
 /// Returns what a dataset has of the window, if it fits beside what is planned already.

@@ -91,18 +91,31 @@ impl LakeBucket {
         self.fold(dataset, workspace, window, sum).await
     }
 
-    /// Returns the tally of what is filed in each partition, likewise.
+    /// Returns the tally of what is filed in each partition that may hold rows of `window`, in order of time.
+    /// The listing stops as soon as there are more than `most` objects: [`Error::TooManyObjects`].
     pub async fn tallies(
         &self,
         dataset: &Dataset,
         workspace: &Workspace,
         window: Window,
+        most: usize,
     ) -> Result<Vec<(Timestamp, Tally)>> {
-        let add = |tally: &mut Tally, object: SourceObject| {
+        let mut count = 0;
+        self.fold(dataset, workspace, window, move |tally: &mut Tally, object| {
+            count += 1;
+            if count > most {
+                return Err(Error::TooManyObjects);
+            }
             tally.add(&object);
             Ok(())
-        };
-        self.fold(dataset, workspace, window, add).await
+        })
+        .await
+    }
+
+    /// Returns how many prefixes are listed for a window of a dataset: one for each partition of up to 24, one
+    /// for each day of more.
+    pub fn count_lists(dataset: &Dataset, workspace: &Workspace, window: Window) -> Result<usize> {
+        Ok(listing(dataset, workspace, window)?.prefixes.len())
     }
 
     /// Folds what is filed in each partition, in order of its keys.
@@ -113,17 +126,9 @@ impl LakeBucket {
         window: Window,
         add: impl FnMut(&mut T, SourceObject) -> Result<()> + Send,
     ) -> Result<Vec<(Timestamp, T)>> {
-        let filed = (dataset.early, dataset.late);
-        let partitions = dataset.path.partitions(workspace, window, filed);
-        let partitions: Vec<_> = partitions.map_err(Error::aws("list partitions"))?.collect();
+        let Listing { partitions, prefixes } = listing(dataset, workspace, window)?;
         let times: HashMap<&str, Timestamp> =
             partitions.iter().map(|(at, prefix)| (prefix.as_str(), *at)).collect();
-        let prefixes = if partitions.len() > HOURS_OF_A_DAY {
-            let days = dataset.path.day_prefixes(workspace, window, filed);
-            days.map_err(Error::aws("list partitions"))?
-        } else {
-            partitions.iter().map(|(_, prefix)| prefix.clone()).collect()
-        };
         let folded = Mutex::new((BTreeMap::<Timestamp, T>::new(), add));
         let (times, lock) = (&times, &folded);
         let each = |object: SourceObject| {
@@ -193,6 +198,27 @@ impl LakeBucket {
     }
 }
 
+/// What is looked through for the rows of a window.
+struct Listing {
+    /// The partitions that may hold them, each with the beginning of its time.
+    partitions: Vec<(Timestamp, String)>,
+    /// What is listed: each partition by itself, or the days they are in.
+    prefixes: Vec<String>,
+}
+
+fn listing(dataset: &Dataset, workspace: &Workspace, window: Window) -> Result<Listing> {
+    let filed = (dataset.early, dataset.late);
+    let partitions = dataset.path.partitions(workspace, window, filed);
+    let partitions: Vec<_> = partitions.map_err(Error::aws("list partitions"))?.collect();
+    let prefixes = if partitions.len() > HOURS_OF_A_DAY {
+        let days = dataset.path.day_prefixes(workspace, window, filed);
+        days.map_err(Error::aws("list partitions"))?
+    } else {
+        partitions.iter().map(|(_, prefix)| prefix.clone()).collect()
+    };
+    Ok(Listing { partitions, prefixes })
+}
+
 /// What S3 has escaped of a key in `x-amz-copy-source`.
 const KEY: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -200,6 +226,51 @@ const KEY: &AsciiSet =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fake::{Fake, reply};
+
+    /// The catalog, and a window of so many hours.
+    fn events_of(hours: i64) -> (Catalog, Window) {
+        let from: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+        let window = Window::new(from, from + jiff::SignedDuration::from_hours(hours)).unwrap();
+        (Catalog::built_in().unwrap(), window)
+    }
+
+    #[tokio::test]
+    async fn no_page_is_asked_for_once_there_are_too_many_objects() {
+        // Pages of ten objects, each of which says that there are more.
+        let page = std::sync::atomic::AtomicUsize::new(0);
+        let fake = Fake::new(move |_| {
+            let page = page.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let hour = "amplitude/events/workspace=acme/date=2026-03-01/hour=00/";
+            let object = |n| {
+                format!("<Contents><Key>{hour}{n}</Key><ETag>e</ETag><Size>1</Size></Contents>")
+            };
+            let objects: String = (0..10).map(object).collect();
+            let next = format!("<NextContinuationToken>{page}</NextContinuationToken>");
+            let body = format!(
+                "<ListBucketResult><IsTruncated>true</IsTruncated>{next}{objects}</ListBucketResult>"
+            );
+            reply("200 OK", &[], body.len(), body.as_bytes())
+        });
+        let lake = LakeBucket::new(fake.s3().await, "lake".to_owned());
+        let (catalog, window) = events_of(1);
+        let dataset = catalog.dataset_of(catalog.table("amplitude_events").unwrap());
+
+        let tallies = lake.tallies(dataset, &"acme".parse().unwrap(), window, 30).await;
+
+        assert!(matches!(tallies, Err(Error::TooManyObjects)), "{tallies:?}");
+        assert_eq!(fake.requests().len(), 4);
+    }
+
+    #[test]
+    fn a_window_of_a_day_takes_a_list_an_hour_and_a_longer_one_a_list_a_day() {
+        for (hours, lists) in [(1, 1), (24, 24), (25, 2), (365 * 24, 365)] {
+            let (catalog, window) = events_of(hours);
+            let dataset = catalog.dataset_of(catalog.table("amplitude_events").unwrap());
+            let counted = LakeBucket::count_lists(dataset, &"acme".parse().unwrap(), window);
+            assert_eq!(counted.unwrap(), lists, "{hours} hours");
+        }
+    }
 
     #[test]
     fn a_tally_is_another_one_whenever_an_object_is_added_removed_or_changed() {

@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::{
     operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     types::AttributeValue,
 };
-use export::{Export, ExportId, Quota, QuotaExceeded, QuotaOverride, Workspace};
+use export::{Export, ExportId, Quota, QuotaExceeded, QuotaOverride, RequestCost, Workspace};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 
@@ -36,23 +36,23 @@ const STORED_WITHIN: SignedDuration = SignedDuration::from_mins(1);
 pub type Admission = std::result::Result<(), QuotaExceeded>;
 
 impl ExportTable {
-    /// Counts requests of a workspace, if it may send them.
+    /// Counts what a request of a workspace costs, if it may send it.
     pub async fn spend_requests(
         &self,
         workspace: &Workspace,
         default: Quota,
-        requests: u32,
+        cost: RequestCost,
         now: Timestamp,
     ) -> Result<Admission> {
         for _ in 0..MAX_ATTEMPTS {
             let item = self.usage(workspace, REQUESTS).await?;
             let full_at = item.as_ref().and_then(|item| integer(item, "full_at")).unwrap_or(0);
             let quota = default.with(item.as_ref().map(own_quota).unwrap_or_default());
-            let next = match quota.spend(full_at, requests, now) {
+            let next = match quota.spend(full_at, cost, now) {
                 Ok(next) => next,
                 Err(over) => return Ok(Err(over)),
             };
-            let ((cost, whole), now) = (quota.cost(requests), now.as_microsecond());
+            let ((cost, whole), now) = (quota.cost(cost), now.as_microsecond());
             let update = self
                 .update_usage(workspace, REQUESTS)
                 .expression_attribute_values(":now", number(now));

@@ -61,7 +61,7 @@ pub use named_filter::{MAX_NAMED_FILTERS, NamedFilter};
 pub use partition::{
     MAX_PARTITIONS, PartitionPath, PartitionPathError, TooManyPartitions, is_hidden,
 };
-pub use quota::{Quota, QuotaError, QuotaExceeded, QuotaKind, QuotaOverride};
+pub use quota::{Quota, QuotaError, QuotaExceeded, QuotaKind, QuotaOverride, RequestCost};
 pub use record::{
     ARCHIVE_LIFETIME, Archive, BUILD_LEASE, Backoff, COPY_LEASE, ClaimError, DueKind, Export,
     FIRST_BACKOFF, Failure, FailureCode, Lane, Lease, MAX_BACKOFF, MAX_FAILURES, Origin,

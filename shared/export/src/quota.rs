@@ -39,6 +39,16 @@ pub struct QuotaOverride {
     pub request_burst: Option<u32>,
 }
 
+/// What a request takes out of the token bucket of its workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestCost {
+    /// One request, whatever it asks for.
+    Itself,
+    /// What it costs beside itself, as so many requests, if that is known later. It is never more than what
+    /// a full bucket has left after the request itself: so there is no request that never passes.
+    Beside(u32),
+}
+
 /// The value of a quota is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name} is a number from 1 to {most}")]
@@ -80,20 +90,30 @@ impl Quota {
         }
     }
 
-    /// Returns how much `requests` take out of the token bucket, and how much a full one holds, both in
-    /// microseconds of waiting. More than a burst costs as much as a burst.
-    pub fn cost(&self, requests: u32) -> (i64, i64) {
+    /// Returns what is taken out of the token bucket, and what a full one holds, in microseconds of waiting.
+    pub fn cost(&self, cost: RequestCost) -> (i64, i64) {
         let each = SECOND_MICROS.checked_div(self.requests_a_second.into()).unwrap_or(i64::MAX);
         let whole = each.saturating_mul(self.request_burst.into());
-        (each.saturating_mul(requests.into()).min(whole), whole)
+        let cost = match cost {
+            RequestCost::Itself => each.min(whole),
+            RequestCost::Beside(requests) => {
+                each.saturating_mul(requests.into()).min(whole.saturating_sub(each))
+            }
+        };
+        (cost, whole)
     }
 
-    /// Takes `requests` out of a token bucket, and returns when it will be full again.
+    /// Takes the cost of a request out of a token bucket, and returns when it will be full again.
     ///
     /// `full_at` is when the bucket would have been full, in microseconds since 1970. It is the whole state of a
     /// bucket (generic cell rate algorithm).
-    pub fn spend(&self, full_at: i64, requests: u32, now: Timestamp) -> Result<i64, QuotaExceeded> {
-        let ((cost, whole), now) = (self.cost(requests), now.as_microsecond());
+    pub fn spend(
+        &self,
+        full_at: i64,
+        cost: RequestCost,
+        now: Timestamp,
+    ) -> Result<i64, QuotaExceeded> {
+        let ((cost, whole), now) = (self.cost(cost), now.as_microsecond());
         let next = full_at.max(now).saturating_add(cost);
         let over = next.saturating_sub(now).saturating_sub(whole);
         if over <= 0 {
@@ -186,6 +206,7 @@ mod tests {
 
     use super::*;
 
+    const ITSELF: RequestCost = RequestCost::Itself;
     const QUOTA: Quota =
         Quota { exports_at_once: 2, exports_a_day: 3, requests_a_second: 10, request_burst: 5 };
 
@@ -194,21 +215,36 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let mut full_at = 0;
         for _ in 0..5 {
-            full_at = QUOTA.spend(full_at, 1, now).unwrap();
+            full_at = QUOTA.spend(full_at, ITSELF, now).unwrap();
         }
-        let over = QUOTA.spend(full_at, 1, now).unwrap_err();
+        let over = QUOTA.spend(full_at, ITSELF, now).unwrap_err();
         assert_eq!((over.kind, over.most, over.retry_after), (QuotaKind::Requests, 10, 1));
         let later = now + SignedDuration::from_millis(100);
-        full_at = QUOTA.spend(full_at, 1, later).unwrap();
-        assert!(QUOTA.spend(full_at, 1, later).is_err());
-        assert!(QUOTA.spend(0, 1000, now).is_ok(), "a costly request waits for a full bucket");
-        assert!(QUOTA.spend(1, 1000, now).is_err());
+        full_at = QUOTA.spend(full_at, ITSELF, later).unwrap();
+        assert!(QUOTA.spend(full_at, ITSELF, later).is_err());
+    }
+
+    #[test]
+    fn however_much_a_request_costs_it_passes_once_the_bucket_is_full() {
+        let now = Timestamp::UNIX_EPOCH;
+        for burst in [1, 2, 5] {
+            let quota = Quota { request_burst: burst, ..QUOTA };
+            for beside in [0, 1, 3, 1000, u32::MAX] {
+                let full_at = quota.spend(0, ITSELF, now).unwrap();
+                let full_at = quota.spend(full_at, RequestCost::Beside(beside), now).unwrap();
+                let taken = i64::from(beside.saturating_add(1).min(burst));
+                assert_eq!(full_at, taken * 100_000, "{beside} of {burst}");
+            }
+        }
+        // Where it is not full, a costly request waits for that.
+        let full_at = QUOTA.spend(1, ITSELF, now).unwrap();
+        assert!(QUOTA.spend(full_at, RequestCost::Beside(1000), now).is_err());
     }
 
     #[test]
     fn a_wait_is_rounded_up_to_whole_seconds() {
         for (full_at, seconds) in [(400_001, 1), (1_400_000, 1), (1_400_001, 2), (2_400_000, 2)] {
-            let over = QUOTA.spend(full_at, 1, Timestamp::UNIX_EPOCH).unwrap_err();
+            let over = QUOTA.spend(full_at, ITSELF, Timestamp::UNIX_EPOCH).unwrap_err();
             assert_eq!(over.retry_after, seconds, "{full_at}");
         }
     }
@@ -219,7 +255,11 @@ mod tests {
         let overs = [
             (QUOTA.one_more(2, 0, now).unwrap_err(), "too_many_exports_at_once", "has 2 exports"),
             (QUOTA.one_more(0, 3, now).unwrap_err(), "too_many_exports_a_day", "made 3 exports"),
-            (QUOTA.spend(1, 5, now).unwrap_err(), "too_many_requests", "send 10 requests a second"),
+            (
+                QUOTA.spend(400_001, ITSELF, now).unwrap_err(),
+                "too_many_requests",
+                "send 10 requests a second",
+            ),
         ];
         for (over, code, detail) in overs {
             assert_eq!(over.code(), code);
@@ -255,7 +295,7 @@ mod tests {
             let (mut now, mut full_at, mut passed) = (Timestamp::UNIX_EPOCH, 0, 0_i64);
             for millis in waits {
                 now += SignedDuration::from_millis(millis);
-                if let Ok(next) = QUOTA.spend(full_at, 1, now) {
+                if let Ok(next) = QUOTA.spend(full_at, ITSELF, now) {
                     (full_at, passed) = (next, passed + 1);
                 }
                 prop_assert!(passed <= 5 + now.as_millisecond() * 10 / 1000);

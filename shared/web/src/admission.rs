@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cloud::{Created, IdempotencyKey, Joined};
-use export::{Export, Workspace};
+use cloud::{Created, IdempotencyKey, Joined, LakeBucket};
+use export::{Dataset, Export, RequestCost, Window, Workspace};
 use jiff::Timestamp;
 use tracing::error;
 
@@ -13,6 +13,8 @@ use crate::{AuthError, Services};
 const MAX_LOOKS: u32 = 4;
 /// The pause before it is.
 const PAUSE: Duration = Duration::from_millis(150);
+/// How many lists of the lake cost as much as a request.
+const LISTS_A_REQUEST: usize = 10;
 
 impl Services {
     /// Stores a new export, if its workspace may make it; under an idempotency key, at most one.
@@ -58,14 +60,21 @@ impl Services {
         Ok(joined)
     }
 
-    /// Counts what a request costs beyond itself, in requests.
-    pub async fn spend(
+    /// Counts what it costs beside the request itself to list what these datasets have of a window. It is
+    /// counted before they are listed.
+    pub async fn spend_lists(
         &self,
         workspace: &Workspace,
-        requests: u32,
+        datasets: impl IntoIterator<Item = &Dataset>,
+        window: Window,
         now: Timestamp,
     ) -> Result<(), AuthError> {
-        self.authenticator.spend(workspace, requests, now).await
+        let mut lists = 0;
+        for dataset in datasets {
+            lists += LakeBucket::count_lists(dataset, workspace, window)?;
+        }
+        let requests = u32::try_from(lists.div_ceil(LISTS_A_REQUEST)).unwrap_or(u32::MAX);
+        self.authenticator.spend(workspace, RequestCost::Beside(requests), now).await
     }
 
     /// Should this be left undone, the export is forgotten when there may be no more.

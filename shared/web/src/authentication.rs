@@ -6,7 +6,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use cloud::{ExportTable, TokenTable};
-use export::{Privilege, Quota, QuotaExceeded, Token, TokenRecord, Workspace};
+use export::{Privilege, Quota, QuotaExceeded, RequestCost, Token, TokenRecord, Workspace};
 use jiff::Timestamp;
 
 use crate::{Problem, RETRY_AFTER_BUSY};
@@ -139,18 +139,18 @@ impl Authenticator {
             return Err(AuthError::Invalid("token_ended", detail.to_owned()));
         }
         let caller = caller(&record, chosen, privilege)?;
-        self.spend(&caller.workspace, 1, now).await?;
+        self.spend(&caller.workspace, RequestCost::Itself, now).await?;
         Ok(caller)
     }
 
-    /// Counts requests of a workspace: one each, more where one costs as much as several.
+    /// Counts what a request of a workspace costs.
     pub(crate) async fn spend(
         &self,
         workspace: &Workspace,
-        requests: u32,
+        cost: RequestCost,
         now: Timestamp,
     ) -> Result<(), AuthError> {
-        self.exports.spend_requests(workspace, self.quota, requests, now).await??;
+        self.exports.spend_requests(workspace, self.quota, cost, now).await??;
         Ok(())
     }
 }
