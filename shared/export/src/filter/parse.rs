@@ -9,6 +9,8 @@ use super::{
 const MAX_EXTRA_DEPTH: usize = 8;
 /// The longest reason that an error gives, in characters: it may repeat a long value.
 const MAX_REASON_CHARS: usize = 400;
+/// How a reason begins that a named filter is to be mended for. Its id follows.
+const IN_NAMED: &str = "in the named filter $";
 
 /// Reads filters, all of which must hold. Returns `None` if their texts are blank. Without a scope the texts are
 /// stored ones: they have no named filters, any column is valid, and joining may have made them deeper.
@@ -160,7 +162,9 @@ impl<'t> Parser<'t, '_, '_> {
         match read {
             Ok(Some(filter)) => Ok(filter),
             Ok(None) => refuse(self, format!("the named filter ${id} is blank")),
-            Err(inner) => refuse(self, format!("in the named filter ${id}, {inner}")),
+            // Of named filters in each other, the innermost is the one to mend.
+            Err(inner) if inner.reason.starts_with(IN_NAMED) => refuse(self, inner.reason),
+            Err(inner) => refuse(self, format!("{IN_NAMED}{id}, {inner}")),
         }
     }
 
