@@ -25,8 +25,14 @@ async fn user() -> User {
     Stack::connect().await.unwrap().user().await.unwrap()
 }
 
-/// Asks with the key pair of the user's token: its id, and itself.
+/// Asks with the key pair of the user's token, its id and itself, and again as long as the answer takes longer
+/// than a request may.
 async fn ask(user: &User, query: &str) -> Reply {
+    let made = async || Ok(Some(ask_once(user, query).await).filter(|reply| reply.status != 503));
+    until("the answer", made).await.unwrap()
+}
+
+async fn ask_once(user: &User, query: &str) -> Reply {
     sent(user, "GET", query, &[]).await
 }
 
@@ -310,8 +316,7 @@ async fn a_large_archive_is_led_to() {
     assert!(objects.iter().map(|object| object.bytes.len()).sum::<usize>() > 5 << 20);
 
     let hours = "start=20260301T00&end=20260301T05";
-    let made = async || Ok(Some(ask(&user, hours).await).filter(|reply| reply.status != 503));
-    let reply = until("the archive", made).await.unwrap();
+    let reply = ask(&user, hours).await;
 
     assert_eq!(reply.status, 302);
     assert!(reply.header("location").contains(hours), "{}", reply.header("location"));
@@ -347,7 +352,7 @@ async fn a_request_that_takes_too_long_goes_on_and_the_same_url_answers_later() 
     let held = Export { version: built.version + 1, ..begun };
     user.stack.exports().put(&held).await.unwrap();
 
-    let late = ask(&user, query).await;
+    let late = ask_once(&user, query).await;
     assert_eq!((late.status, late.header("retry-after")), (503, "10"));
 
     let done = Export { version: held.version + 1, ..built };
@@ -522,12 +527,12 @@ async fn an_export_that_is_made_is_waited_for_though_another_hour_is_complete() 
         let begun =
             Export::queued(export.id, export.workspace.clone(), export.request.clone(), ago, day);
         let begun = begun.claim(now).unwrap();
-        Export { asked: export.asked, ..begun }
+        Export { origin: export.origin, ..begun }
     };
     as_of_an_hour_ago(&user, held).await;
     put_event(&user, hour_ago(4).0).await;
 
-    let waited = ask(&user, &query).await;
+    let waited = ask_once(&user, &query).await;
 
     assert_eq!(waited.status, 503, "{:?}", waited.bytes);
     assert_eq!(count_exports(&user).await, 1);

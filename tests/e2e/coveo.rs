@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use export::{ExportId, Privilege};
 use serde_json::{Value, json};
-use tests::{Archive, Reply, Stack, User, sample::gzip};
+use tests::{Archive, Reply, Stack, User, sample::gzip, until};
 
 use crate::{SMALL, at};
 

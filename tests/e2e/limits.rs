@@ -111,7 +111,7 @@ async fn a_workspace_that_sends_too_many_requests_is_refused_by_every_api() {
 
 #[tokio::test]
 async fn what_lists_more_of_the_lake_counts_as_more_requests_and_never_as_too_many() {
-    let year = ("2025-03-01T00:00:00Z", "2026-03-01T00:00:00Z");
+    let days = ("2025-09-02T00:00:00Z", "2026-03-01T00:00:00Z");
     let explain = async |user: &User, (from, to): (&str, &str)| {
         let body = request("amplitude_events", from, to, "csv");
         user.post("/v1/explain", &body).await.unwrap().status
@@ -123,27 +123,25 @@ async fn what_lists_more_of_the_lake_counts_as_more_requests_and_never_as_too_ma
         user.send("GET", &path, &headers, None).await.unwrap().status
     };
     let (hour, hours) = ((FROM, TO), "start=20260301T00&end=20260301T00");
-    let days = "start=20250301T00&end=20260228T23";
-    // A year is 38 of these requests, an hour is two.
-    let quota = json!({ "requests_a_second": 1, "request_burst": 60 });
-    let user_of = async || {
+    let half_a_year = "start=20250902T00&end=20260228T23";
+    // These 180 days count as 19 requests, an hour as two.
+    let user_of = async |burst: u32| {
         let user = user().await;
-        set_quota(&user, quota.clone()).await;
+        set_quota(&user, json!({ "requests_a_second": 1, "request_burst": burst })).await;
         user
     };
-    let native = user_of().await;
-    assert_eq!(explain(&native, year).await, 200);
-    assert_eq!(explain(&native, year).await, 429);
+    let native = user_of(24).await;
+    assert_eq!(explain(&native, days).await, 200);
+    assert_eq!(explain(&native, days).await, 429);
     assert_eq!(explain(&native, hour).await, 200);
-    let dialect = user_of().await;
-    assert_eq!(amplitude(&dialect, days).await, 404);
-    assert_eq!(amplitude(&dialect, days).await, 429);
+    let dialect = user_of(24).await;
+    assert_eq!(amplitude(&dialect, half_a_year).await, 404);
+    assert_eq!(amplitude(&dialect, half_a_year).await, 429);
     assert_eq!(amplitude(&dialect, hours).await, 404);
 
     // However small the burst is, what costs more than that passes.
-    let small = user().await;
-    set_quota(&small, json!({ "requests_a_second": 1, "request_burst": 5 })).await;
-    assert_eq!(explain(&small, year).await, 200);
+    let small = user_of(5).await;
+    assert_eq!(explain(&small, days).await, 200);
 }
 
 #[tokio::test]
