@@ -188,6 +188,15 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_the_longest_row_is_whole() {
+        // Cut into values, it would be many.
+        let row = format!("[1,{}]", "2,".repeat((MAX_ROW_BYTES - 6) / 2) + "33");
+        assert_eq!(row.len(), MAX_ROW_BYTES);
+        let found = lines(format!("{row}\nb").as_bytes().chunks(100_000));
+        assert!(found == [row.into_bytes(), b"b".to_vec()], "{}", found.len());
+    }
+
+    #[test]
     fn values_of_a_line_beyond_the_limit_come_one_by_one() {
         let (value, count) = (format!("{{\"a\":\"{}\"}}", "x".repeat(1 << 20)), 40);
         let input = format!("{{}}\n[{}]\n{{}}", vec![&value[..]; count].join(","));

@@ -472,6 +472,8 @@ mod tests {
     fn a_plan_of_a_few_objects_is_small() {
         assert!(plan(0..72, 60).is_small(256 << 20));
         assert!(Plan::default().is_small(1));
+        assert!(plan(24..25, 20).is_small(1), "a step is not shared out");
+        assert!(!plan(24..26, 20).is_small(1));
     }
 
     #[test]

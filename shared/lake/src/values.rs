@@ -216,6 +216,11 @@ mod tests {
             (r#""text" {"a":1}"#, &[r#""text" {"a":1}"#]),
             ("[INFO] {}", &["INFO] {}"]),
             (r#"{"a":{"b":1}"#, &[r#"{"a":{"b":1}"#]),
+            // After what is no value, nothing can be told apart.
+            (r#"[nullx,{"b":2}]"#, &[r#"nullx,{"b":2}]"#]),
+            (r#"[true{"b":2}]"#, &[r#"true{"b":2}]"#]),
+            (r#"1 {"b":2}"#, &[r#"1 {"b":2}"#]),
+            (r#"[1] null {"b":2}"#, &["1", r#"null {"b":2}"#]),
             (r#"[1,{"a":"#, &["1", r#"{"a":"#]),
             ("\u{1e}{\"a\":1}\u{1e}{}", &["{\"a\":1}", "{}"]),
         ] {
@@ -229,6 +234,17 @@ mod tests {
         let line = format!("{{}}{long}{{\"b\":1}}");
         let pieces: Vec<&[u8]> = line.as_bytes().chunks(100_000).collect();
         assert_eq!(cut(&pieces), ["{}", "too long", "{\"b\":1}"]);
+    }
+
+    #[test]
+    fn a_value_may_be_as_long_as_a_row() {
+        let value = |len: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(len - 8));
+        for (len, want) in [(MAX_ROW_BYTES, None), (MAX_ROW_BYTES + 1, Some("too long"))] {
+            let value = value(len);
+            let line = format!("{{}}{value}{{}}");
+            let pieces: Vec<&[u8]> = line.as_bytes().chunks(1 << 20).collect();
+            assert!(cut(&pieces) == ["{}", want.unwrap_or(&value), "{}"], "{len}");
+        }
     }
 
     proptest! {

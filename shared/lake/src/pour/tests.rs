@@ -185,10 +185,88 @@ fn csv_has_a_header_nested_values_and_empty_cells() {
 
 #[test]
 fn records_that_are_to_be_left_out_are() {
-    let rows = r#"{"page":"/x","hidden":true,"meta":{"at":"2026-03-01T00:30:00Z"}}"#;
-    let (text, poured) = poured(&jsonl(), "a.json", rows.as_bytes());
+    let row = |page: &str, hidden: bool| {
+        let at = "2026-03-01T00:30:00Z";
+        format!("{{\"page\":\"{page}\",\"hidden\":{hidden},\"meta\":{{\"at\":\"{at}\"}}}}\n")
+    };
+    let (a, b) = (row("/a", false), row("/b", false));
+    let text = format!("{a}{}{b}{}{a}", row("/x", true), row("/a", true));
+    let filtered = {
+        let catalog = Catalog::parse("test", CATALOG).unwrap();
+        let hour = ["2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z"].map(|at| at.parse().unwrap());
+        let filter = "page == '/a'".parse().unwrap();
+        let filters = vec![export::TableFilter { tables: vec!["visits".into()], filter }];
+        let window = Window::new(hour[0], hour[1]).unwrap();
+        let tables = vec![TableSelection::whole("visits")];
+        let request = ExportRequest::new(tables, window, Format::Jsonl);
+        Selection::new(&catalog, &ExportRequest { filters, ..request }, 0).unwrap()
+    };
+    for (key, object) in [("a.json", text.clone().into_bytes()), ("a.gz", gzip(&text))] {
+        for claimed in [Claimed::Small, Claimed::Large, Claimed::Referred, Claimed::Edge] {
+            for (selection, want) in
+                [(&jsonl(), format!("{a}{b}{a}")), (&filtered, format!("{a}{a}"))]
+            {
+                let objects = [(key, object.clone())];
+                let (read, poured) = try_pour(selection, &objects, 1, claimed).unwrap();
+                assert_eq!((read, poured.account.bad_rows), (want, 0), "{key} {claimed:?}");
+            }
+        }
+    }
+}
 
-    assert_eq!((text.as_str(), poured.account.bad_rows), ("", 0));
+#[test]
+fn what_cannot_be_where_it_is_looked_for_is_missed_and_told() {
+    let catalog = CATALOG
+        .replace("\"n:integer\"", "{ name = \"n\", path = \"more.n\" }")
+        .replace("explode = \"tags\"", "explode = \"more.tags\"");
+    let catalog = Catalog::parse("test", &catalog).unwrap();
+    let hour = ["2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z"].map(|at| at.parse().unwrap());
+    let told = |table: &str, more: &str| {
+        let window = Window::new(hour[0], hour[1]).unwrap();
+        let request = ExportRequest::new(vec![TableSelection::whole(table)], window, Format::Csv);
+        let selection = Selection::new(&catalog, &request, 0).unwrap();
+        let meta = "\"meta\":{\"at\":\"2026-03-01T00:30:00Z\"}";
+        let record = format!("{{\"page\":\"/a\",{meta},\"more\":{more}}}\n");
+        let poured = poured(&selection, "a.json", record.as_bytes()).1;
+        let told: Vec<_> =
+            poured.account.listed.into_iter().map(|row| (row.reason, row.exported)).collect();
+        (poured.segment.rows, told)
+    };
+    let value = ("n is not in an object: its value is missing".to_owned(), true);
+    let rows = ("more.tags is not in an object: its rows are missing".to_owned(), false);
+    assert_eq!(told("visits", "\"x\""), (1, vec![value]));
+    assert_eq!(told("tags", "\"x\""), (0, vec![rows]));
+    for nothing in ["null", "{}", "[]", "{\"other\":1}"] {
+        assert_eq!(told("visits", nothing), (1, vec![]), "{nothing}");
+        assert_eq!(told("tags", nothing), (0, vec![]), "{nothing}");
+    }
+}
+
+#[test]
+fn some_of_the_records_of_an_object_can_be_chosen_by_their_number() {
+    let row =
+        |page: u32| format!("{{\"page\":\"{page}\",\"meta\":{{\"at\":\"2026-03-01T00:30:00Z\"}}}}");
+    // Two on a line, a blank line, one that is outside of the window, and one that is bad.
+    let outside = row(4).replace("T00:", "T01:");
+    let text = format!("{}{}\n\n{}\n{outside}\nbad\n{}\n", row(1), row(2), row(3), row(6));
+    for (wanted, pages, bad) in [
+        (1..=u64::MAX, &[1, 2, 3, 6][..], 1),
+        (1..=1, &[1], 0),
+        (2..=3, &[2, 3], 0),
+        (3..=5, &[3], 1),
+        (6..=u64::MAX, &[6], 0),
+        (7..=9, &[], 0),
+    ] {
+        let want: String = pages.iter().map(|page| row(*page) + "\n").collect();
+        for (key, object) in [("a.json", text.clone().into_bytes()), ("a.gz", gzip(&text))] {
+            let chosen = jsonl().with_records(wanted.clone());
+            let (read, poured) = poured(&chosen, key, &object);
+            assert_eq!((read, poured.account.bad_rows), (want.clone(), bad), "{wanted:?}");
+        }
+        let chosen = jsonl().with_records(wanted.clone());
+        let counted = chosen.count(&[an_object("a")], 1, |_| Ok(text.as_bytes())).unwrap();
+        assert_eq!((counted.0, counted.1.bad_rows), (pages.len() as u64, bad), "{wanted:?}");
+    }
 }
 
 #[test]
@@ -224,6 +302,8 @@ fn characters_that_end_lines_for_some_are_escaped_if_asked_for() {
     assert_eq!((text, spliced.account.spliced), (escaped, 0));
     let chosen = selection("visits", Some(&["page"]), Format::Jsonl).escaping_separators();
     assert_eq!(poured(&chosen, "a.gz", &object).0, "{\"page\":\"/\\u2028ä\\u0085\"}\n");
+    let chosen = selection("visits", Some(&["page"]), Format::Jsonl);
+    assert_eq!(poured(&chosen, "a.gz", &object).0, "{\"page\":\"/\u{2028}ä\u{85}\"}\n");
 }
 
 #[test]
@@ -349,6 +429,7 @@ fn several_records_on_a_line_are_as_many_rows() {
         (format!("[\n{first},\n{late},\n{last},\n{first}\n]\n"), 0),
         (format!("\u{feff}[{first},null,{last},{{\"cut\":}},{first}]"), 2),
         (format!("{first}{last}oops\n{first}{{\"cut\":"), 2),
+        (format!("{first}{last}\n{{\n{first}"), 1),
     ] {
         for (key, object) in [("a.json", text.clone().into_bytes()), ("a.gz", gzip(&text))] {
             for claimed in [Claimed::Small, Claimed::Large, Claimed::Edge] {

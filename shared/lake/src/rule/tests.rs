@@ -327,10 +327,16 @@ fn portions(
 fn each_table_in_which_something_is_looked_up_is_named_once() {
     let catalog = Catalog::parse("test", CATALOG).unwrap();
     let of = |text: &str| {
+        let related = |request: &ExportRequest| {
+            let selection = Selection::new(&catalog, request, 0).unwrap();
+            assert_eq!(selection.is_related(), !lookups(&catalog, request).is_empty(), "{text}");
+        };
         let filter = TableFilter { tables: vec!["searches".into()], filter: text.parse().unwrap() };
         let tables = vec![TableSelection::whole("searches")];
         let request = ExportRequest::new(tables, window(), Format::Jsonl);
-        lookup_tables(&catalog, &ExportRequest { filters: vec![filter], ..request })
+        let request = ExportRequest { filters: vec![filter], ..request };
+        related(&request);
+        lookup_tables(&catalog, &request)
     };
     let (events, clicks) = ("events".to_owned(), "clicks".to_owned());
     assert_eq!(of("city == 'a' AND tag == 'a'"), []);
