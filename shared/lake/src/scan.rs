@@ -419,6 +419,144 @@ mod tests {
         prop_oneof![same, (spaced.clone(), spaced), twice, changed]
     }
 
+    /// Values of every kind, and what is none.
+    const VALUES: &[&str] = &[
+        "0",
+        "-0",
+        "-1",
+        "-",
+        "--1",
+        "+1",
+        "01",
+        "-01",
+        "00",
+        "1.5",
+        "1.",
+        ".5",
+        "-.5",
+        "1..5",
+        "1e5",
+        "1E5",
+        "1e+5",
+        "1E-5",
+        "1e",
+        "1e+",
+        "1e-",
+        "e5",
+        "1e5.5",
+        "1.e5",
+        "1.5e10",
+        "12345678",
+        "123456789.12345678",
+        "1e12345678",
+        "true",
+        "false",
+        "null",
+        "tru",
+        "truE",
+        "fals",
+        "nul",
+        "nulL",
+        "True",
+        "truee",
+        "[]",
+        "[ ]",
+        "[1]",
+        "[1,2]",
+        "[ 1 , 2 ]",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "[1",
+        "1]",
+        "[[],[[]]]",
+        "[}",
+        "{}",
+        "{ }",
+        "{\"c\":1}",
+        "{ \"c\" : 1 , \"d\" : [2] }",
+        "{\"c\":1,}",
+        "{,\"c\":1}",
+        "{\"c\"}",
+        "{\"c\":}",
+        "{\"c\" 1}",
+        "{1:2}",
+        "{\"c\":1]",
+        "{\"c\":{\"a\":[{\"b\":null},true]}}",
+        "\"\"",
+        "\"x\"",
+        "\"",
+        "\"x",
+        "\"\\\"\"",
+        "\"\\\\\"",
+        "\"\\\"",
+        "\"\\/\\b\\f\\n\\r\\t\"",
+        "\"\\u00e4\"",
+        "\"\\ud83d\"",
+        "\"\\u00e\"",
+        "\"\\u00g4\"",
+        "\"\\x\"",
+        "\"\\",
+        "\"\n\"",
+        "\"\u{1}\"",
+        "\"ä日\"",
+        "x",
+        "",
+        "'x'",
+    ];
+
+    /// Scans a row for `a` and `b`, after others that were like it and after none. It has to be sure of the
+    /// row where it is JSON, and must not take it where it is not.
+    #[track_caller]
+    fn assert_sure(row: &str) {
+        let tree = serde_json::from_str::<std::collections::BTreeMap<&str, &RawValue>>(row).ok();
+        for before in ["", r#"{"a":1,"b":"x"}"#, r#"{"z":0,"a":1,"b":2}"#] {
+            let names = Names::new(["a", "b"].map(str::to_owned).into());
+            scan(before, &names, &mut [None; 2]);
+            let mut found = [None; 2];
+            assert_eq!(scan(row, &names, &mut found), tree.is_some(), "{row} after {before}");
+            if let Some(tree) = &tree {
+                let want = ["a", "b"].map(|name| tree.get(name).map(|value| value.get()));
+                assert_eq!(found, want, "{row} after {before}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_is_one_digit_for_digit() {
+        // Eight bytes are looked at together.
+        for len in 1..=18 {
+            for at in 0..len {
+                for byte in ' '..='~' {
+                    let digit = |n: usize| if n == at { byte } else { ['7', '0', '9'][n % 3] };
+                    let number: String = (0..len).map(digit).collect();
+                    assert_sure(&format!("{{\"a\":{number},\"b\":\"x\"}}"));
+                    assert_sure(&format!("{{\"a\":1.{number}}}"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn values_of_every_kind_are_told_from_what_is_none() {
+        for value in VALUES {
+            for row in [
+                format!("{{\"a\":{value}}}"),
+                format!("{{\"a\":{value},\"b\":{value}}}"),
+                format!("{{\"z\":{value},\"a\":[{value}],\"b\":{{\"c\":{value}}}}}"),
+                format!(" {{ \"a\" : {value} , \"b\" :\t{value}\r\n}}\n"),
+                format!("{{\"a\": {value} }} "),
+                format!("{{\"a\":{value}}}x"),
+                format!("{{\"a\":{value}"),
+                format!("{{\"a\"{value}}}"),
+                format!("{{\"a\":{value} \"b\":1}}"),
+                format!("{{\"a\":{value},\"b\":1,}}"),
+            ] {
+                assert_sure(&row);
+            }
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
