@@ -1,21 +1,16 @@
 //! The Amplitude dialect: one request, one ZIP of gzip files by hour.
 
 mod answer;
+mod app;
 mod ask;
 mod client;
 mod lake;
 mod routes;
 mod size;
 
-use lambda_http::{Error, tracing};
-
-use crate::routes::App;
+use crate::app::App;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
-
-    let aws = cloud::aws_config().await;
-
-    web::serve(routes::all(App::from_env(&aws).await?)).await
+async fn main() -> Result<(), lambda_http::Error> {
+    web::start(App::from_env, routes::all()).await
 }

@@ -1,23 +1,22 @@
 //! The one route, and all that it does.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use aws_config::SdkConfig;
 use axum::{
-    Extension, Router,
-    extract::{RawQuery, State},
+    Router,
+    extract::RawQuery,
     http::{HeaderMap, Method},
-    middleware::from_fn_with_state,
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use cloud::{Joined, env};
-use export::{Archive, ArchiveKey, Export, ExportId, Privilege, State as ExportState, Window};
+use cloud::Joined;
+use export::{Archive, ArchiveKey, Export, ExportId, State as ExportState, Window};
 use jiff::Timestamp;
-use web::{BaseUrl, Caller, Services, lead_to, tell_bad_rows, wants_redirect, with_context};
+use web::{BaseUrl, Kit, Services, lead_to, tell_bad_rows, wants_redirect};
 
 use crate::{
     answer::{Answer, Refused},
+    app::{App, Editor},
     ask::{self, Ask},
     client::takes_bytes,
     lake::{Lake, Looked, is_awaited, is_current, is_unfinished},
@@ -29,52 +28,31 @@ const MAX_DIRECT_BYTES: u64 = 4 << 20;
 /// A ZIP without files.
 const EMPTY_BYTES: u64 = 22;
 
-/// What this function works with.
-#[derive(Clone, Debug)]
-pub(crate) struct App {
-    services: Services,
-    /// How long a request waits for its export.
-    wait: Duration,
-}
-
-impl App {
-    /// Reads every setting, or says which one is missing.
-    pub(crate) async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
-        let wait = Duration::from_secs(env::required("WAIT_SECONDS")?);
-        Ok(Self { services: Services::from_env(aws).await?, wait })
-    }
-}
-
-pub(crate) fn all(app: App) -> Router {
-    let context = from_fn_with_state(app.services.public_base_url.clone(), with_context);
+pub(crate) fn all() -> Router<Kit<App>> {
     Router::new()
         .route("/api/2/export", get(export))
         .method_not_allowed_fallback(async || Refused::Method)
         .fallback(async || Refused::Nothing)
-        .layer(context)
-        .with_state(app)
 }
 
 /// `GET /api/2/export?start=...&end=...`: makes the export of these hours or joins it, waits for it as
 /// long as a request may, and answers the ZIP or leads to it. `HEAD` does the same without the ZIP.
 async fn export(
-    State(app): State<App>,
-    Extension(base): Extension<BaseUrl>,
+    editor: Editor,
+    base: BaseUrl,
     RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let begun = Instant::now();
-    let now = Timestamp::now();
-    let services = &app.services;
-    let caller = services.authenticator.basic(&headers, Privilege::Edit, now).await?;
+    let (services, now) = (&editor.services, editor.now);
     let query = query.as_deref().unwrap_or_default();
     let ask = Ask::read(query, &services.limits).map_err(Refused::Query)?;
     let redirect = wants_redirect(query).map_err(Refused::Query)?;
     let window = ask.loaded(now).ok_or(Refused::NoData)?;
 
-    let export = found_or_made(&app, &caller, (ask, window), &base, now).await?;
-    let export = services.wait_for(export, app.wait.saturating_sub(begun.elapsed())).await?;
+    let export = found_or_made(&editor, (ask, window), &base).await?;
+    let export = services.wait_for(export, editor.wait.saturating_sub(begun.elapsed())).await?;
     let archive = match export.state {
         ExportState::Succeeded { ref archive } => archive,
         ExportState::Failed { failure, .. } => return Err(Refused::Failed(failure.detail)),
@@ -95,15 +73,14 @@ async fn export(
 /// Returns the export that the hours stand for: the one that is under way or has only just ended, the one
 /// that was made of the lake as it is now, or a new one.
 async fn found_or_made(
-    app: &App,
-    caller: &Caller,
+    editor: &Editor,
     (ask, window): (Ask, Window),
     base: &BaseUrl,
-    now: Timestamp,
 ) -> Result<Export, Refused> {
-    let (services, workspace, key) = (&app.services, &caller.workspace, ask.key());
+    let (services, workspace, now) = (&editor.services, &editor.workspace, editor.now);
+    let key = ask.key();
     let newest = services.exports.newest(workspace, &key).await?;
-    let is_due = |export: &Export| is_unfinished(export) || is_awaited(export, app.wait, now);
+    let is_due = |export: &Export| is_unfinished(export) || is_awaited(export, editor.wait, now);
     if let Some(newest) = newest.as_ref().filter(|newest| is_due(newest)) {
         return Ok(newest.clone());
     }
@@ -121,7 +98,7 @@ async fn found_or_made(
     }
     let new =
         Export::queued(ExportId::generate(), workspace.clone(), request, now, services.time_limit)
-            .with_origin(ask::origin(caller.name.clone(), lake.print()));
+            .with_origin(ask::origin(editor.name.clone(), lake.print()));
     match services.join(&new, &key, keep).await? {
         Joined::Kept(export) => Ok(*export),
         Joined::New { .. } => {

@@ -1,31 +1,20 @@
-//! What this function works with, and how a request finds its call.
+//! The clients and settings of this function, and how its requests carry a token.
 
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use axum::{
-    Extension, Json, Router,
-    body::{Body, Bytes},
-    extract::{DefaultBodyLimit, State},
-    http::{HeaderMap, Method, StatusCode, Uri, header},
-    middleware::from_fn_with_state,
-    response::{IntoResponse, Response},
-};
+use axum::http::request::Parts;
 use cloud::env;
-use export::{ExportId, Privilege};
-use jiff::Timestamp;
-use serde::Serialize;
-use web::{BaseUrl, Caller, Services, with_context};
+use web::{Api, AuthError, Authorized, Credential, Edit, Services, View};
 
-use crate::{
-    choices::Choices,
-    dimensions, exports, filters,
-    params::Params,
-    refused::Refused,
-    route::{Call, NoCall, Words},
-};
+use crate::{choices::Choices, refused::Refused};
 
-/// What this function works with.
+/// A caller who may read exports.
+pub(crate) type Viewer = Authorized<App, View>;
+/// A caller who may create, change and delete exports.
+pub(crate) type Editor = Authorized<App, Edit>;
+
+/// The clients and settings that this function holds for as long as it is warm.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     pub(crate) services: Services,
@@ -49,102 +38,18 @@ impl App {
     }
 }
 
-/// One request. It is never printed: a token is among its headers.
-pub(crate) struct Request {
-    pub(crate) app: App,
-    pub(crate) base: BaseUrl,
-    pub(crate) method: Method,
-    pub(crate) headers: HeaderMap,
-    pub(crate) query: Params,
-    pub(crate) body: Bytes,
-    pub(crate) now: Timestamp,
-}
+impl Api for App {
+    type Error = Refused;
 
-impl Request {
-    /// Finds out who asks, and that they may do what needs `privilege`.
-    pub(crate) async fn caller(&self, privilege: Privilege) -> Result<Caller, Refused> {
-        let authenticator = &self.app.services.authenticator;
-        let org = self.query.one("org");
-        Ok(authenticator.bearer_in(&self.headers, org, privilege, self.now).await?)
+    fn services(&self) -> &Services {
+        &self.services
     }
-}
 
-pub(crate) fn router(app: App) -> Router {
-    let context = from_fn_with_state(app.services.public_base_url.clone(), with_context);
-    Router::new()
-        .fallback(handle)
-        // Our own limit is answered in our own words.
-        .layer(DefaultBodyLimit::disable())
-        .layer(context)
-        .with_state(app)
-}
-
-async fn handle(
-    State(app): State<App>,
-    Extension(base): Extension<BaseUrl>,
-    uri: Uri,
-    method: Method,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Refused> {
-    let query = Params::of_query(uri.query().unwrap_or_default())?;
-    let request = Request { app, base, method, headers, query, body, now: Timestamp::now() };
-    let method = &request.method;
-    let response = match Call::of(method, uri.path()) {
-        Ok(call) => answer(&request, call).await?,
-        Err(no_call) => {
-            // Who may not look is not told what there is.
-            request.caller(Privilege::View).await?;
-            return Err(match no_call {
-                NoCall::Path => Refused::not_found(
-                    "There is nothing at this path. Exports are at /rest/ua/v15/exports; exports of visits \
-                     and schedules are not offered.",
-                ),
-                NoCall::Method(allowed) => Refused::method(&allowed),
-            });
-        }
-    };
-    let no_store = [(header::CACHE_CONTROL, "no-store")];
-    let response = (no_store, response).into_response();
-    Ok(if method == Method::HEAD { response.map(|_| Body::empty()) } else { response })
-}
-
-async fn answer(request: &Request, call: Call) -> Result<Response, Refused> {
-    match call {
-        Call::ListExports => exports::list(request).await,
-        Call::CreateExport => exports::create(request).await,
-        Call::CreateExportFromBody => exports::create_from_body(request).await,
-        Call::ReadExport(id) => exports::read(request, &id).await,
-        Call::DeleteExport(id) => exports::delete(request, &id).await,
-        Call::DownloadLink(id) => exports::download_link(request, &id).await,
-        Call::Estimate => exports::estimate(request).await,
-        Call::RowLimit => exports::row_limit(request).await,
-        Call::Health(words) => Ok(health(&request.app, words).await),
-        Call::ListFilters => filters::list(request).await,
-        Call::CreateFilter => filters::create(request).await,
-        Call::ReadFilter(id) => filters::read(request, &id).await,
-        Call::ReplaceFilter(id) => filters::replace(request, &id).await,
-        Call::DeleteFilter(id) => filters::delete(request, &id).await,
-        Call::ListDimensions(which) => dimensions::list(request, which).await,
-        Call::ReadDimension(name) => dimensions::read(request, &name).await,
+    /// The workspace is chosen by `org`.
+    fn credential(request: &Parts) -> Result<Credential, AuthError> {
+        let query = request.uri.query().unwrap_or_default();
+        let org = form_urlencoded::parse(query.as_bytes())
+            .find_map(|(name, value)| (name == "org" && !value.trim().is_empty()).then_some(value));
+        Ok(Credential::bearer(&request.headers)?.in_workspace(org.as_deref()))
     }
-}
-
-#[derive(Serialize)]
-struct Health {
-    status: &'static str,
-}
-
-/// Whether exports can be read: where they cannot, nothing else works.
-async fn health(app: &App, words: Words) -> Response {
-    let reachable = match "health".parse() {
-        Ok(workspace) => app.services.exports.get(&workspace, ExportId::generate()).await.is_ok(),
-        Err(_) => false,
-    };
-    let status = match (reachable, words) {
-        (true, Words::Status) => "online",
-        (true, Words::Health) => "up",
-        (false, _) => "unavailable",
-    };
-    (StatusCode::OK, Json(Health { status })).into_response()
 }

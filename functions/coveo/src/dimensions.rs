@@ -4,13 +4,14 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use export::{Catalog, Column, ColumnType, Privilege};
+use export::{Catalog, Column, ColumnType};
 use serde::Serialize;
 
 use crate::{
-    app::Request,
+    app::Viewer,
+    params::Params,
     refused::Refused,
-    route::Which,
+    request::{Id, Query},
     tables::{self, EVENTS},
 };
 
@@ -33,27 +34,35 @@ struct Dimension {
     name: String,
 }
 
-/// `GET /dimensions` and its kind: a bare list.
-pub(crate) async fn list(request: &Request, which: Which) -> Result<Response, Refused> {
-    request.caller(Privilege::View).await?;
-    let only_parents = request.query.flag("includeOnlyParents", false)?;
-    let custom = request.query.flag("includeCustom", true)?;
-    let all = all(&request.app.services.catalog);
-    let wanted = |dimension: &&Dimension| match which {
-        Which::All => custom || !dimension.custom,
-        Which::Custom => dimension.custom,
-    };
+/// `GET /dimensions`: all of them, a bare list.
+pub(crate) async fn list(viewer: Viewer, Query(params): Query) -> Result<Response, Refused> {
+    let custom = params.flag("includeCustom", true)?;
+    listed(&viewer, &params, |dimension| custom || !dimension.custom)
+}
+
+/// `GET /dimensions/custom`: those of the organization alone.
+pub(crate) async fn list_custom(viewer: Viewer, Query(params): Query) -> Result<Response, Refused> {
+    params.flag("includeCustom", true)?;
+    listed(&viewer, &params, |dimension| dimension.custom)
+}
+
+fn listed(
+    viewer: &Viewer,
+    params: &Params,
+    wanted: impl Fn(&&Dimension) -> bool,
+) -> Result<Response, Refused> {
+    let only_parents = params.flag("includeOnlyParents", false)?;
+    let all = all(&viewer.services.catalog);
     let parent = |dimension: &&Dimension| !only_parents || !is_child(dimension, &all);
     let listed: Vec<&Dimension> = all.iter().filter(wanted).filter(parent).collect();
     Ok(Json(listed).into_response())
 }
 
 /// `GET /dimensions/{name}`: one of them, by any of its names.
-pub(crate) async fn read(request: &Request, name: &str) -> Result<Response, Refused> {
-    request.caller(Privilege::View).await?;
-    let mut all = all(&request.app.services.catalog);
+pub(crate) async fn read(viewer: Viewer, Id(name): Id, _: Query) -> Result<Response, Refused> {
+    let mut all = all(&viewer.services.catalog);
     let called = |dimension: &mut Dimension| {
-        let same = |other: &String| other.eq_ignore_ascii_case(name);
+        let same = |other: &String| other.eq_ignore_ascii_case(&name);
         dimension.api_names.iter().any(same) || same(&dimension.return_name)
     };
     let found = all.iter_mut().find_map(|dimension| called(dimension).then_some(dimension));

@@ -5,14 +5,15 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use export::{Filter, MAX_NAMED_FILTERS, NamedFilter, Privilege, Scope, Workspace};
+use export::{Filter, MAX_NAMED_FILTERS, NamedFilter, Scope, Workspace};
 use serde::Serialize;
-use web::Caller;
+use serde_json::Value;
 
 use crate::{
-    app::Request,
-    params::{Params, json},
+    app::{App, Editor, Viewer},
+    params::Params,
     refused::Refused,
+    request::{Body, Id, Query},
     tables::{self, PREFIX},
 };
 
@@ -37,7 +38,7 @@ struct View<'a> {
 }
 
 #[derive(Serialize)]
-struct Id {
+struct NewId {
     id: String,
 }
 
@@ -49,72 +50,77 @@ impl<'a> View<'a> {
 }
 
 /// `GET /filters/reporting`: all named filters.
-pub(crate) async fn list(request: &Request) -> Result<Response, Refused> {
-    let Caller { workspace, .. } = request.caller(Privilege::View).await?;
-    let named = request.app.services.exports.named_filters(&workspace).await?;
-    let filters = named.iter().map(|filter| View::of(filter, &workspace)).collect();
+pub(crate) async fn list(viewer: Viewer, _: Query) -> Result<Response, Refused> {
+    let workspace = &viewer.workspace;
+    let named = viewer.services.exports.named_filters(workspace).await?;
+    let filters = named.iter().map(|filter| View::of(filter, workspace)).collect();
     Ok(Json(List { filters }).into_response())
 }
 
 /// `GET /filters/reporting/{id}`: one of them.
-pub(crate) async fn read(request: &Request, id: &str) -> Result<Response, Refused> {
-    let Caller { workspace, .. } = request.caller(Privilege::View).await?;
-    let named = request.app.services.exports.named_filters(&workspace).await?;
+pub(crate) async fn read(viewer: Viewer, Id(id): Id, _: Query) -> Result<Response, Refused> {
+    let workspace = &viewer.workspace;
+    let named = viewer.services.exports.named_filters(workspace).await?;
     let filter = named.iter().find(|filter| filter.id == id).ok_or_else(unknown)?;
-    Ok(Json(View::of(filter, &workspace)).into_response())
+    Ok(Json(View::of(filter, workspace)).into_response())
 }
 
 /// `POST /filters/reporting`: a new one.
-pub(crate) async fn create(request: &Request) -> Result<Response, Refused> {
-    let Caller { workspace, .. } = request.caller(Privilege::Edit).await?;
-    let (display_name, value) = written(request)?;
-    let exports = &request.app.services.exports;
+pub(crate) async fn create(
+    editor: Editor,
+    _: Query,
+    Body(body): Body,
+) -> Result<Response, Refused> {
+    let (display_name, value) = written(&body)?;
+    let (exports, workspace) = (&editor.services.exports, &editor.workspace);
     for _ in 0..MAX_TRIES {
-        let named = exports.named_filters(&workspace).await?;
+        let named = exports.named_filters(workspace).await?;
         let taken = |id: &str| named.iter().any(|filter| filter.id == id);
         let id = NamedFilter::id_for(&display_name, taken);
         let (display_name, value) = (display_name.clone(), value.clone());
         let filter = NamedFilter { id, display_name, value };
-        check(request, named, &filter)?;
-        if exports.put_named_filter(&workspace, &filter, true).await? {
-            return Ok((StatusCode::CREATED, Json(Id { id: filter.id })).into_response());
+        check(&editor, named, &filter)?;
+        if exports.put_named_filter(workspace, &filter, true).await? {
+            return Ok((StatusCode::CREATED, Json(NewId { id: filter.id })).into_response());
         }
     }
     Err(anyhow::anyhow!("find an id for a named filter").into())
 }
 
 /// `PUT /filters/reporting/{id}`: the same with another name and value.
-pub(crate) async fn replace(request: &Request, id: &str) -> Result<Response, Refused> {
-    let Caller { workspace, .. } = request.caller(Privilege::Edit).await?;
-    let (display_name, value) = written(request)?;
-    let filter = NamedFilter { id: id.to_owned(), display_name, value };
-    let exports = &request.app.services.exports;
-    let named = exports.named_filters(&workspace).await?;
+pub(crate) async fn replace(
+    editor: Editor,
+    Id(id): Id,
+    _: Query,
+    Body(body): Body,
+) -> Result<Response, Refused> {
+    let (display_name, value) = written(&body)?;
+    let filter = NamedFilter { id: id.clone(), display_name, value };
+    let (exports, workspace) = (&editor.services.exports, &editor.workspace);
+    let named = exports.named_filters(workspace).await?;
     if !named.iter().any(|known| known.id == id) {
         return Err(unknown());
     }
-    check(request, named, &filter)?;
-    if !exports.put_named_filter(&workspace, &filter, false).await? {
+    check(&editor, named, &filter)?;
+    if !exports.put_named_filter(workspace, &filter, false).await? {
         return Err(unknown());
     }
-    Ok(Json(Id { id: filter.id }).into_response())
+    Ok(Json(NewId { id: filter.id }).into_response())
 }
 
 /// `DELETE /filters/reporting/{id}`: removes it. Filters that name it cannot be used any more.
-pub(crate) async fn delete(request: &Request, id: &str) -> Result<Response, Refused> {
-    let Caller { workspace, .. } = request.caller(Privilege::Edit).await?;
-    let exports = &request.app.services.exports;
-    if !NamedFilter::may_be_id(id) || !exports.delete_named_filter(&workspace, id).await? {
+pub(crate) async fn delete(editor: Editor, Id(id): Id, _: Query) -> Result<Response, Refused> {
+    let (exports, workspace) = (&editor.services.exports, &editor.workspace);
+    if !NamedFilter::may_be_id(&id) || !exports.delete_named_filter(workspace, &id).await? {
         return Err(unknown());
     }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Reads name and value of a body.
-fn written(request: &Request) -> Result<(String, String), Refused> {
-    let body = json(&request.headers, &request.body)?;
+fn written(body: &Value) -> Result<(String, String), Refused> {
     let fields = [("displayName", "displayName"), ("value", "value")];
-    let params = Params::of_body(&body, &fields)?;
+    let params = Params::of_body(body, &fields)?;
     let one = |name, form| params.one(name).ok_or_else(|| Refused::missing(name, form));
     let name = one("displayName", "what people call the filter")?;
     if name.chars().count() > MAX_NAME_CHARS {
@@ -125,7 +131,7 @@ fn written(request: &Request) -> Result<(String, String), Refused> {
 }
 
 /// Sees to it that a filter can be used, together with the others.
-fn check(request: &Request, others: Vec<NamedFilter>, filter: &NamedFilter) -> Result<(), Refused> {
+fn check(app: &App, others: Vec<NamedFilter>, filter: &NamedFilter) -> Result<(), Refused> {
     let others = others.into_iter().filter(|other| other.id != filter.id);
     let all: Vec<NamedFilter> = others.chain([filter.clone()]).collect();
     if !NamedFilter::fit(&all) {
@@ -136,7 +142,7 @@ fn check(request: &Request, others: Vec<NamedFilter>, filter: &NamedFilter) -> R
     }
     let pair = |filter: NamedFilter| (filter.id, filter.value);
     let named: Vec<(String, String)> = all.into_iter().map(pair).collect();
-    let catalog = &request.app.services.catalog;
+    let catalog = &app.services.catalog;
     let known = tables::all(catalog).into_iter().map(|(_, table)| table.name.as_str());
     let scope = Scope::new(catalog, known, PREFIX, &named);
     match Filter::read(&format!("${}", filter.id), &scope) {

@@ -7,21 +7,17 @@ mod count;
 mod dimensions;
 mod exports;
 mod filters;
+mod health;
 mod params;
 mod refused;
-mod route;
+mod request;
+mod routes;
 mod tables;
 mod view;
-
-use lambda_http::{Error, tracing};
 
 use crate::app::App;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
-
-    let aws = cloud::aws_config().await;
-
-    web::serve(app::router(App::from_env(&aws).await?)).await
+async fn main() -> Result<(), lambda_http::Error> {
+    web::start(App::from_env, routes::all()).await
 }

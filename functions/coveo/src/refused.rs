@@ -80,10 +80,9 @@ impl Refused {
     }
 
     /// A method that a path does not take.
-    pub(crate) fn method(allowed: &str) -> Self {
-        let message = format!("This path takes {allowed}.");
+    pub(crate) fn method() -> Self {
+        let message = "This path does not take this method; see the Allow header.";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
-            .with(header::ALLOW, allowed)
     }
 
     /// What cannot be done, for a reason that whoever keeps the lake can mend.

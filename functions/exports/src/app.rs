@@ -1,11 +1,17 @@
 //! What this function works with.
 
 use aws_config::SdkConfig;
+use axum::http::request::Parts;
 use cloud::{DeliveryTable, KmsCipher, env};
 use outbox::Outbox;
-use web::Services;
+use web::{Api, AuthError, Authorized, Credential, Edit, Problem, Services, View};
 
 use crate::forbidden::Forbidden;
+
+/// A caller who may read exports.
+pub(crate) type Viewer = Authorized<App, View>;
+/// A caller who may create, change and delete exports.
+pub(crate) type Editor = Authorized<App, Edit>;
 
 /// The clients and settings this function holds for as long as it is warm.
 #[derive(Clone, Debug)]
@@ -20,6 +26,18 @@ pub(crate) struct App {
     pub(crate) deliveries: DeliveryTable,
     /// What seals users' secrets.
     pub(crate) seal: KmsCipher,
+}
+
+impl Api for App {
+    type Error = Problem;
+
+    fn services(&self) -> &Services {
+        &self.services
+    }
+
+    fn credential(request: &Parts) -> Result<Credential, AuthError> {
+        Credential::bearer(&request.headers)
+    }
 }
 
 impl App {

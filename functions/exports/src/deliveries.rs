@@ -1,16 +1,15 @@
 //! Callbacks: what came of posting them, and posting them again.
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
-use export::{Delivery, Privilege};
-use jiff::Timestamp;
+use axum::{Json, http::StatusCode};
+use export::Delivery;
 use serde::Serialize;
 use web::Problem;
 
-use crate::{app::App, path::Path, read::find};
+use crate::{
+    app::{Editor, Viewer},
+    path::Path,
+    read::find,
+};
 
 /// The attempts there were.
 #[derive(Debug, Serialize)]
@@ -27,24 +26,16 @@ struct View {
 }
 
 /// `GET /v1/exports/{id}/deliveries`: the attempts to post the callback of an export, newest first.
-pub(crate) async fn list(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Json<List>, Problem> {
-    let export = find(&app, &headers, Privilege::View, &id, Timestamp::now()).await?;
-    let deliveries = app.deliveries.of(&export.workspace, export.id).await?;
+pub(crate) async fn list(viewer: Viewer, Path(id): Path<String>) -> Result<Json<List>, Problem> {
+    let export = find(&viewer, &id).await?;
+    let deliveries = viewer.deliveries.of(&export.workspace, export.id).await?;
     let view = |delivery: Delivery| View { delivered: delivery.error.is_none(), delivery };
     Ok(Json(List { deliveries: deliveries.into_iter().map(view).collect() }))
 }
 
 /// `POST /v1/exports/{id}/deliveries`: posts the callback of an export again, as the export is now.
-pub(crate) async fn again(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
-    let export = find(&app, &headers, Privilege::Edit, &id, Timestamp::now()).await?;
+pub(crate) async fn again(editor: Editor, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let export = find(&editor, &id).await?;
     let Some(callback) = &export.callback else {
         let detail = "The export was made without a callback: nobody is to be told of it.";
         return Err(Problem::conflict("no_callback", detail));
@@ -54,6 +45,6 @@ pub(crate) async fn again(
             "The callback of this export was not posted yet; it will be once the export has ended.";
         return Err(Problem::conflict("callback_pending", detail));
     }
-    app.outbox.tell(&export).await?;
+    editor.outbox.tell(&export).await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Json, body::Bytes, extract::State, http::HeaderMap};
+use axum::Json;
 use cloud::Filings;
-use export::{Catalog, Dataset, ExportRequest, Fault, Privilege};
-use jiff::Timestamp;
+use export::{Catalog, Dataset, ExportRequest, Fault};
 use lake::{Filed, Plan, Reason, Way, Ways, lookup_tables};
 use serde::Serialize;
-use web::{Caller, Problem};
+use web::Problem;
 
-use crate::{app::App, write};
+use crate::{app::Viewer, body::Body, write};
 
 /// The most source objects of an export that is explained, which has to fit the function's memory.
 const MAX_OBJECTS: usize = 100_000;
@@ -44,23 +43,16 @@ struct ExplainedWay {
 }
 
 /// `POST /v1/explain`: tells how the export of this body would be made.
-pub(crate) async fn explain(
-    State(app): State<App>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Json<Explained>, Problem> {
-    let now = Timestamp::now();
-    let Caller { workspace, .. } =
-        app.services.authenticator.bearer(&headers, Privilege::View, now).await?;
-    let body = write::json(&headers, &body, &app.services.limits)?;
-    let request = write::order(&app, &workspace, &body, now).await?.request;
+pub(crate) async fn explain(viewer: Viewer, Body(body): Body) -> Result<Json<Explained>, Problem> {
+    let (app, workspace, now) = (&*viewer, &viewer.workspace, viewer.now);
+    let request = write::order(app, workspace, &body, now).await?.request;
     let catalog = &app.services.catalog;
     let datasets = datasets(catalog, &request);
-    app.services.spend_lists(&workspace, datasets, request.window, now).await?;
+    app.services.spend_lists(workspace, datasets, request.window, now).await?;
 
     let (mut plan, mut tables) = (Plan::default(), Vec::new());
     let mut looked_up: Vec<String> = Vec::new();
-    let mut filings = Filings::new(&app.services.lake, &workspace, request.window, MAX_OBJECTS);
+    let mut filings = Filings::new(&app.services.lake, workspace, request.window, MAX_OBJECTS);
     for (index, table) in lookup_tables(catalog, &request) {
         let Some(known) = catalog.table(&table) else { continue };
         let filed = filed(&mut filings, &plan, catalog.dataset_of(known)).await?;

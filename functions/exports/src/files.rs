@@ -1,13 +1,12 @@
 //! The plain files of an export that is no ZIP.
 
-use axum::{Extension, Json, extract::State, http::HeaderMap, response::Response};
-use export::{Export, FileKey, FileName, PlainFile, Privilege, State as ExportState};
-use jiff::Timestamp;
+use axum::{Json, response::Response};
+use export::{Export, FileKey, FileName, PlainFile, State as ExportState};
 use serde::Serialize;
 use web::{BaseUrl, Problem};
 
 use crate::{
-    app::App,
+    app::Viewer,
     download::DownloadRequest,
     path::Path,
     read::{find, ready},
@@ -29,14 +28,12 @@ struct FileView {
 
 /// `GET /v1/exports/{id}/files`: the files of an export, each with a link.
 pub(crate) async fn list(
-    State(app): State<App>,
-    Extension(base): Extension<BaseUrl>,
+    viewer: Viewer,
+    base: BaseUrl,
     Path(id): Path<String>,
-    headers: HeaderMap,
 ) -> Result<Json<List>, Problem> {
-    let now = Timestamp::now();
-    let export = with_files(ready(find(&app, &headers, Privilege::View, &id, now).await?, now)?)?;
-    let files = app.services.archives.read_files(&export.workspace, export.id).await?;
+    let export = with_files(ready(find(&viewer, &id).await?, viewer.now)?)?;
+    let files = viewer.services.archives.read_files(&export.workspace, export.id).await?;
     let view = |file: PlainFile| {
         let link = base.join(&format!("{}/files/{}", view::path(&export), file.name));
         FileView { file, link }
@@ -46,11 +43,10 @@ pub(crate) async fn list(
 
 /// `GET /v1/exports/{id}/files/{name}`: leads to one of them.
 pub(crate) async fn download(
-    State(app): State<App>,
-    Path((id, name)): Path<(String, String)>,
     download: DownloadRequest,
+    Path((id, name)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let (export, archive) = download.ready(&app, &id).await?;
+    let (export, archive) = download.ready(&id).await?;
     let export = with_files(export)?;
     let table_files = archive.table_files.as_deref().unwrap_or_default();
     if !export.request.part_names(table_files).contains(&name) {
@@ -58,7 +54,7 @@ pub(crate) async fn download(
         return Err(Problem::not_found("file_not_found", detail));
     }
     let key = FileKey::of(&export.workspace, export.id, &name).to_string();
-    download.lead(&app, &export, &archive, (&key, &FileName::plain(&name))).await
+    download.lead(&export, &archive, (&key, &FileName::plain(&name))).await
 }
 
 /// Refuses an export that is a ZIP.

@@ -1,19 +1,14 @@
 //! Lists: exports, newest first, and tables.
 
-use axum::{
-    Extension, Json,
-    extract::{RawQuery, State},
-    http::HeaderMap,
-};
+use axum::{Json, extract::RawQuery};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use cloud::Wanted;
-use export::{ColumnType, ExportId, Fault, Faults, Privilege, Status};
-use jiff::Timestamp;
+use export::{ColumnType, ExportId, Fault, Faults, Status};
 use serde::Serialize;
 use serde_json::{Value, json};
-use web::{BaseUrl, Caller, MAX_LIST_BYTES, Problem};
+use web::{BaseUrl, MAX_LIST_BYTES, Problem};
 
-use crate::{app::App, view::View};
+use crate::{app::Viewer, view::View};
 
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;
@@ -29,18 +24,15 @@ pub(crate) struct Exports {
 
 /// `GET /v1/exports`: the workspace's exports, newest first.
 pub(crate) async fn exports(
-    State(app): State<App>,
-    Extension(base): Extension<BaseUrl>,
+    viewer: Viewer,
+    base: BaseUrl,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
 ) -> Result<Json<Exports>, Problem> {
-    let now = Timestamp::now();
-    let Caller { workspace, .. } =
-        app.services.authenticator.bearer(&headers, Privilege::View, now).await?;
+    let now = viewer.now;
     let Query { status, limit, after } =
         Query::parse(query.as_deref().unwrap_or_default()).map_err(Problem::invalid)?;
-    let table = &app.services.exports;
-    let page = table.list(&workspace, Wanted::Shown(status), after, limit, now).await?;
+    let table = &viewer.services.exports;
+    let page = table.list(&viewer.workspace, Wanted::Shown(status), after, limit, now).await?;
 
     let (mut exports, mut bytes, mut next) = (Vec::new(), 0, page.next);
     for (i, export) in page.exports.iter().enumerate() {
@@ -148,12 +140,8 @@ struct ColumnView {
 }
 
 /// `GET /v1/tables`: the tables and columns that requests can name.
-pub(crate) async fn tables(
-    State(app): State<App>,
-    headers: HeaderMap,
-) -> Result<Json<Tables>, Problem> {
-    app.services.authenticator.bearer(&headers, Privilege::View, Timestamp::now()).await?;
-    let tables = app.services.catalog.tables().map(|table| TableView {
+pub(crate) async fn tables(viewer: Viewer) -> Result<Json<Tables>, Problem> {
+    let tables = viewer.services.catalog.tables().map(|table| TableView {
         name: table.name.clone(),
         description: table.description.clone(),
         columns: table

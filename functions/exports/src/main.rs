@@ -1,6 +1,7 @@
 //! The native API: everything below `/v1`.
 
 mod app;
+mod body;
 mod deliveries;
 mod download;
 mod explain;
@@ -15,15 +16,9 @@ mod view;
 mod workspace;
 mod write;
 
-use lambda_http::{Error, tracing};
-
 use crate::app::App;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
-
-    let aws = cloud::aws_config().await;
-
-    web::serve(routes::all(App::from_env(&aws).await?)).await
+async fn main() -> Result<(), lambda_http::Error> {
+    web::start(App::from_env, routes::all()).await
 }

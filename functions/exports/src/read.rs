@@ -1,21 +1,20 @@
 //! Reading exports and what there is to know before making one.
 
 use axum::{
-    Extension, Json,
-    extract::State,
+    Json,
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use export::{
     ARCHIVE_LIFETIME, ArchiveKey, BadRowsKey, Export, ExportId, Format, LINK_LIFETIME, Limits,
-    Privilege, Quota, Status,
+    Quota, Status,
 };
 use jiff::Timestamp;
 use serde::Serialize;
-use web::{BaseUrl, Caller, Problem};
+use web::{Authorized, BaseUrl, Problem};
 
 use crate::{
-    app::App,
+    app::{App, Viewer},
     download::DownloadRequest,
     path::Path,
     view::{self, View},
@@ -26,13 +25,13 @@ pub(crate) const RETRY_AFTER: (HeaderName, &str) = (header::RETRY_AFTER, "2");
 
 /// `GET /v1/exports/{id}`: where an export is.
 pub(crate) async fn export(
-    State(app): State<App>,
-    Extension(base): Extension<BaseUrl>,
+    viewer: Viewer,
+    base: BaseUrl,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let now = Timestamp::now();
-    let export = find(&app, &headers, Privilege::View, &id, now).await?;
+    let now = viewer.now;
+    let export = find(&viewer, &id).await?;
     let etag = view::etag(&export, now);
     let common =
         [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, "private, no-cache".to_owned())];
@@ -51,26 +50,24 @@ pub(crate) async fn export(
 
 /// `GET /v1/exports/{id}/download`: leads to the archive.
 pub(crate) async fn download(
-    State(app): State<App>,
-    Path(id): Path<String>,
     download: DownloadRequest,
+    Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let (export, archive) = download.ready(&app, &id).await?;
+    let (export, archive) = download.ready(&id).await?;
     if archive.table_files.is_some() {
         let detail = "The export is plain files, not a ZIP: GET its files link.";
         return Err(Problem::not_found("no_zip", detail));
     }
     let key = ArchiveKey::of(&export.workspace, export.id).to_string();
-    download.lead(&app, &export, &archive, (&key, &export.zip_name())).await
+    download.lead(&export, &archive, (&key, &export.zip_name())).await
 }
 
 /// `GET /v1/exports/{id}/bad-rows`: leads to the list of rows that are not in the archive.
 pub(crate) async fn bad_rows(
-    State(app): State<App>,
-    Path(id): Path<String>,
     download: DownloadRequest,
+    Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let (export, archive) = download.ready(&app, &id).await?;
+    let (export, archive) = download.ready(&id).await?;
     if archive.bad_rows == 0 {
         return Err(Problem::not_found(
             "no_bad_rows",
@@ -78,7 +75,7 @@ pub(crate) async fn bad_rows(
         ));
     }
     let key = BadRowsKey::of(&export.workspace, export.id).to_string();
-    download.lead(&app, &export, &archive, (&key, &export.bad_rows_name())).await
+    download.lead(&export, &archive, (&key, &export.bad_rows_name())).await
 }
 
 /// What a deployment allows, in one answer.
@@ -94,16 +91,12 @@ struct LimitsView {
 }
 
 /// `GET /v1/limits`: what requests may ask for at most.
-pub(crate) async fn limits(
-    State(app): State<App>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let Caller { workspace, .. } =
-        app.services.authenticator.bearer(&headers, Privilege::View, Timestamp::now()).await?;
-    let own = app.services.exports.own_quota(&workspace).await?;
+pub(crate) async fn limits(viewer: Viewer) -> Result<Response, Problem> {
+    let services = &viewer.services;
+    let own = services.exports.own_quota(&viewer.workspace).await?;
     let view = LimitsView {
-        limits: app.services.limits,
-        workspace: app.services.quota.with(own),
+        limits: services.limits,
+        workspace: services.quota.with(own),
         formats: Format::ALL.map(|(name, _)| name),
         archive_hours: ARCHIVE_LIFETIME.as_hours(),
         download_link_seconds: LINK_LIFETIME.as_secs(),
@@ -111,18 +104,10 @@ pub(crate) async fn limits(
     Ok(Json(view).into_response())
 }
 
-/// Finds an export for a caller with a privilege.
-pub(crate) async fn find(
-    app: &App,
-    headers: &HeaderMap,
-    privilege: Privilege,
-    id: &str,
-    now: Timestamp,
-) -> Result<Export, Problem> {
-    let Caller { workspace, .. } =
-        app.services.authenticator.bearer(headers, privilege, now).await?;
+/// Finds an export of the caller's workspace.
+pub(crate) async fn find<P>(caller: &Authorized<App, P>, id: &str) -> Result<Export, Problem> {
     let id: ExportId = id.parse().map_err(|_| not_found())?;
-    let found = app.services.exports.get(&workspace, id).await?;
+    let found = caller.services.exports.get(&caller.workspace, id).await?;
     found.filter(Export::is_shown).ok_or_else(not_found)
 }
 

@@ -1,22 +1,19 @@
 //! Every route we answer, on one page.
 
 use axum::{
-    Extension, Router,
-    extract::DefaultBodyLimit,
+    Router,
     http::{StatusCode, header},
-    middleware::from_fn_with_state,
     response::IntoResponse,
     routing::{delete, get, post},
 };
-use web::{BaseUrl, Problem, with_context};
+use web::{BaseUrl, Kit, Problem};
 
 use crate::{app::App, deliveries, explain, files, list, read, workspace, write};
 
 /// The API's own description.
 const OPENAPI: &str = include_str!("../openapi.json");
 
-pub(crate) fn all(app: App) -> Router {
-    let context = from_fn_with_state(app.services.public_base_url.clone(), with_context);
+pub(crate) fn all() -> Router<Kit<App>> {
     Router::new()
         .route("/v1/exports", get(list::exports).post(write::create))
         .route("/v1/exports/{id}", get(read::export).delete(write::delete))
@@ -35,14 +32,10 @@ pub(crate) fn all(app: App) -> Router {
         .route("/v1/openapi.json", get(openapi))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
-        // Our own limit is smaller and answered in our own words.
-        .layer(DefaultBodyLimit::disable())
-        .layer(context)
-        .with_state(app)
 }
 
 /// `GET /v1/openapi.json`: the description, with the URL under which it was found.
-async fn openapi(Extension(base): Extension<BaseUrl>) -> impl IntoResponse {
+async fn openapi(base: BaseUrl) -> impl IntoResponse {
     let text = OPENAPI.replacen("\"url\": \"..\"", &format!("\"url\": \"{}\"", base.join("")), 1);
     (
         [

@@ -1,20 +1,19 @@
 //! The caller's workspace: what copies into its buckets need to know, and what its callbacks are signed
 //! with.
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{Json, http::StatusCode};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use cloud::{Purpose, SIGNING_SECRETS, SigningSecret};
-use export::{Privilege, Secret, Workspace, external_id};
+use export::{Secret, Workspace, external_id};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
-use web::{Caller, Problem};
+use web::Problem;
 
-use crate::{app::App, path::Path};
+use crate::{
+    app::{Editor, Viewer},
+    path::Path,
+};
 
 /// Bytes of a signing secret: Standard Webhooks allows 24 to 64.
 const SECRET_BYTES: usize = 32;
@@ -44,13 +43,9 @@ pub(crate) struct NewSecret {
 }
 
 /// `GET /v1/workspace`: what there is to know of it.
-pub(crate) async fn read(
-    State(app): State<App>,
-    headers: HeaderMap,
-) -> Result<Json<View>, Problem> {
-    let Caller { workspace, .. } =
-        app.services.authenticator.bearer(&headers, Privilege::View, Timestamp::now()).await?;
-    let secrets = app.services.exports.signing_secrets(&workspace).await?;
+pub(crate) async fn read(viewer: Viewer) -> Result<Json<View>, Problem> {
+    let workspace = viewer.workspace.clone();
+    let secrets = viewer.services.exports.signing_secrets(&workspace).await?;
     let view = |secret: SigningSecret| SecretView { id: secret.id, created_at: secret.created_at };
     Ok(Json(View {
         external_id: external_id(&workspace),
@@ -61,36 +56,28 @@ pub(crate) async fn read(
 
 /// `POST /v1/workspace/signing-secrets`: makes another secret, which is shown now and never again. The
 /// one before stays in use; those before it do not.
-pub(crate) async fn add_secret(
-    State(app): State<App>,
-    headers: HeaderMap,
-) -> Result<(StatusCode, Json<NewSecret>), Problem> {
-    let now = Timestamp::now();
-    let Caller { workspace, .. } =
-        app.services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
+pub(crate) async fn add_secret(editor: Editor) -> Result<(StatusCode, Json<NewSecret>), Problem> {
+    let (workspace, now) = (&editor.workspace, editor.now);
     let mut random = [0; SECRET_BYTES];
     getrandom::fill(&mut random).map_err(|e| anyhow::anyhow!("draw random bytes: {e}"))?;
     let secret = Secret::new(format!("whsec_{}", BASE64_STANDARD.encode(random)));
-    let sealed = app.seal.seal(&secret, Purpose::Callback(&workspace)).await?;
+    let sealed = editor.seal.seal(&secret, Purpose::Callback(workspace)).await?;
     let stored = SigningSecret { id: Uuid::now_v7(), sealed, created_at: now };
-    app.services.exports.add_signing_secret(&workspace, &stored).await?;
+    editor.services.exports.add_signing_secret(workspace, &stored).await?;
     Ok((StatusCode::CREATED, Json(NewSecret { id: stored.id, created_at: now, secret })))
 }
 
 /// `DELETE /v1/workspace/signing-secrets/{id}`: callbacks are not signed with it any more.
 pub(crate) async fn remove_secret(
-    State(app): State<App>,
+    editor: Editor,
     Path(id): Path<String>,
-    headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let Caller { workspace, .. } =
-        app.services.authenticator.bearer(&headers, Privilege::Edit, Timestamp::now()).await?;
     let unknown = || {
         let detail = "There is no such signing secret. GET /v1/workspace lists those there are.";
         Problem::not_found("signing_secret_not_found", detail)
     };
     let id: Uuid = id.parse().map_err(|_| unknown())?;
-    if app.services.exports.remove_signing_secret(&workspace, id).await? {
+    if editor.services.exports.remove_signing_secret(&editor.workspace, id).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(unknown())

@@ -1,20 +1,19 @@
 //! Making, cancelling and deleting exports.
 
 use axum::{
-    Extension, Json,
-    body::Bytes,
-    extract::State,
+    Json,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use cloud::{Created, IdempotencyKey};
-use export::{Export, ExportId, Fault, Limits, Order, Privilege, Status, Workspace};
+use export::{Export, ExportId, Order, Status, Workspace};
 use jiff::Timestamp;
 use serde_json::Value;
-use web::{BaseUrl, Caller, Problem, is_json, nesting, parse_json};
+use web::{BaseUrl, Problem};
 
 use crate::{
-    app::App,
+    app::{App, Editor},
+    body::Body,
     idempotency,
     path::Path,
     read::{self, RETRY_AFTER},
@@ -23,30 +22,27 @@ use crate::{
 
 /// `POST /v1/exports`: makes an export.
 pub(crate) async fn create(
-    State(app): State<App>,
-    Extension(base): Extension<BaseUrl>,
+    editor: Editor,
+    base: BaseUrl,
     headers: HeaderMap,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response, Problem> {
-    let now = Timestamp::now();
-    let Caller { workspace, .. } =
-        app.services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
+    let (app, workspace, now) = (&*editor, &editor.workspace, editor.now);
     let key = idempotency::key(&headers)?.map(|key| idempotency::key_hash(&key));
-    let body = json(&headers, &body, &app.services.limits)?;
     let body_hash = idempotency::body_hash(&body);
     // What was sent before is answered as before, even if it could not be asked for any more.
     if let Some(key) = &key {
         let sent = (key.as_str(), body_hash.as_str());
-        if let Some(export) = app.services.exports.replayed(&workspace, sent, now).await? {
+        if let Some(export) = app.services.exports.replayed(workspace, sent, now).await? {
             return Ok(replayed(&export, &base, now));
         }
     }
-    let order = order(&app, &workspace, &body, now).await?;
+    let order = order(app, workspace, &body, now).await?;
     let request_hash = idempotency::order_hash(&order)?;
     let key = key.map(|key| IdempotencyKey { key, body: body_hash, request: request_hash });
 
     let (id, time_limit) = (ExportId::generate(), app.services.time_limit);
-    let mut export = Export::queued(id, workspace, order.request, now, time_limit);
+    let mut export = Export::queued(id, workspace.clone(), order.request, now, time_limit);
     if let Some(url) = order.callback {
         if app.services.exports.signing_secrets(&export.workspace).await?.is_empty() {
             let detail = "A callback is signed, and this workspace has no signing secret yet. POST to \
@@ -102,24 +98,21 @@ fn accepted(export: &Export, base: &BaseUrl, now: Timestamp) -> Response {
 
 /// `POST /v1/exports/{id}/cancel`: ends an export that is not finished.
 pub(crate) async fn cancel(
-    State(app): State<App>,
-    Extension(base): Extension<BaseUrl>,
+    editor: Editor,
+    base: BaseUrl,
     Path(id): Path<String>,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let now = Timestamp::now();
-    let Caller { workspace, .. } =
-        app.services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
+    let now = editor.now;
     let id: ExportId = id.parse().map_err(|_| read::not_found())?;
-    let export = app
+    let export = editor
         .services
         .exports
-        .change(&workspace, id, |e| e.cancel(now))
+        .change(&editor.workspace, id, |e| e.cancel(now))
         .await?
         .ok_or_else(read::not_found)?;
     match export.status(now) {
         Status::Cancelled => {
-            app.outbox.follow_up(&export).await;
+            editor.outbox.follow_up(&export).await;
             Ok(Json(View::of(&export, &base, now)).into_response())
         }
         Status::Succeeded => Err(Problem::conflict(
@@ -136,19 +129,13 @@ pub(crate) async fn cancel(
 }
 
 /// `DELETE /v1/exports/{id}`: removes the archive. Doing it again changes nothing.
-pub(crate) async fn delete(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
-    let now = Timestamp::now();
-    let Caller { workspace, .. } =
-        app.services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
+pub(crate) async fn delete(editor: Editor, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let now = editor.now;
     let id: ExportId = id.parse().map_err(|_| read::not_found())?;
-    let export = app
+    let export = editor
         .services
         .exports
-        .change(&workspace, id, |e| e.delete(now))
+        .change(&editor.workspace, id, |e| e.delete(now))
         .await?
         .ok_or_else(read::not_found)?;
     match export.status(now) {
@@ -165,34 +152,4 @@ pub(crate) async fn delete(
             Ok(StatusCode::NO_CONTENT)
         }
     }
-}
-
-/// Reads a body, limits first.
-pub(crate) fn json(headers: &HeaderMap, body: &[u8], limits: &Limits) -> Result<Value, Problem> {
-    if !is_json(headers) {
-        let detail = "Send the request as JSON: Content-Type: application/json.";
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "media_type_unsupported",
-            detail,
-        ));
-    }
-    if body.len() > limits.body_bytes {
-        let detail =
-            format!("The body has {} bytes; {} are allowed.", body.len(), limits.body_bytes);
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail));
-    }
-    let depth = nesting(body);
-    if depth > limits.body_depth {
-        let detail =
-            format!("The body nests {depth} levels deep; {} are allowed.", limits.body_depth);
-        return Err(Problem::invalid(Fault::new("body_too_deep", "", detail)));
-    }
-    parse_json(body).map_err(|e| {
-        Problem::invalid(Fault::new(
-            "not_json",
-            "",
-            format!("The body cannot be read as JSON: {e}."),
-        ))
-    })
 }

@@ -1,36 +1,23 @@
-//! What this function works with, and its two paths.
+//! The clients and settings of this function.
 
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use axum::{
-    Extension, Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, RawQuery, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
-    middleware::from_fn_with_state,
-    response::{IntoResponse, Response},
-    routing::{any, get},
-};
+use axum::http::request::Parts;
 use cloud::{KmsCipher, env};
 use export::CallbackHosts;
-use web::{BaseUrl, Services, with_context};
+use web::{Api, AuthError, Credential, Services};
 
-use crate::{
-    arguments::Arguments,
-    calls,
-    envelope::{Refused, answer},
-    files,
-};
+use crate::envelope::Refused;
 
-/// What this function works with.
+/// The clients and settings that this function holds for as long as it is warm.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     pub(crate) services: Services,
     /// How long a call waits until it is known whether there is any data.
     pub(crate) wait: Duration,
     /// The URL to which the names of files are appended, if it is not one of ours.
-    files_url: Option<String>,
+    pub(crate) files_url: Option<String>,
     /// What seals users' secrets.
     pub(crate) seal: KmsCipher,
     /// The hosts that callbacks may be posted to.
@@ -50,50 +37,15 @@ impl App {
     }
 }
 
-pub(crate) fn router(app: App) -> Router {
-    let context = from_fn_with_state(app.services.public_base_url.clone(), with_context);
-    Router::new()
-        .route("/api", any(api))
-        .route("/files/{name}", get(files::file))
-        .method_not_allowed_fallback(async || {
-            let allow = [(header::ALLOW, HeaderValue::from_static("GET, HEAD"))];
-            (allow, Refused::new(StatusCode::METHOD_NOT_ALLOWED, "Use GET or HEAD."))
-        })
-        .fallback(async || Refused::new(StatusCode::NOT_FOUND, "Calls are at /api?action=..."))
-        // Our own limit is answered in our own words.
-        .layer(DefaultBodyLimit::disable())
-        .layer(context)
-        .with_state(app)
-}
+impl Api for App {
+    type Error = Refused;
 
-/// `/api?action=...`: a call, its arguments in the query or the body.
-async fn api(
-    State(app): State<App>,
-    Extension(base): Extension<BaseUrl>,
-    RawQuery(query): RawQuery,
-    method: Method,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    if method == Method::OPTIONS {
-        let headers = [
-            (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
-            (header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST")),
-            (header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Content-Type")),
-        ];
-        return (StatusCode::NO_CONTENT, headers).into_response();
+    fn services(&self) -> &Services {
+        &self.services
     }
-    if !matches!(method, Method::GET | Method::HEAD | Method::POST) {
-        return Refused::new(StatusCode::METHOD_NOT_ALLOWED, "Use GET or POST.").into_response();
-    }
-    let files = app.files_url.clone().unwrap_or_else(|| base.join("/files"));
-    let query = query.as_deref().unwrap_or_default();
-    let answered = match Arguments::read(query, &headers, &body).await {
-        Ok(arguments) => calls::call(&app, &arguments, files.trim_end_matches('/')).await,
-        Err(refused) => Err(refused),
-    };
-    match answered {
-        Ok(envelope) => answer(StatusCode::OK, &envelope),
-        Err(refused) => refused.into_response(),
+
+    /// A request has no token of its own: each call in it has one among its arguments.
+    fn credential(_: &Parts) -> Result<Credential, AuthError> {
+        Err(AuthError::Missing)
     }
 }

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use cloud::Joined;
-use export::{Export, ExportId, Origin, Privilege, sha256_hex};
-use jiff::{SignedDuration, Timestamp};
+use export::{Export, ExportId, Origin, sha256_hex};
+use jiff::SignedDuration;
 use outbox::leanplum::{DIALECT, Element, Envelope, results};
 use uuid::Uuid;
-use web::{AuthError, Caller, Counted};
+use web::{Authorized, Counted, Credential, Edit, Public, Required, View};
 
 use crate::{
     app::App,
@@ -32,7 +32,7 @@ const NO_TIME: &str = "The calls before this one took all the time that a reques
 
 /// Answers a call of one action or of several.
 pub(crate) async fn call(
-    app: &App,
+    app: &Public<App>,
     arguments: &Arguments,
     base: &str,
 ) -> Result<Envelope, Refused> {
@@ -59,67 +59,49 @@ fn share(left: Duration, still: usize) -> Option<Duration> {
 
 /// Does an action, and waits no longer than `wait` to know whether there is any data.
 async fn act(
-    app: &App,
+    app: &Public<App>,
     arguments: &Arguments,
     base: &str,
     wait: Duration,
 ) -> Result<Element, Refused> {
-    let now = Timestamp::now();
     match arguments.required("action")? {
         "exportData" => {
-            let caller = caller(app, arguments, Privilege::Edit, now).await?;
-            export_data(app, &caller, arguments, base, (now, wait)).await
+            let editor: Authorized<App, Edit> = caller(app, arguments).await?;
+            export_data(&editor, arguments, base, wait).await
         }
         "getExportResults" => {
-            let caller = caller(app, arguments, Privilege::View, now).await?;
-            export_results(app, &caller, arguments, base, now).await
+            let viewer: Authorized<App, View> = caller(app, arguments).await?;
+            export_results(&viewer, arguments, base).await
         }
         action => Err(not_offered(action)),
     }
 }
 
 /// Finds out who calls: the key is a token, the app one of its workspaces.
-async fn caller(
-    app: &App,
+async fn caller<P: Required>(
+    app: &Public<App>,
     arguments: &Arguments,
-    privilege: Privilege,
-    now: Timestamp,
-) -> Result<Caller, Refused> {
+) -> Result<Authorized<App, P>, Refused> {
     let app_id = arguments.required("appId")?;
     let key = arguments.required("clientKey")?;
     if arguments.required("apiVersion")? != API_VERSION {
         return Err(Refused::bad(format!("Unsupported API version. Use {API_VERSION}.")));
     }
-    app.services.authenticator.token_in(key, app_id, privilege, now).await.map_err(denied)
-}
-
-/// Refuses somebody in this API's words.
-fn denied(denial: AuthError) -> Refused {
-    match denial {
-        AuthError::WorkspaceForbidden | AuthError::WorkspaceRequired(_) => {
-            Refused::new(StatusCode::NOT_FOUND, "App not found.")
-        }
-        AuthError::Missing | AuthError::Invalid(..) | AuthError::PrivilegeMissing(_) => {
-            Refused::new(StatusCode::FORBIDDEN, "Invalid access key")
-        }
-        AuthError::QuotaExceeded(over) => {
-            Refused::later(StatusCode::TOO_MANY_REQUESTS, over.detail(), over.retry_after)
-        }
-        AuthError::Unavailable(error) => error.into(),
-    }
+    Ok(app.authorize(&Credential::token(key).in_workspace(Some(app_id))).await?)
 }
 
 /// `exportData`: makes an export of some days.
 async fn export_data(
-    app: &App,
-    caller: &Caller,
+    editor: &Authorized<App, Edit>,
     arguments: &Arguments,
     base: &str,
-    (now, wait): (Timestamp, Duration),
+    wait: Duration,
 ) -> Result<Element, Refused> {
-    let (services, workspace) = (&app.services, &caller.workspace);
+    let (services, workspace, now) = (&editor.services, &editor.workspace, editor.now);
     let ask = Ask::read(arguments, now)?;
-    if let Some(error) = ask.callback.as_ref().and_then(|url| app.callback_hosts.check(url).err()) {
+    if let Some(error) =
+        ask.callback.as_ref().and_then(|url| editor.callback_hosts.check(url).err())
+    {
         return Err(Refused::wrong("callbackUrl", &format!("It cannot be called: {error}.")));
     }
     if ask.is_too_old(now)? {
@@ -132,14 +114,14 @@ async fn export_data(
         Counted::Rows(rows) if rows.iter().all(|rows| *rows == 0) => {
             return Err(Refused::new(StatusCode::NOT_FOUND, "No matching data found."));
         }
-        Counted::Denied(denial) => return Err(denied(denial)),
+        Counted::Denied(denial) => return Err(denial.into()),
         Counted::Rows(_) | Counted::Later | Counted::Failed(_) => {}
     }
     let number = app_number(workspace);
     let (job, secret) = (job_id(number)?, Uuid::new_v4().to_string());
     let origin = Origin {
         dialect: DIALECT.to_owned(),
-        requested_by: caller.name.clone(),
+        requested_by: editor.name.clone(),
         params: Ask::params(&job),
     };
     let id = ExportId::generate();
@@ -150,7 +132,7 @@ async fn export_data(
         export = export.with_callback(url, base.to_owned());
     }
     if let Some((target, opener)) = ask.copy {
-        let credential = app.seal.credential(&export, opener).await?;
+        let credential = editor.seal.credential(&export, opener).await?;
         export = export.with_copy(target, credential);
     }
     let day = now.to_zoned(zone()?).date();
@@ -163,7 +145,7 @@ async fn export_data(
         return Err(Refused::told("You can only export data 24 times per day"));
     }
     services.exports.put_link(&secret, &export, now + JOB_LIFETIME).await?;
-    match services.join(&export, &key_of(&job), |_| true).await.map_err(denied)? {
+    match services.join(&export, &key_of(&job), |_| true).await? {
         Joined::New { .. } => services.submit(&export).await,
         Joined::Kept(_) => return Err(anyhow::anyhow!("make job {job}: there is one").into()),
     }
@@ -172,15 +154,13 @@ async fn export_data(
 
 /// `getExportResults`: where a job is, and what came of it.
 async fn export_results(
-    app: &App,
-    caller: &Caller,
+    viewer: &Authorized<App, View>,
     arguments: &Arguments,
     base: &str,
-    now: Timestamp,
 ) -> Result<Element, Refused> {
     let job = arguments.required("jobId")?;
-    let found = app.services.exports.newest(&caller.workspace, &key_of(job)).await?;
-    let export = found.filter(|export| now < export.created_at + JOB_LIFETIME);
+    let found = viewer.services.exports.newest(&viewer.workspace, &key_of(job)).await?;
+    let export = found.filter(|export| viewer.now < export.created_at + JOB_LIFETIME);
     let origin = export.as_ref().and_then(|export| export.origin.as_ref());
     match (&export, origin) {
         (Some(export), Some(origin)) if origin.dialect == DIALECT => {

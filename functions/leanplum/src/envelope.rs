@@ -7,7 +7,7 @@ use axum::{
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use outbox::leanplum::{Element, Envelope};
 use tracing::error;
-use web::{RETRY_AFTER_BUSY, is_busy};
+use web::{AuthError, RETRY_AFTER_BUSY, is_busy};
 
 const KIND: HeaderValue = HeaderValue::from_static("application/json;charset=utf-8");
 
@@ -53,6 +53,23 @@ impl Refused {
     /// What clients are told with a status of success, and a success that is false.
     pub(crate) fn told(message: &str) -> Self {
         Self::new(StatusCode::OK, message)
+    }
+}
+
+impl From<AuthError> for Refused {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::WorkspaceForbidden | AuthError::WorkspaceRequired(_) => {
+                Self::new(StatusCode::NOT_FOUND, "App not found.")
+            }
+            AuthError::Missing | AuthError::Invalid(..) | AuthError::PrivilegeMissing(_) => {
+                Self::new(StatusCode::FORBIDDEN, "Invalid access key")
+            }
+            AuthError::QuotaExceeded(over) => {
+                Self::later(StatusCode::TOO_MANY_REQUESTS, over.detail(), over.retry_after)
+            }
+            AuthError::Unavailable(error) => error.into(),
+        }
     }
 }
 

@@ -1,26 +1,24 @@
 //! The files of a job, for everybody who knows their names.
 
 use axum::{
-    Extension,
-    extract::{Path, RawQuery, State, rejection::PathRejection},
+    extract::{Path, RawQuery, rejection::PathRejection},
     http::{Method, StatusCode},
     response::{IntoResponse, Response},
 };
 use export::{FileKey, FileName, State as ExportState, Status};
-use jiff::Timestamp;
-use web::{BaseUrl, lead_to, tell_bad_rows, wants_redirect};
+use web::{BaseUrl, Public, lead_to, tell_bad_rows, wants_redirect};
 
 use crate::{app::App, ask::secret_of, envelope::Refused};
 
 /// `GET /files/{name}`: leads to a file for as long as its export can be downloaded.
 pub(crate) async fn file(
-    State(app): State<App>,
-    Extension(base): Extension<BaseUrl>,
+    app: Public<App>,
+    base: BaseUrl,
     name: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     method: Method,
 ) -> Result<Response, Refused> {
-    let now = Timestamp::now();
+    let now = app.now;
     let nothing =
         || Ok((StatusCode::NOT_FOUND, "There is no such file, or no more.").into_response());
     let Ok(Path(name)) = name else { return nothing() };

@@ -2,17 +2,13 @@
 
 mod accept;
 mod answer;
+mod app;
 mod ask;
 mod routes;
 
-use lambda_http::{Error, tracing};
-use web::{Services, serve};
+use crate::app::App;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
-
-    let aws = cloud::aws_config().await;
-
-    serve(routes::all(Services::from_env(&aws).await?)).await
+async fn main() -> Result<(), lambda_http::Error> {
+    web::start(App::from_env, routes::all()).await
 }

@@ -1,49 +1,42 @@
 //! The one route, and all that it does.
 
 use axum::{
-    Extension, Router,
-    extract::{Path, RawQuery, State, rejection::PathRejection},
+    Router,
+    extract::{Path, RawQuery, rejection::PathRejection},
     http::{HeaderMap, Method},
-    middleware::from_fn_with_state,
     routing::get,
 };
 use cloud::Joined;
 use export::{
-    Archive, ArchiveKey, Export, ExportId, FileName, Lane, PlainKey, Privilege,
-    State as ExportState,
+    Archive, ArchiveKey, Export, ExportId, FileName, Lane, PlainKey, State as ExportState,
 };
-use jiff::Timestamp;
-use web::{BaseUrl, Caller, Services, lead_to, tell_bad_rows, wants_redirect, with_context};
+use web::{BaseUrl, Kit, lead_to, tell_bad_rows, wants_redirect};
 
 use crate::{
     accept::wants_lines,
     answer::{Answer, Refusal, Refused, Told, file_name},
+    app::{App, Editor},
     ask::Ask,
 };
 
-pub(crate) fn all(services: Services) -> Router {
-    let context = from_fn_with_state(services.public_base_url.clone(), with_context);
+pub(crate) fn all() -> Router<Kit<App>> {
     Router::new()
         .route("/api/reports/export/{type}", get(export))
         .method_not_allowed_fallback(async || Refused::Method)
         .fallback(async || Refused::Nothing)
-        .layer(context)
-        .with_state(services)
 }
 
 /// `GET /api/reports/export/{type}?fromDate=...&toDate=...`: makes the export behind the URL, tells
 /// where it is, or leads to its file. `HEAD` answers alike and makes none.
 async fn export(
-    State(services): State<Services>,
-    Extension(base): Extension<BaseUrl>,
+    editor: Editor,
+    base: BaseUrl,
     kind: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Answer, Refused> {
-    let now = Timestamp::now();
-    let Caller { workspace, .. } =
-        services.authenticator.bearer(&headers, Privilege::Edit, now).await?;
+    let (services, workspace, now) = (&editor.services, &editor.workspace, editor.now);
     // What is no text is no type.
     let kind = kind.map(|Path(kind)| kind).unwrap_or_default();
     let query = query.as_deref().unwrap_or_default();
@@ -52,18 +45,18 @@ async fn export(
 
     let (exports, key) = (&services.exports, ask.key());
     if let Some(refusal) = ask.beyond_retention(&services.catalog, now)
-        && !exports.newest(&workspace, &key).await?.is_some_and(|newest| newest.is_current(now))
+        && !exports.newest(workspace, &key).await?.is_some_and(|newest| newest.is_current(now))
     {
         return Err(refusal.into());
     }
     let joined = if method == Method::HEAD {
-        match exports.newest(&workspace, &key).await? {
+        match exports.newest(workspace, &key).await? {
             Some(newest) if newest.is_current(now) => Joined::Kept(Box::new(newest)),
             before => Joined::New { before: before.map(Box::new) },
         }
     } else {
         let (id, request) = (ExportId::generate(), ask.request());
-        let new = Export::queued(id, workspace, request, now, services.time_limit);
+        let new = Export::queued(id, workspace.clone(), request, now, services.time_limit);
         let new = new.in_lane(Lane::new("liferay"));
         let joined = services.join(&new, &key, |newest| newest.is_current(now)).await?;
         if let Joined::New { .. } = joined {

@@ -1,4 +1,6 @@
-//! Who calls.
+//! Authentication: who sends a request, and what they may do.
+
+use std::fmt;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use base64::{
@@ -20,7 +22,7 @@ const LENIENT_BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Finds out who calls.
+/// Looks tokens up, and counts requests.
 #[derive(Clone, Debug)]
 pub struct Authenticator {
     tokens: TokenTable,
@@ -28,90 +30,63 @@ pub struct Authenticator {
     quota: Quota,
 }
 
-/// Somebody whose token is good for what they do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The workspace they act in.
-    pub workspace: Workspace,
-    /// What their token is for, else its id.
-    pub name: String,
+/// A token as a request carries it, and the workspace that the request chose. `Debug` shows neither.
+pub struct Credential {
+    token: String,
+    /// The id of the token, where it was sent beside it.
+    id: Option<String>,
+    workspace: Option<Vec<u8>>,
 }
 
-/// Why somebody may not do what they ask for. Each API says it in its own words.
+/// The holder of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// The workspace that they act in.
+    pub(crate) workspace: Workspace,
+    /// The name of the token, or its id if it has none.
+    pub(crate) name: String,
+}
+
+/// Why a request is not authorized. Each API says it in its own words.
 #[derive(Debug)]
 pub enum AuthError {
     /// No token was sent.
     Missing,
-    /// What was sent is no token, was never one, or is one no more; with what to tell.
+    /// The token is malformed, unknown, revoked or expired. Carries the code and the detail to answer.
     Invalid(&'static str, String),
-    /// The token opens several workspaces and none was chosen; with their names.
+    /// The token is for several workspaces, and none was chosen. Carries their names.
     WorkspaceRequired(String),
-    /// The token does not open the chosen workspace.
+    /// The token is not for the chosen workspace.
     WorkspaceForbidden,
     /// The token lacks a privilege.
     PrivilegeMissing(Privilege),
-    /// The workspace has used up what it may.
+    /// The workspace has used up a quota.
     QuotaExceeded(QuotaExceeded),
-    /// Tokens, or what the workspace uses, cannot be looked up.
+    /// The table of tokens or quotas cannot be read.
     Unavailable(cloud::Error),
 }
 
 impl Authenticator {
-    /// Returns one that looks tokens up in `tokens`, and counts requests in `exports`.
+    /// Returns an authenticator that looks tokens up in `tokens`, and counts requests in `exports`.
     pub fn new(tokens: TokenTable, exports: ExportTable, quota: Quota) -> Self {
         Self { tokens, exports, quota }
     }
 
-    /// Finds out who sent a request with a bearer token (RFC 6750), and that they may do what needs
-    /// `privilege`.
-    pub async fn bearer(
+    /// Returns the holder of a credential, if their token has `privilege`. The request is counted.
+    pub(crate) async fn authorize(
         &self,
-        headers: &HeaderMap,
+        credential: &Credential,
         privilege: Privilege,
         now: Timestamp,
     ) -> Result<Caller, AuthError> {
-        let text = bearer(headers).ok_or(AuthError::Missing)?;
-        self.holder(text, chosen(headers), privilege, now).await
-    }
-
-    /// The same, where the workspace is chosen by other means than a header.
-    pub async fn bearer_in(
-        &self,
-        headers: &HeaderMap,
-        chosen: Option<&str>,
-        privilege: Privilege,
-        now: Timestamp,
-    ) -> Result<Caller, AuthError> {
-        let text = bearer(headers).ok_or(AuthError::Missing)?;
-        self.holder(text, chosen.map(str::as_bytes), privilege, now).await
-    }
-
-    /// The same for a token that came by other means than a header.
-    pub async fn token_in(
-        &self,
-        token: &str,
-        chosen: &str,
-        privilege: Privilege,
-        now: Timestamp,
-    ) -> Result<Caller, AuthError> {
-        self.holder(token, Some(chosen.as_bytes()), privilege, now).await
-    }
-
-    /// Finds out who sent a request with a key pair (RFC 7617): the token's id, and the token.
-    pub async fn basic(
-        &self,
-        headers: &HeaderMap,
-        privilege: Privilege,
-        now: Timestamp,
-    ) -> Result<Caller, AuthError> {
-        let (id, token) = basic(headers).ok_or(AuthError::Missing)?;
-        if token.parse::<Token>().is_ok_and(|token| token.id() != id) {
-            return Err(AuthError::Invalid(
-                "token_invalid",
-                "Key and secret do not belong together.".to_owned(),
-            ));
+        let Credential { token, id, workspace } = credential;
+        if let Some(id) = id
+            && token.parse::<Token>().is_ok_and(|token| token.id() != id)
+        {
+            let detail = "Key and secret do not belong together.";
+            return Err(AuthError::Invalid("token_invalid", detail.to_owned()));
         }
-        self.holder(&token, chosen(headers), privilege, now).await
+        self.holder(token, workspace.as_deref(), privilege, now).await
     }
 
     async fn holder(
@@ -155,9 +130,40 @@ impl Authenticator {
     }
 }
 
-/// The workspace that a header chooses.
-fn chosen(headers: &HeaderMap) -> Option<&[u8]> {
-    headers.get(WORKSPACE_HEADER).map(HeaderValue::as_bytes)
+impl Credential {
+    /// Reads a bearer token (RFC 6750), and the workspace that the header `Decant-Workspace` chooses.
+    pub fn bearer(headers: &HeaderMap) -> Result<Self, AuthError> {
+        let token = bearer(headers).ok_or(AuthError::Missing)?.to_owned();
+        Ok(Self { token, id: None, workspace: chosen(headers) })
+    }
+
+    /// Reads a key pair (RFC 7617), which is a token's id and the token, and the workspace that the header
+    /// `Decant-Workspace` chooses.
+    pub fn basic(headers: &HeaderMap) -> Result<Self, AuthError> {
+        let (id, token) = basic(headers).ok_or(AuthError::Missing)?;
+        Ok(Self { token, id: Some(id), workspace: chosen(headers) })
+    }
+
+    /// Returns the credential of a token that came by other means than a header.
+    pub fn token(token: &str) -> Self {
+        Self { token: token.to_owned(), id: None, workspace: None }
+    }
+
+    /// Chooses the workspace by other means than the header.
+    pub fn in_workspace(self, chosen: Option<&str>) -> Self {
+        Self { workspace: chosen.map(|name| name.as_bytes().to_vec()), ..self }
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential").finish_non_exhaustive()
+    }
+}
+
+/// Returns the workspace that a header chooses.
+fn chosen(headers: &HeaderMap) -> Option<Vec<u8>> {
+    headers.get(WORKSPACE_HEADER).map(|value| value.as_bytes().to_vec())
 }
 
 /// Chooses the workspace and checks the privilege.

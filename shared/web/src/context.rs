@@ -1,8 +1,10 @@
 //! What API Gateway says of a request: its id, and the URL under which users reach us.
 
+use std::convert::Infallible;
+
 use axum::{
-    extract::{Request, State},
-    http::HeaderValue,
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderValue, request::Parts},
     middleware::Next,
     response::Response,
 };
@@ -20,11 +22,20 @@ impl BaseUrl {
     }
 }
 
+impl<S: Sync> FromRequestParts<S> for BaseUrl {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let found = parts.extensions.get::<Self>().cloned();
+        Ok(found.unwrap_or_else(|| Self("https://localhost".to_owned())))
+    }
+}
+
 /// Adds the [`BaseUrl`] to the request and `X-Request-Id` to its answer.
 ///
 /// `configured` is the base URL if the deployment sets one; without it, it is where API Gateway was
 /// reached. The `Host` header is never taken: links must not lead where a caller wants.
-pub async fn with_context(
+pub(crate) async fn with_context(
     State(configured): State<Option<String>>,
     mut request: Request,
     next: Next,

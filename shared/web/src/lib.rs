@@ -6,6 +6,7 @@ mod body;
 mod context;
 mod counting;
 mod download;
+mod kit;
 mod problem;
 mod serve;
 mod services;
@@ -14,11 +15,14 @@ mod wait;
 /// The most bytes of a list in an answer: API Gateway and Lambda take 6 MB, headers and escapes included.
 pub const MAX_LIST_BYTES: usize = 4 << 20;
 
-pub use authentication::{AuthError, Authenticator, Caller};
+pub use authentication::{AuthError, Authenticator, Credential};
 pub use body::{is_json, nesting, parse_json};
-pub use context::{BaseUrl, with_context};
+pub use context::BaseUrl;
+pub(crate) use context::with_context;
 pub use counting::Counted;
 pub use download::{lead_to, tell_bad_rows, wants_redirect};
+pub(crate) use kit::router;
+pub use kit::{Api, Authorized, Edit, Kit, Public, Required, View};
 pub use problem::{Problem, RETRY_AFTER_BUSY, is_busy};
-pub use serve::serve;
+pub use serve::start;
 pub use services::Services;

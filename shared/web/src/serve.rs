@@ -1,5 +1,6 @@
 //! Serving a router to API Gateway.
 
+use aws_config::SdkConfig;
 use axum::{
     Router,
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
@@ -9,9 +10,12 @@ use lambda_http::{
     aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse},
     lambda_runtime::{run, service_fn},
     request::LambdaRequest,
+    tracing,
 };
 use serde::Serialize;
 use serde_json::json;
+
+use crate::{Api, Kit, router};
 
 /// The most bytes of a path and a query. API Gateway lets 10,240 pass, which are three times as many
 /// where each has to be encoded. The HTTP library takes 65,534 and panics beyond.
@@ -25,8 +29,18 @@ enum Answer<A> {
     TooLong(Box<ApiGatewayProxyResponse>),
 }
 
-/// Answers all that API Gateway sends, for as long as the function is warm.
-pub async fn serve(router: Router) -> Result<(), Error> {
+/// Runs an API: sets up the log, reads the settings by `from_env`, and answers requests for as long as the
+/// function is warm.
+pub async fn start<A: Api>(
+    from_env: impl AsyncFnOnce(&SdkConfig) -> anyhow::Result<A>,
+    routes: Router<Kit<A>>,
+) -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let aws = cloud::aws_config().await;
+    serve(router(from_env(&aws).await?, routes)).await
+}
+
+async fn serve(router: Router) -> Result<(), Error> {
     let mut adapter = Adapter::from(router);
     run(service_fn(move |event: LambdaEvent<LambdaRequest>| {
         let answer = match &event.payload {

@@ -1,0 +1,41 @@
+//! The clients and settings of this function, and how its requests carry a token.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use axum::http::request::Parts;
+use cloud::env;
+use web::{Api, AuthError, Authorized, Credential, Edit, Services};
+
+use crate::answer::Refused;
+
+/// The clients and settings that this function holds for as long as it is warm.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    pub(crate) services: Services,
+    /// How long a request waits for its export.
+    pub(crate) wait: Duration,
+}
+
+/// A caller who may create exports.
+pub(crate) type Editor = Authorized<App, Edit>;
+
+impl App {
+    /// Reads every setting, or says which one is missing.
+    pub(crate) async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
+        let wait = Duration::from_secs(env::required("WAIT_SECONDS")?);
+        Ok(Self { services: Services::from_env(aws).await?, wait })
+    }
+}
+
+impl Api for App {
+    type Error = Refused;
+
+    fn services(&self) -> &Services {
+        &self.services
+    }
+
+    fn credential(request: &Parts) -> Result<Credential, AuthError> {
+        Credential::basic(&request.headers)
+    }
+}

@@ -1,0 +1,165 @@
+//! What a handler is given: who calls, and what they may do.
+//!
+//! A handler reaches the content of its API's app through [`Authorized`], or through [`Public`] where no token is
+//! needed. `State` gives it a [`Kit`], whose content is private, so a handler that forgets to authenticate has
+//! nothing to answer with and does not compile.
+
+use std::{convert::Infallible, fmt, marker::PhantomData, ops::Deref, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, FromRequestParts},
+    http::request::Parts,
+    middleware::from_fn_with_state,
+    response::IntoResponse,
+};
+use export::{Privilege, Workspace};
+use jiff::Timestamp;
+
+use crate::{AuthError, Credential, Services, with_context};
+
+/// An API: its clients and settings, how its requests carry a credential, and how it answers errors.
+pub trait Api: Send + Sync + 'static {
+    /// The errors that it answers.
+    type Error: From<AuthError> + IntoResponse + Send;
+
+    /// Returns the clients and settings that every API has.
+    fn services(&self) -> &Services;
+
+    /// Reads the credential of a request.
+    fn credential(request: &Parts) -> Result<Credential, AuthError>;
+}
+
+/// The state of a router. Its content is private, so that handlers take [`Authorized`] or [`Public`].
+pub struct Kit<A>(Arc<A>);
+
+/// A caller whose token has the privilege `P` in the workspace that they act in. It derefs to the API's app.
+pub struct Authorized<A, P> {
+    app: Arc<A>,
+    /// The workspace that they act in.
+    pub workspace: Workspace,
+    /// The name of their token, or its id if it has none.
+    pub name: String,
+    /// When the request came.
+    pub now: Timestamp,
+    privilege: PhantomData<P>,
+}
+
+/// A caller who needs no token. Use it only where anybody may know the answer, or where calls carry their own
+/// tokens. It derefs to the API's app.
+pub struct Public<A> {
+    app: Arc<A>,
+    /// When the request came.
+    pub now: Timestamp,
+}
+
+/// A privilege that a handler requires.
+pub trait Required: Send + Sync + 'static {
+    /// The privilege.
+    const PRIVILEGE: Privilege;
+}
+
+/// Requires [`Privilege::View`].
+#[derive(Clone, Copy, Debug)]
+pub struct View;
+
+/// Requires [`Privilege::Edit`].
+#[derive(Clone, Copy, Debug)]
+pub struct Edit;
+
+impl Required for View {
+    const PRIVILEGE: Privilege = Privilege::View;
+}
+
+impl Required for Edit {
+    const PRIVILEGE: Privilege = Privilege::Edit;
+}
+
+/// Returns the router of an API: its routes with the app, and with the context that answers and logs need.
+///
+/// The limit of axum for bodies is off: each API answers its own, smaller limit in its own words.
+pub(crate) fn router<A: Api>(app: A, routes: Router<Kit<A>>) -> Router {
+    let configured = app.services().public_base_url.clone();
+    routes
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(configured, with_context))
+        .with_state(Kit(Arc::new(app)))
+}
+
+impl<A: Api> Public<A> {
+    /// Returns the holder of a credential, if their token has the privilege `P`.
+    pub async fn authorize<P: Required>(
+        &self,
+        credential: &Credential,
+    ) -> Result<Authorized<A, P>, AuthError> {
+        authorize(Arc::clone(&self.app), credential, self.now).await
+    }
+}
+
+async fn authorize<A: Api, P: Required>(
+    app: Arc<A>,
+    credential: &Credential,
+    now: Timestamp,
+) -> Result<Authorized<A, P>, AuthError> {
+    let authenticator = &app.services().authenticator;
+    let caller = authenticator.authorize(credential, P::PRIVILEGE, now).await?;
+    let (workspace, name) = (caller.workspace, caller.name);
+    Ok(Authorized { app, workspace, name, now, privilege: PhantomData })
+}
+
+impl<A: Api, P: Required> FromRequestParts<Kit<A>> for Authorized<A, P> {
+    type Rejection = A::Error;
+
+    async fn from_request_parts(parts: &mut Parts, kit: &Kit<A>) -> Result<Self, A::Error> {
+        let credential = A::credential(parts)?;
+        Ok(authorize(Arc::clone(&kit.0), &credential, Timestamp::now()).await?)
+    }
+}
+
+impl<A: Api> FromRequestParts<Kit<A>> for Public<A> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, kit: &Kit<A>) -> Result<Self, Infallible> {
+        Ok(Self { app: Arc::clone(&kit.0), now: Timestamp::now() })
+    }
+}
+
+impl<A> Clone for Kit<A> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<A, P> Deref for Authorized<A, P> {
+    type Target = A;
+
+    fn deref(&self) -> &A {
+        &self.app
+    }
+}
+
+impl<A> Deref for Public<A> {
+    type Target = A;
+
+    fn deref(&self) -> &A {
+        &self.app
+    }
+}
+
+impl<A> fmt::Debug for Kit<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kit").finish_non_exhaustive()
+    }
+}
+
+impl<A, P> fmt::Debug for Authorized<A, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorized").field("workspace", &self.workspace).finish_non_exhaustive()
+    }
+}
+
+impl<A> fmt::Debug for Public<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Public").finish_non_exhaustive()
+    }
+}
