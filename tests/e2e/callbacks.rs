@@ -2,7 +2,7 @@
 
 use std::{process::Command, time::Duration};
 
-use export::{Export, ExportId, Failure, Limits, Order};
+use export::{Export, ExportId, FOLLOW_UP_AFTER, Failure, Limits, Order};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::{Answer, Receiver, Reply, Stack, User};
@@ -254,7 +254,7 @@ async fn hosts_that_are_not_allowed_are_never_connected_to() {
 
         // An export that was made before the list was: it is looked at again when it is posted.
         let export = unbuilt_for(&user, &format!("http://{host}/")).await;
-        let failed = export.fail(Timestamp::now(), Failure::internal());
+        let failed = export.fail(Timestamp::now() - FOLLOW_UP_AFTER, Failure::internal());
         user.stack.exports().put(&failed).await.unwrap();
         janitor::round(&user.stack).await;
         let log = attempts(&user, &format!("/v1/exports/{}", export.id), 1).await;
@@ -276,11 +276,11 @@ async fn a_callback_that_was_lost_is_sent_by_the_janitor() {
     let user = user().await;
     secret(&user).await;
     let receiver = Receiver::start(vec![Answer::Status(200)]).await.unwrap();
-    let now = Timestamp::now();
+    let ended_at = Timestamp::now() - FOLLOW_UP_AFTER;
     let export = unbuilt(&user, &receiver).await;
     let (exports, id) = (user.stack.exports(), export.id);
     // As by a builder that was killed before it could send anything.
-    exports.put(&export.fail(now, Failure::internal())).await.unwrap();
+    exports.put(&export.fail(ended_at, Failure::internal())).await.unwrap();
     janitor::round(&user.stack).await;
 
     let posted: Value = serde_json::from_str(&receiver.received(1).await[0].body).unwrap();

@@ -130,6 +130,10 @@ const ROWS: [(&str, &str); 56] = [
         "shared/export/src/record.rs FIRST_BACKOFF; shared/export/src/record.rs MAX_BACKOFF",
     ),
     (
+        "time that whoever ends an export has to send what follows",
+        "shared/export/src/record.rs FOLLOW_UP_AFTER",
+    ),
+    (
         "exports that the janitor looks after at once",
         "functions/janitor/src/round.rs AT_ONCE; \
          template JanitorFunction.Timeout - functions/janitor/src/round.rs MARGIN",

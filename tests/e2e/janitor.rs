@@ -6,8 +6,8 @@ use std::{
 };
 
 use export::{
-    Archive, ArchiveKey, BUILD_LEASE, Export, ExportId, Failure, Lane, Limits, Order,
-    REMOVAL_DELAY, RESEND_AFTER, State, WorkKey,
+    Archive, ArchiveKey, BUILD_LEASE, Export, ExportId, FOLLOW_UP_AFTER, Failure, Lane, Limits,
+    Order, REMOVAL_DELAY, RESEND_AFTER, State, WorkKey,
 };
 use jiff::{SignedDuration, Timestamp};
 use tests::{Stack, User};
@@ -81,7 +81,7 @@ async fn the_next_of_a_lane_is_called_though_the_builder_before_it_died_at_its_e
         exports.join(export, &export.id.to_string(), |_| false).await.unwrap();
     }
     // It has ended, and nobody called the next.
-    exports.put(&first.fail(now, Failure::internal())).await.unwrap();
+    exports.put(&first.fail(now - FOLLOW_UP_AFTER, Failure::internal())).await.unwrap();
 
     round(&user.stack).await;
 

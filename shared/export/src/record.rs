@@ -44,6 +44,13 @@ pub const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(2);
 /// again. It is longer than a builder may hold steps.
 pub const STEP_TIMEOUT: SignedDuration = SignedDuration::from_mins(20);
 
+/// How long whoever ends an export has to send what follows: the callback, and the message that starts the
+/// next export of its lane. After that, the janitor sends what was not sent.
+///
+/// Without this time, the janitor's round could fall between the end and the sending, and both would be sent
+/// twice.
+pub const FOLLOW_UP_AFTER: SignedDuration = SignedDuration::from_secs(30);
+
 /// How long the work that follows an export's end waits after its first failure. Each further failure
 /// doubles the wait, up to [`MAX_BACKOFF`].
 pub const FIRST_BACKOFF: SignedDuration = SignedDuration::from_mins(1);

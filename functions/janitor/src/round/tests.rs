@@ -6,7 +6,9 @@ use std::{
 };
 
 use cloud::{ArchiveBucket, DeliveryTable, ExportQueue, ExportTable, Queue};
-use export::{Archive, Export, ExportRequest, Format, Lane, State, TableSelection, Window};
+use export::{
+    Archive, Export, ExportRequest, FOLLOW_UP_AFTER, Format, Lane, State, TableSelection, Window,
+};
 use fake_aws::{Call, FakeAws, Reply};
 use outbox::Outbox;
 use serde_json::{Value, json};
@@ -252,7 +254,7 @@ async fn a_lane_that_cannot_be_read_does_not_keep_back_a_callback() {
     let ended = |export: &Export| {
         let url = "http://a".parse().unwrap();
         let asked = export.clone().in_lane(Lane::new("liferay")).with_callback(url, String::new());
-        Export { version: 1, ..asked.cancel(now()).unwrap() }
+        Export { version: 1, ..asked.cancel(now() - FOLLOW_UP_AFTER).unwrap() }
     };
     let export = scene.put(ended).await;
     assert_eq!(scene.round().await, Round { due: 1, broken: 1, unreadable: 0 });

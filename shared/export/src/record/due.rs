@@ -2,14 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::{DueKind, Export, State};
+use super::{DueKind, Export, FOLLOW_UP_AFTER, State};
 
 impl Export {
     /// Returns when the janitor has to look at the export. `None` if nothing is left to do.
     pub fn due(&self) -> Option<Timestamp> {
+        let follow_up = [self.callback_due_since(), self.next_call_due_since()];
+        let follow_up = follow_up.into_iter().flatten().min().map(|since| since + FOLLOW_UP_AFTER);
         // The work that follows the end waits longer each time that it fails.
-        let after = [self.removal_due(), self.callback_due_since(), self.next_call_due_since()];
-        let after = after.into_iter().flatten().min();
+        let after = [self.removal_due(), follow_up].into_iter().flatten().min();
         let after = after.map(|at| self.backoff.map_or(at, |backoff| at.max(backoff.until)));
         [self.state_due(), self.copy_due(), after].into_iter().flatten().min()
     }

@@ -90,7 +90,7 @@ fn an_export_that_keeps_breaking_is_given_up() {
 #[test]
 fn an_export_of_a_lane_is_due_until_the_next_was_called() {
     let ended = queued().in_lane(lane()).cancel(NOW).unwrap();
-    assert_eq!(ended.due(), Some(NOW));
+    assert_eq!(ended.due(), Some(NOW + FOLLOW_UP_AFTER));
     let called = ended.with_next_called().unwrap();
     assert_eq!((called.due(), called.with_next_called()), (None, None));
     assert_eq!(queued().cancel(NOW).unwrap().due(), None, "who stands in no lane calls nobody");
@@ -113,11 +113,32 @@ fn what_keeps_failing_after_the_end_is_tried_later_and_later_up_to_an_hour() {
 }
 
 #[test]
+fn an_export_that_has_just_ended_is_not_due_for_its_callback() {
+    let second = SignedDuration::from_secs(1);
+    let url = "http://example.com".parse().unwrap();
+    let running = queued().with_callback(url, String::new()).claim(NOW).unwrap();
+    let failure = Failure { code: FailureCode::Internal, detail: String::new() };
+    let ends = [
+        running.succeed(NOW, &archive()),
+        running.fail(NOW, failure),
+        running.cancel(NOW).unwrap(),
+    ];
+    for ended in ends {
+        assert_eq!(ended.callback_due_since(), Some(NOW), "whoever ended it sends it at once");
+        let due = ended.due().unwrap();
+        assert!(due > NOW + second, "the janitor sends it, too: {due}");
+        assert!(due <= NOW + SignedDuration::from_mins(1), "it is lost for too long: {due}");
+        assert_eq!(ended.due_kind(), DueKind::Unfinished);
+    }
+}
+
+#[test]
 fn a_callback_that_cannot_be_handed_over_does_not_delay_the_end_of_an_archive() {
     let url = "http://example.com".parse().unwrap();
     let ready = queued().with_callback(url, String::new()).claim(NOW).unwrap();
     let ready = ready.succeed(NOW, &archive());
-    assert_eq!((ready.due(), ready.due_kind()), (Some(NOW), DueKind::Unfinished));
+    let due = Some(NOW + FOLLOW_UP_AFTER);
+    assert_eq!((ready.due(), ready.due_kind()), (due, DueKind::Unfinished));
     let late = NOW + ARCHIVE_LIFETIME - SignedDuration::from_secs(1);
     let postponed = (0..9).fold(ready, |export, _| export.postpone(late));
     assert_eq!(postponed.due(), Some(NOW + ARCHIVE_LIFETIME + REMOVAL_DELAY));
