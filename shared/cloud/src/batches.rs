@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use crate::{
     Error, ExportTable, Result,
+    condition::conditional,
     exports::{Item, RECORD_LIFETIME, number, pk, text},
 };
 
@@ -38,11 +39,7 @@ impl ExportTable {
         let (until, end) = (now + BUILD_LEASE, export.deadline + RECORD_LIFETIME);
         let holder = uuid::Uuid::now_v7().to_string();
         let claimed = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .key("pk", text(pk(&export.workspace)))
-            .key("sk", text(sk(export, first)))
+            .update_item(pk(&export.workspace), sk(export, first))
             .update_expression(
                 "SET #until = :until, #ttl = :ttl, holder = :holder ADD attempts :one",
             )
@@ -87,12 +84,8 @@ impl ExportTable {
         holder: &str,
         until: Timestamp,
     ) -> Result<bool> {
-        let renewed = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .key("pk", text(pk(&export.workspace)))
-            .key("sk", text(sk(export, first)))
+        let sent = self
+            .update_item(pk(&export.workspace), sk(export, first))
             .update_expression("SET #until = :until")
             .condition_expression("holder = :holder")
             .expression_attribute_names("#until", "until")
@@ -100,24 +93,12 @@ impl ExportTable {
             .expression_attribute_values(":holder", text(holder))
             .send()
             .await;
-        match renewed {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(e))
-                if matches!(e.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(false)
-            }
-            Err(e) => Err(Error::aws("renew lease of batch")(e)),
-        }
+        Ok(conditional("renew lease of batch", sent)?.is_some())
     }
 
     /// Lets another builder have the batch, from `from` on.
     pub async fn free_batch(&self, export: &Export, first: u32, from: Timestamp) -> Result<()> {
-        self.client
-            .update_item()
-            .table_name(&self.name)
-            .key("pk", text(pk(&export.workspace)))
-            .key("sk", text(sk(export, first)))
+        self.update_item(pk(&export.workspace), sk(export, first))
             .update_expression("SET #until = :from")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#until", "until")

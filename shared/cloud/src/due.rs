@@ -9,7 +9,8 @@ use jiff::Timestamp;
 
 use crate::{
     Error, ExportTable, Result,
-    exports::{Item, number, pk, sk, text},
+    condition::conditional,
+    exports::{Item, number, pk, sk},
 };
 
 /// How many partitions the index has for each kind.
@@ -57,19 +58,15 @@ impl ExportTable {
         id: ExportId,
         later: Timestamp,
     ) -> Result<()> {
-        self.client
-            .update_item()
-            .table_name(&self.name)
-            .key("pk", text(pk(workspace)))
-            .key("sk", text(sk(id)))
+        let sent = self
+            .update_item(pk(workspace), sk(id))
             .update_expression("SET due_at = :later")
             // Whoever can read it may have been there in the meantime.
             .condition_expression("due_at < :later")
             .expression_attribute_values(":later", number(later.as_second()))
             .send()
-            .await
-            .map_err(Error::aws("put off an export"))?;
-        Ok(())
+            .await;
+        conditional("put off an export", sent).map(drop)
     }
 }
 

@@ -21,14 +21,17 @@ use std::{
 use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
-    operation::{put_item::PutItemError, update_item::UpdateItemError},
+    operation::{
+        get_item::builders::GetItemFluentBuilder, put_item::PutItemError,
+        update_item::builders::UpdateItemFluentBuilder,
+    },
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use export::{Export, ExportId, State, Workspace};
 use jiff::{SignedDuration, Timestamp};
 use serde_dynamo::{from_item, to_item};
 
-use crate::{Error, Result, due::due_shard, pause::Pauses};
+use crate::{Error, Result, condition::conditional, due::due_shard, pause::Pauses};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -74,17 +77,23 @@ impl ExportTable {
         id: ExportId,
         consistent: bool,
     ) -> Result<Option<Export>> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .key("pk", text(pk(workspace)))
-            .key("sk", text(sk(id)))
-            .consistent_read(consistent)
-            .send()
-            .await
-            .map_err(Error::aws("get export"))?;
+        let get = self.get_item(pk(workspace), sk(id)).consistent_read(consistent);
+        let output = get.send().await.map_err(Error::aws("get export"))?;
         output.item.map(export_of).transpose()
+    }
+
+    /// Begins to read an item.
+    pub(crate) fn get_item(&self, pk: impl ToString, sk: impl ToString) -> GetItemFluentBuilder {
+        self.client.get_item().table_name(&self.name).key("pk", text(pk)).key("sk", text(sk))
+    }
+
+    /// Begins to change an item.
+    pub(crate) fn update_item(
+        &self,
+        pk: impl ToString,
+        sk: impl ToString,
+    ) -> UpdateItemFluentBuilder {
+        self.client.update_item().table_name(&self.name).key("pk", text(pk)).key("sk", text(sk))
     }
 
     /// Stores a change, provided that the stored version is the one before. If the answer to an earlier
@@ -147,12 +156,8 @@ impl ExportTable {
         look_at: Timestamp,
     ) -> Result<Option<Export>> {
         let due = look_at.min(export.deadline);
-        let result = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .key("pk", text(pk(&export.workspace)))
-            .key("sk", text(sk(export.id)))
+        let sent = self
+            .update_item(pk(&export.workspace), sk(export.id))
             .update_expression(
                 "ADD steps_done :steps, #rows :rows, #bytes :bytes, version :one \
                  SET #state.lease.look_at = :look_at, due_at = :due",
@@ -173,17 +178,12 @@ impl ExportTable {
             .return_values(ReturnValue::AllNew)
             .send()
             .await;
-        match result {
-            Ok(output) => output.attributes.map(export_of).transpose(),
-            Err(SdkError::ServiceError(e))
-                if matches!(e.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-            {
-                // Somebody was faster, or the export has ended.
-                let found = self.get(&export.workspace, export.id).await?;
-                Ok(found.filter(|export| matches!(export.state, State::Running { .. })))
-            }
-            Err(e) => Err(Error::aws("record step")(e)),
+        if let Some(output) = conditional("record step", sent)? {
+            return output.attributes.map(export_of).transpose();
         }
+        // Somebody was faster, or the export has ended.
+        let found = self.get(&export.workspace, export.id).await?;
+        Ok(found.filter(|export| matches!(export.state, State::Running { .. })))
     }
 }
 

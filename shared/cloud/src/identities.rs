@@ -200,17 +200,8 @@ impl ExportTable {
     }
 
     async fn identity(&self, pk: &str, key: &str) -> Result<Option<Item>> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .key("pk", text(pk))
-            .key("sk", text(format!("I#{key}")))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(Error::aws("get identity"))?;
-        Ok(output.item)
+        let get = self.get_item(pk, format!("I#{key}")).consistent_read(true);
+        Ok(get.send().await.map_err(Error::aws("get identity"))?.item)
     }
 
     async fn made_before(&self, new: &Export, key: &IdempotencyKey) -> Result<Option<Created>> {

@@ -60,16 +60,8 @@ impl ExportTable {
     /// that place.
     pub(crate) async fn last_place(&self, export: &Export, lane: &Lane) -> Result<[PutBuilder; 2]> {
         let (pk, sk) = (pk(&export.workspace), format!("Q#{}", lane.name()));
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .key("pk", text(&pk))
-            .key("sk", text(&sk))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(Error::aws("read the end of a lane"))?;
+        let get = self.get_item(&pk, &sk).consistent_read(true);
+        let output = get.send().await.map_err(Error::aws("read the end of a lane"))?;
         let last =
             output.item.as_ref().and_then(|item| item.get("last")?.as_n().ok()?.parse().ok());
         let next = last.unwrap_or(0_u64) + 1;

@@ -1,13 +1,12 @@
 //! Who holds an export while it is built.
 
-use aws_sdk_dynamodb::{
-    error::SdkError, operation::update_item::UpdateItemError, types::AttributeValue,
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use export::Export;
 use jiff::Timestamp;
 
 use crate::{
     Error, ExportTable, Result,
+    condition::conditional,
     exports::{number, pk, sk, text},
 };
 
@@ -15,12 +14,8 @@ impl ExportTable {
     /// Renews a lease of an export. Tells whether it still was the latest, and in use.
     pub async fn renew(&self, export: &Export, lease: u64, until: Timestamp) -> Result<bool> {
         let due = until.min(export.deadline);
-        let renewed = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .key("pk", text(pk(&export.workspace)))
-            .key("sk", text(sk(export.id)))
+        let sent = self
+            .update_item(pk(&export.workspace), sk(export.id))
             .update_expression(
                 "SET #state.lease.#until = :until, #state.lease.look_at = :until, due_at = :due \
                  ADD version :one",
@@ -41,26 +36,14 @@ impl ExportTable {
             .expression_attribute_values(":no", AttributeValue::Bool(false))
             .send()
             .await;
-        match renewed {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(e))
-                if matches!(e.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(false)
-            }
-            Err(e) => Err(Error::aws("renew lease")(e)),
-        }
+        Ok(conditional("renew lease", sent)?.is_some())
     }
 
     /// Tells whether an export is still to be built, as far as is known: this reads what was stored some
     /// moments ago, at half the price.
     pub async fn is_wanted(&self, export: &Export) -> Result<bool> {
         let output = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .key("pk", text(pk(&export.workspace)))
-            .key("sk", text(sk(export.id)))
+            .get_item(pk(&export.workspace), sk(export.id))
             .projection_expression("#state.#status")
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#status", "status")

@@ -8,6 +8,7 @@ mod assembly;
 mod batches;
 mod body;
 mod clients;
+mod condition;
 mod customer_bucket;
 mod deliveries;
 mod due;

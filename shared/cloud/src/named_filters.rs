@@ -4,15 +4,12 @@
 //! |---|---|---|
 //! | named filter | `W#workspace` | `F#id` |
 
-use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::{delete_item::DeleteItemError, put_item::PutItemError},
-};
 use export::{NamedFilter, Workspace};
 use serde_dynamo::{from_item, to_item};
 
 use crate::{
     Error, ExportTable, Result,
+    condition::conditional,
     exports::{Item, pk, text},
 };
 
@@ -50,20 +47,13 @@ impl ExportTable {
         item.insert("sk".to_owned(), text(sk(&filter.id)));
         let condition = if new { "attribute_not_exists(pk)" } else { "attribute_exists(pk)" };
         let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
-        match put.condition_expression(condition).send().await {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(e))
-                if matches!(e.err(), PutItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(false)
-            }
-            Err(e) => Err(Error::aws("put named filter")(e)),
-        }
+        let sent = put.condition_expression(condition).send().await;
+        Ok(conditional("put named filter", sent)?.is_some())
     }
 
     /// Removes a named filter. Tells whether there was one.
     pub async fn delete_named_filter(&self, workspace: &Workspace, id: &str) -> Result<bool> {
-        let result = self
+        let sent = self
             .client
             .delete_item()
             .table_name(&self.name)
@@ -72,15 +62,7 @@ impl ExportTable {
             .condition_expression("attribute_exists(pk)")
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(e))
-                if matches!(e.err(), DeleteItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(false)
-            }
-            Err(e) => Err(Error::aws("delete named filter")(e)),
-        }
+        Ok(conditional("delete named filter", sent)?.is_some())
     }
 }
 

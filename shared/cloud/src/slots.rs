@@ -10,14 +10,13 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_dynamodb::{
-    error::SdkError, operation::put_item::PutItemError, types::KeysAndAttributes,
-};
+use aws_sdk_dynamodb::types::KeysAndAttributes;
 use export::{Export, ExportId, Workspace, sha256_hex};
 use jiff::Timestamp;
 
 use crate::{
     Error, ExportTable, Result,
+    condition::conditional,
     exports::{Item, number, pk, sk, text},
 };
 
@@ -76,12 +75,9 @@ impl ExportTable {
                     .expression_attribute_names("#export", "export")
                     .expression_attribute_values(":holder", text(holder)),
             };
-            match put.send().await {
-                Ok(_) => return Ok(true),
-                // Somebody was faster.
-                Err(SdkError::ServiceError(e))
-                    if matches!(e.err(), PutItemError::ConditionalCheckFailedException(_)) => {}
-                Err(e) => return Err(Error::aws("take slot")(e)),
+            // Else somebody was faster.
+            if conditional("take slot", put.send().await)?.is_some() {
+                return Ok(true);
             }
         }
         Ok(false)
@@ -177,15 +173,8 @@ impl ExportTable {
 
     /// Reads the export that a secret leads to.
     pub async fn linked(&self, secret: &str) -> Result<Option<Export>> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .key("pk", text(link_key(secret)))
-            .key("sk", text("L"))
-            .send()
-            .await
-            .map_err(Error::aws("get link"))?;
+        let get = self.get_item(link_key(secret), "L");
+        let output = get.send().await.map_err(Error::aws("get link"))?;
         let of = |name: &str| output.item.as_ref()?.get(name)?.as_s().ok();
         let workspace: Option<Workspace> = of("workspace").and_then(|text| text.parse().ok());
         let id = of("export").and_then(|text| text.parse().ok());

@@ -1,13 +1,11 @@
 //! Token records in DynamoDB, keyed by `id`. Secrets are not among them.
 
-use aws_sdk_dynamodb::{
-    Client, error::SdkError, operation::update_item::UpdateItemError, types::AttributeValue,
-};
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use export::TokenRecord;
 use jiff::Timestamp;
 use serde_dynamo::{from_item, to_item};
 
-use crate::{Error, Result};
+use crate::{Error, Result, condition::conditional};
 
 /// The most tokens of a page.
 const MAX_PAGE: i32 = 1000;
@@ -68,7 +66,7 @@ impl TokenTable {
 
     /// Revokes a token. Tells whether there is one.
     pub async fn revoke(&self, id: &str, now: Timestamp) -> Result<bool> {
-        let result = self
+        let sent = self
             .client
             .update_item()
             .table_name(&self.name)
@@ -78,15 +76,7 @@ impl TokenTable {
             .expression_attribute_values(":now", AttributeValue::S(now.to_string()))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(e))
-                if matches!(e.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(false)
-            }
-            Err(e) => Err(Error::aws("revoke token")(e)),
-        }
+        Ok(conditional("revoke token", sent)?.is_some())
     }
 }
 

@@ -10,9 +10,7 @@
 //! know of this, and nothing can be forgotten.
 
 use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::AttributeValue,
+    operation::update_item::builders::UpdateItemFluentBuilder, types::AttributeValue,
 };
 use export::{Export, ExportId, Quota, QuotaExceeded, QuotaOverride, RequestCost, Workspace};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -20,6 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Error, ExportTable, Result,
+    condition::conditional,
     exports::{Item, number, pk, text},
 };
 
@@ -207,39 +206,18 @@ impl ExportTable {
     }
 
     async fn usage(&self, workspace: &Workspace, item: &str) -> Result<Option<Item>> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .key("pk", text(pk(workspace)))
-            .key("sk", text(item))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(Error::aws("read usage"))?;
-        Ok(output.item)
+        let get = self.get_item(pk(workspace), item).consistent_read(true);
+        Ok(get.send().await.map_err(Error::aws("read usage"))?.item)
     }
 
     fn update_usage(&self, workspace: &Workspace, item: &str) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.name)
-            .key("pk", text(pk(workspace)))
-            .key("sk", text(item))
+        self.update_item(pk(workspace), item)
     }
 }
 
-/// Sends a conditional update. Tells whether its condition held.
+/// Sends a conditional update. Returns true if its condition held.
 async fn was_done(update: UpdateItemFluentBuilder) -> Result<bool> {
-    match update.send().await {
-        Ok(_) => Ok(true),
-        Err(SdkError::ServiceError(e))
-            if matches!(e.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-        {
-            Ok(false)
-        }
-        Err(e) => Err(Error::aws("count usage")(e)),
-    }
+    Ok(conditional("count usage", update.send().await)?.is_some())
 }
 
 fn integer(item: &Item, name: &str) -> Option<i64> {
