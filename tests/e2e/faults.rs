@@ -1,5 +1,6 @@
 //! What goes wrong between the lake and the archive has a clear outcome.
 
+use cloud::Claim;
 use export::{BUILD_LEASE, Export, ExportId, Limits, Order, SourceObject, Window, WorkKey};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -331,6 +332,29 @@ async fn more_objects_than_are_held_are_not_listed() {
 }
 
 #[tokio::test]
+async fn a_batch_whose_lease_lapsed_is_lost_to_its_old_holder_and_taken_by_another() {
+    let user = user().await;
+    let (exports, now) = (user.stack.exports(), Timestamp::now());
+    let export = unsent(&user, now);
+    let claim = async |at| match exports.claim_batch(&export, 0, at).await.unwrap() {
+        Claim::Ours { holder, .. } => Some(holder),
+        Claim::Held(_) => None,
+    };
+    let renew =
+        async |holder: &str, until| exports.renew_batch(&export, 0, holder, until).await.unwrap();
+    let old = claim(now).await.unwrap();
+    let lapses = now + BUILD_LEASE + BUILD_LEASE;
+    assert!(renew(&old, lapses).await, "it is renewed as long as nobody has taken it over");
+    assert_eq!(claim(lapses - SignedDuration::from_millis(1)).await, None);
+
+    let new = claim(lapses).await.unwrap();
+
+    let later = lapses + BUILD_LEASE;
+    assert!(!renew(&old, later).await, "it is lost");
+    assert!(renew(&new, later).await);
+}
+
+#[tokio::test]
 async fn a_batch_that_keeps_breaking_fails_the_export() {
     let user = user().await;
     let export = with_a_batch_that_breaks(&user).await;
@@ -357,7 +381,7 @@ async fn a_batch_that_broke_once_is_free_for_another_attempt() {
     // A builder that holds it does so for its lease; one that gave it up, for seconds.
     let now = Timestamp::now();
     let claim = exports.claim_batch(&export, 0, now).await.unwrap();
-    let is_freed = matches!(claim, cloud::Claim::Held(until) if until < now + BUILD_LEASE / 2);
+    let is_freed = matches!(claim, Claim::Held(until) if until < now + BUILD_LEASE / 2);
     assert!(is_freed, "{claim:?}");
     let cancel = |e: &Export| e.cancel(now);
     exports.change(&user.workspace, export.id, cancel).await.unwrap();

@@ -158,9 +158,8 @@ async fn lapse(user: &User, export: &Export) {
     if let Some(plan) = user.stack.archives().read_work(&plan_key).await.unwrap() {
         let plan: lake::Plan = serde_json::from_slice(&plan).unwrap();
         for batch in plan.batches(1 << 20) {
-            // Those that nobody has begun have no lease.
             let first = u32::try_from(batch.start).unwrap();
-            _ = user.stack.exports().free_batch(export, first, now).await;
+            user.stack.lapse_batch(export, first).await.unwrap();
         }
     }
     let lapsed = |export: &Export| {

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, env, fs, path::PathBuf};
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
+use aws_sdk_dynamodb::types::AttributeValue;
 use cloud::{ArchiveBucket, ExportQueue, ExportTable, KmsCipher, LakeBucket, TokenTable};
-use export::{Catalog, ExportId, Privilege, Token, TokenRecord, Workspace};
+use export::{Catalog, Export, ExportId, Privilege, Token, TokenRecord, Workspace};
 use jiff::Timestamp;
 use reqwest::redirect;
 use serde::Deserialize;
@@ -267,6 +268,25 @@ impl Stack {
         };
         let builders = fs::read_dir("/proc")?.flatten().filter(runs_builder);
         Ok(builders.map(|process| process.file_name().to_string_lossy().into_owned()).collect())
+    }
+
+    /// Ends the lease of the batch of steps from `first` on, as time would. Does nothing where nobody has begun
+    /// that batch.
+    pub async fn lapse_batch(&self, export: &Export, first: u32) -> anyhow::Result<()> {
+        let key = |text: String| AttributeValue::S(text);
+        let update = aws_sdk_dynamodb::Client::new(&self.aws)
+            .update_item()
+            .table_name(&self.outputs.export_table)
+            .key("pk", key(format!("W#{}", export.workspace)))
+            .key("sk", key(format!("S#{}#{first}", export.id)))
+            .update_expression("SET #until = :past")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":past", AttributeValue::N("0".to_owned()));
+        match update.send().await.map_err(aws_sdk_dynamodb::Error::from) {
+            Ok(_) | Err(aws_sdk_dynamodb::Error::ConditionalCheckFailedException(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Puts an object into the lake.

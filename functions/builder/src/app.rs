@@ -7,6 +7,8 @@ use export::Catalog;
 use lake::ID_BYTES;
 use outbox::Outbox;
 
+use crate::watch::{PACE, Pace};
+
 /// Which part of a builder's memory may hold ids. They are held several times while they are put in
 /// order and found by each other.
 const LOOKUP_PART: u64 = 8;
@@ -77,6 +79,8 @@ pub(crate) struct App {
     pub(crate) most_objects: usize,
     /// For how many days segments are kept for other exports; 0 if they are not.
     pub(crate) keep_days: i32,
+    /// How often a builder looks whether its work is still its own.
+    pub(crate) pace: Pace,
 }
 
 impl App {
@@ -101,6 +105,7 @@ impl App {
             lookup_bytes: settings.lookup_bytes,
             most_objects: settings.most_objects,
             keep_days: settings.keep_days,
+            pace: PACE,
         })
     }
 

@@ -15,7 +15,7 @@ use crate::{
     message::Message,
     plan,
     step::Work,
-    watch::{Held, Lost, PACE, Watch, while_ours},
+    watch::{Held, Lost, Watch, while_ours},
 };
 
 /// How often steps may be begun. A builder that dies is no fault of theirs, unless all of them do.
@@ -72,7 +72,7 @@ pub(crate) async fn run(
     };
     let held = Held { since, lasts: BUILD_LEASE.unsigned_abs() };
     let work = async |watch| build(app, export, steps, watch).await;
-    let built = while_ours(PACE, held, renew, work);
+    let built = while_ours(app.pace, held, renew, work);
     match built.await {
         Ok((after, true)) => Ok(go_on(&after)),
         Ok((_, false)) => done(),
@@ -147,3 +147,6 @@ async fn give_up(
         reason: "the attempt broke and is made again",
     })
 }
+
+#[cfg(test)]
+mod tests;

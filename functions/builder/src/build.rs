@@ -22,7 +22,7 @@ use crate::{
     plan::{self, TooManyObjects},
     report::Report,
     step::{self, Work},
-    watch::{Held, Lost, PACE, Watch, is_ours, while_ours},
+    watch::{Held, Lost, Watch, is_ours, while_ours},
 };
 
 /// The longest that SQS hides a message: 12 hours.
@@ -85,7 +85,7 @@ async fn take(app: &App, export: &Export, message: &Message<'_>) -> anyhow::Resu
     };
     let held = Held { since, lasts: BUILD_LEASE.unsigned_abs() };
     let work = async |watch| build(app, &claimed, lease, watch).await;
-    match while_ours(PACE, held, renew, work).await {
+    match while_ours(app.pace, held, renew, work).await {
         Ok(Built::Whole(archive)) => publish(app, &claimed, lease, archive).await,
         Ok(Built::Dispatched(batches)) => dispatch(app, &claimed, lease, &batches).await,
         Err(error) if error.is::<Lost>() => {

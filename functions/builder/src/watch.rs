@@ -100,6 +100,14 @@ pub(crate) fn is_ours(export: &Export, lease: Lease) -> bool {
     matches!(&export.state, State::Running { lease: latest, .. } if latest.number == lease.number)
 }
 
+/// A pace that no test has to wait for.
+#[cfg(test)]
+pub(crate) const FAST: Pace = Pace {
+    look_every: Duration::from_millis(20),
+    jitter: Duration::from_millis(5),
+    max_clean_up: Duration::from_millis(200),
+};
+
 #[cfg(test)]
 mod tests {
     use std::{cell::Cell, future::pending};
@@ -109,11 +117,6 @@ mod tests {
     use super::*;
 
     const MILLI: Duration = Duration::from_millis(1);
-    const FAST: Pace = Pace {
-        look_every: Duration::from_millis(20),
-        jitter: Duration::from_millis(5),
-        max_clean_up: Duration::from_millis(200),
-    };
 
     fn failed() -> cloud::Result<bool> {
         Err(cloud::Error::TooManyObjects)

@@ -95,19 +95,6 @@ impl ExportTable {
             .await;
         Ok(conditional("renew lease of batch", sent)?.is_some())
     }
-
-    /// Lets another builder have the batch, from `from` on.
-    pub async fn free_batch(&self, export: &Export, first: u32, from: Timestamp) -> Result<()> {
-        self.update_item(pk(&export.workspace), sk(export, first))
-            .update_expression("SET #until = :from")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_names("#until", "until")
-            .expression_attribute_values(":from", number(from.as_millisecond()))
-            .send()
-            .await
-            .map_err(Error::aws("free batch"))?;
-        Ok(())
-    }
 }
 
 fn sk(export: &Export, first: u32) -> String {

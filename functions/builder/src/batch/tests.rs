@@ -1,0 +1,75 @@
+//! Batches of steps at services that answer as they are told to.
+
+use aws_lambda_events::sqs::SqsEvent;
+use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, Queue};
+use export::{Catalog, ExportId, ExportRequest, Format, TableSelection, Window};
+use fake_aws::{Call, FakeAws, Reply};
+use outbox::Outbox;
+
+use super::*;
+use crate::watch::FAST;
+
+/// A builder at services that answer as `answer` says.
+async fn builder(
+    answer: impl Fn(&Call) -> Option<Reply> + Send + Sync + 'static,
+) -> (App, FakeAws) {
+    let aws = FakeAws::start(answer).await.unwrap();
+    let config = aws.config().await;
+    let sqs = aws_sdk_sqs::Client::new(&config);
+    let exports = ExportTable::new(aws_sdk_dynamodb::Client::new(&config), "exports".into());
+    let queue = ExportQueue::new(sqs.clone(), "http://builds".into());
+    let [notices, copies] =
+        ["http://notices", "http://copies"].map(|url| Queue::new(sqs.clone(), url.into()));
+    let s3 = cloud::s3_client(&config);
+    let app = App {
+        outbox: Outbox::new(exports.clone(), queue.clone(), notices, copies),
+        exports,
+        queue,
+        archives: ArchiveBucket::new(s3.clone(), "archives".into()),
+        lake: LakeBucket::new(s3, "lake".into()),
+        catalog: Catalog::built_in().unwrap(),
+        compression_level: 1,
+        workers: 1,
+        step_bytes: 1 << 20,
+        lookup_bytes: 1 << 20,
+        most_objects: 10,
+        keep_days: 0,
+        pace: FAST,
+    };
+    (app, aws)
+}
+
+/// An export of two steps, of which none is done.
+fn running() -> Export {
+    let now = Timestamp::now();
+    let hour = SignedDuration::from_hours(1);
+    let window = Window::new(now - hour, now).unwrap();
+    let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Jsonl);
+    let id = ExportId::generate();
+    let queued = Export::queued(id, "acme".parse().unwrap(), request, now, hour);
+    queued.claim(now).unwrap().planned(2)
+}
+
+fn is_claim(call: &Call) -> bool {
+    call.is("UpdateItem") && call.body.contains("ADD attempts")
+}
+
+#[tokio::test]
+async fn steps_that_another_builder_took_over_are_left_to_it_and_their_message_comes_back() {
+    let (app, aws) = builder(|call| match call {
+        call if is_claim(call) => Some(Reply::ok(r#"{"Attributes":{"attempts":{"N":"1"}}}"#)),
+        call if call.is("UpdateItem") => Some(Reply::fault(400, "ConditionalCheckFailedException")),
+        // Reading the plan lasts until the lease is looked at.
+        _ => None,
+    })
+    .await;
+    let message = Message::of(app.queue.plain(), &SqsEvent::default());
+
+    let after = run(&app, &running(), (0, 1), &message).await.unwrap();
+
+    let comes_back = matches!(after, After::Settled(Outcome::ComeBack { seconds: 5, .. }));
+    assert!(comes_back, "{after:?}");
+    let written = aws.bodies("UpdateItem");
+    assert_eq!(written.len(), 2, "what is no longer ours was changed: {written:?}");
+    assert!(aws.bodies("PutItem").is_empty(), "the export was changed");
+}
