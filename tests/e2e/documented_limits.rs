@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 /// or a default in it, `template` and a parameter with a default or a function's property, `code` and a
 /// constant that is computed, or the number or the sum of a list; ` + ` and ` - ` stand between two places.
 /// `=` is for numbers of AWS, which stand nowhere here.
-const ROWS: [(&str, &str); 56] = [
+const ROWS: [(&str, &str); 57] = [
     ("exports that are not finished", "template WorkspaceExportsAtOnce"),
     ("exports made on a day (UTC)", "template WorkspaceExportsADay"),
     ("requests a second, on average", "template WorkspaceRequestsPerSecond"),
@@ -100,9 +100,16 @@ const ROWS: [(&str, &str); 56] = [
     ),
     ("deliveries that are listed of a callback", "shared/cloud/src/deliveries.rs MAX_LISTED"),
     ("time until an export is given up", "template DeadlineHours"),
-    ("attempts that break", "shared/export/src/record.rs MAX_FAILURES"),
+    (
+        "attempts that break, at an export or at the same steps",
+        "shared/export/src/record.rs MAX_FAILURES",
+    ),
     ("a builder that does not renew its lease", "shared/export/src/record.rs BUILD_LEASE"),
-    ("builders that begin the same steps", "functions/builder/src/batch.rs MAX_CLAIMS"),
+    (
+        "builders that die at an export, or at the same steps",
+        "shared/export/src/record.rs MAX_DEATHS",
+    ),
+    ("times that a message about an export comes", "template ExportQueue.maxReceiveCount"),
     ("a file without a ZIP", "code PieceWriter::MAX_BYTES"),
     ("files of the layout `files`", "functions/builder/src/parts.rs MAX_FILES"),
     (

@@ -1,7 +1,10 @@
 //! What goes wrong between the lake and the archive has a clear outcome.
 
 use cloud::Claim;
-use export::{BUILD_LEASE, Export, ExportId, Limits, Order, SourceObject, Window, WorkKey};
+use export::{
+    BUILD_LEASE, Export, ExportId, Limits, MAX_DEATHS, MAX_FAILURES, Order, SourceObject, State,
+    Window, WorkKey,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::{Message, Reply, Stack, User, sample::gzip, until};
@@ -354,20 +357,65 @@ async fn a_batch_whose_lease_lapsed_is_lost_to_its_old_holder_and_taken_by_anoth
     assert!(renew(&new, later).await);
 }
 
+/// Claims the first batch of an export so many hours ago, as a builder does of which nothing is heard again.
+async fn claimed(user: &User, export: &Export, hours: u32) -> Claim {
+    let earlier = Timestamp::now() - SignedDuration::from_hours(hours.into());
+    user.stack.exports().claim_batch(export, 0, earlier).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_batch_that_keeps_breaking_fails_the_export() {
     let user = user().await;
     let export = with_a_batch_that_breaks(&user).await;
-    let exports = user.stack.exports();
-    for hours in [4, 3, 2, 1] {
-        let earlier = Timestamp::now() - SignedDuration::from_hours(hours);
-        exports.claim_batch(&export, 0, earlier).await.unwrap();
+    for hours in (1..MAX_FAILURES).rev() {
+        let claim = claimed(&user, &export, hours).await;
+        let Claim::Ours { holder, .. } = claim else { panic!("{claim:?}") };
+        let give_back = async || {
+            let free_at = Timestamp::UNIX_EPOCH;
+            user.stack.exports().return_batch(&export, 0, &holder, free_at).await.unwrap()
+        };
+        assert_eq!((give_back().await, give_back().await), (true, false), "it is given back once");
     }
     user.stack.queue().send_batches(&export, &[(0, 1)]).await.unwrap();
 
     let done = user.finished(&format!("/v1/exports/{}", export.id)).await.unwrap();
 
     assert_eq!((done.text("/status"), done.text("/failure/code")), ("failed", "internal"));
+    assert!(done.text("/failure/detail").contains("broke several times"), "{}", done.body);
+}
+
+#[tokio::test]
+async fn builders_that_died_are_no_faults_of_their_steps() {
+    let user = user().await;
+    let export = with_a_batch_that_breaks(&user).await;
+    for hours in (1..=MAX_FAILURES).rev() {
+        claimed(&user, &export, hours).await;
+    }
+    user.stack.queue().send_batches(&export, &[(0, 1)]).await.unwrap();
+    returned(&user, export.id, Timestamp::now() + BUILD_LEASE).await;
+
+    let exports = user.stack.exports();
+    let found = exports.get(&user.workspace, export.id).await.unwrap().unwrap();
+    assert!(matches!(found.state, State::Running { .. }), "{:?}", found.state);
+    let cancel = |e: &Export| e.cancel(Timestamp::now());
+    exports.change(&user.workspace, export.id, cancel).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_export_at_whose_steps_every_builder_dies_fails_and_says_so() {
+    let user = user().await;
+    let export = with_a_batch_that_breaks(&user).await;
+    for hours in (1..=MAX_DEATHS).rev() {
+        let claim = claimed(&user, &export, hours).await;
+        let died = MAX_DEATHS - hours;
+        assert!(matches!(claim, Claim::Ours { deaths, .. } if deaths == died), "{claim:?}");
+    }
+    user.stack.queue().send_batches(&export, &[(0, 1)]).await.unwrap();
+
+    let done = user.finished(&format!("/v1/exports/{}", export.id)).await.unwrap();
+
+    assert_eq!((done.text("/status"), done.text("/failure/code")), ("failed", "internal"));
+    assert!(done.text("/failure/detail").contains("builders stopped"), "{}", done.body);
 }
 
 #[tokio::test]

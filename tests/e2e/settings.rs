@@ -1,5 +1,6 @@
 //! The template keeps AWS's rules and ours. It is read as it is deployed to the local stack.
 
+use export::{MAX_DEATHS, MAX_FAILURES};
 use serde_json::Value;
 
 /// Only users know their accounts. A role's name, its trust and an external id bound it.
@@ -129,6 +130,10 @@ fn a_functions_timeout_is_shorter_than_its_lease_and_that_than_the_queues_patien
         assert!(visibility >= 6 * timeout, "AWS asks for six times the function's timeout");
         let most = queue["RedrivePolicy"]["maxReceiveCount"].as_i64().unwrap();
         assert!(most >= 5, "AWS asks for five at least");
+        // Builders that die leave the message in the queue, and those that break return it.
+        let attempts = i64::from(MAX_DEATHS + MAX_FAILURES);
+        assert!(event != "Export" || most > attempts, "{most}");
+        assert!(event != "Copy" || most > i64::from(MAX_FAILURES), "{most}");
         // The notifier's tests show that so many last longer than a callback is tried.
         assert!(event != "Notice" || most == 150, "{most}");
         let source = &function["Events"][event]["Properties"];

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use cloud::Claim;
-use export::{BUILD_LEASE, Export, Failure, MAX_FAILURES, STEP_TIMEOUT, State};
+use export::{BUILD_LEASE, Export, Failure, MAX_DEATHS, MAX_FAILURES, STEP_TIMEOUT, State};
 use inbox::Outcome;
 use jiff::{SignedDuration, Timestamp};
 use lake::Plan;
@@ -17,9 +17,6 @@ use crate::{
     step::Work,
     watch::{Held, Lost, Watch, while_ours},
 };
-
-/// How often steps may be begun. A builder that dies is no fault of theirs, unless all of them do.
-const MAX_CLAIMS: u32 = 20;
 
 /// What becomes of the message of steps that are no longer ours. If the export has ended or another builder has
 /// them, it is done with when it comes back; if the table was out of reach for too long, nobody else has them.
@@ -53,14 +50,14 @@ pub(crate) async fn run(
     }
     let now = Timestamp::now();
     let since = Instant::now();
-    let (attempts, holder) = match app.exports.claim_batch(export, first, now).await? {
-        Claim::Ours { attempts, holder } => (attempts, holder),
+    let (deaths, failures, holder) = match app.exports.claim_batch(export, first, now).await? {
+        Claim::Ours { deaths, failures, holder } => (deaths, failures, holder),
         // Its own message comes back, should its builder die.
         Claim::Held(_) => return done(),
     };
-    if attempts > MAX_CLAIMS {
-        let error = anyhow::anyhow!("build steps: {MAX_CLAIMS} builders began them");
-        return give_up(app, export, (first, &holder), attempts, error).await.map(After::Settled);
+    if deaths >= MAX_DEATHS {
+        error!(export.id = %export.id, "failed to build steps from {first} on: {deaths} builders died at them");
+        return fail(app, export, Failure::builders_died()).await.map(After::Settled);
     }
     message.keep().await;
     let renew = async || {
@@ -81,7 +78,8 @@ pub(crate) async fn run(
             Ok(After::Settled(LOST))
         }
         Err(error) => {
-            give_up(app, export, (first, &holder), attempts, error).await.map(After::Settled)
+            let failures = failures + 1;
+            give_up(app, export, (first, &holder), failures, error).await.map(After::Settled)
         }
     }
 }
@@ -119,33 +117,39 @@ fn ends_pass(plan: &Plan, first: u32, export: &Export) -> bool {
     export.is_built() || (in_first(&first) && all_done && done == export.steps_done.len())
 }
 
-/// Ends an export one of whose steps cannot be done, or frees the batch for another attempt.
+/// Ends an export one of whose steps cannot be done, or gives the batch back for another attempt. `failures` is
+/// how many attempts have ended with an error, this one included.
 async fn give_up(
     app: &App,
     export: &Export,
     (first, holder): (u32, &str),
-    attempts: u32,
+    failures: u32,
     error: anyhow::Error,
 ) -> anyhow::Result<Outcome> {
     error!(export.id = %export.id, "failed to {error:#}");
-    let now = Timestamp::now();
-    let spent = (attempts >= MAX_FAILURES).then(Failure::internal);
+    let spent = (failures >= MAX_FAILURES).then(Failure::internal);
     if let Some(failure) = failure_of(&error).or(spent) {
-        let fail = |e: &Export| {
-            matches!(e.state, State::Running { .. }).then(|| e.fail(now, failure.clone()))
-        };
-        if let Some(after) = app.exports.change(&export.workspace, export.id, fail).await? {
-            app.outbox.follow_up(&after).await;
-        }
-        return Ok(Outcome::Done);
+        return fail(app, export, failure).await;
     }
-    let again = now + SignedDuration::from_secs(10 << attempts.min(8));
-    // Ours is the only lease that this ends: another builder may have taken the steps over.
-    app.exports.renew_batch(export, first, holder, again).await?;
+    let now = Timestamp::now();
+    let again = now + SignedDuration::from_secs(10 << failures.min(8));
+    // Another builder may have taken the steps over: its lease stays.
+    app.exports.return_batch(export, first, holder, again).await?;
     Ok(Outcome::ComeBack {
         seconds: seconds_until(now, again),
         reason: "the attempt broke and is made again",
     })
+}
+
+/// Ends an export that is being built.
+async fn fail(app: &App, export: &Export, failure: Failure) -> anyhow::Result<Outcome> {
+    let now = Timestamp::now();
+    let failed =
+        |e: &Export| matches!(e.state, State::Running { .. }).then(|| e.fail(now, failure.clone()));
+    if let Some(after) = app.exports.change(&export.workspace, export.id, failed).await? {
+        app.outbox.follow_up(&after).await;
+    }
+    Ok(Outcome::Done)
 }
 
 #[cfg(test)]

@@ -96,13 +96,13 @@ async fn take(app: &App, export: &Export, message: &Message<'_>) -> anyhow::Resu
     }
 }
 
-/// Counts the attempt of a builder that died, if one did. Returns the export as it is then.
+/// Counts the death of the export's builder, if it died. Returns the export as it is then.
 async fn counting_death(app: &App, export: &Export, now: Timestamp) -> anyhow::Result<Export> {
-    let broken = |e: &Export| e.is_abandoned(now).then(|| e.retry_or_fail(now, now));
+    let dead = |e: &Export| e.is_abandoned(now).then(|| e.after_death(now));
     if !export.is_abandoned(now) {
         return Ok(export.clone());
     }
-    let after = app.exports.change(&export.workspace, export.id, broken).await?;
+    let after = app.exports.change(&export.workspace, export.id, dead).await?;
     let after = after.unwrap_or_else(|| export.clone());
     if !matches!(after.state, State::Running { .. }) {
         app.outbox.follow_up(&after).await;

@@ -101,7 +101,7 @@ fn next(export: &Export, now: Timestamp) -> Option<Export> {
         State::Queued { .. } | State::Running { .. } if export.deadline <= now => {
             Some(export.fail(now, too_late(export)))
         }
-        State::Running { lease, .. } if !lease.released => Some(export.retry_or_fail(now, now)),
+        State::Running { lease, .. } if !lease.released => Some(export.after_death(now)),
         State::Queued { .. } | State::Running { .. } => Some(export.with_message_resent(now)),
         State::Succeeded { .. } => export.expire(now).or_else(|| export.copy_resent(now)),
         State::Failed { .. }
@@ -160,13 +160,13 @@ mod tests {
         let again = next(&queued().claim(NOW).unwrap(), lapsed).unwrap();
 
         assert!(wants_builder(&again, lapsed) && again.due() > Some(lapsed));
-        assert_eq!(again.failures, 1);
+        assert_eq!((again.deaths, again.failures), (1, 0));
         assert!(again.claim(lapsed).is_ok());
         let waited = again.due().unwrap();
         assert_eq!(
-            next(&again, waited).unwrap().failures,
+            next(&again, waited).unwrap().deaths,
             1,
-            "waiting in the queue is nobody's failure"
+            "waiting in the queue is nobody's death"
         );
     }
 

@@ -23,8 +23,10 @@ use crate::{
 pub enum Claim {
     /// It is ours.
     Ours {
-        /// How often it was anybody's, with this time.
-        attempts: u32,
+        /// How many builders took it before and neither finished it nor gave it back.
+        deaths: u32,
+        /// How many builders gave it back because of an error.
+        failures: u32,
         /// What the lease is renewed by.
         holder: String,
     },
@@ -56,14 +58,12 @@ impl ExportTable {
             .send()
             .await;
         match claimed {
-            Ok(output) => {
-                Ok(Claim::Ours { attempts: attempts(output.attributes.as_ref()), holder })
-            }
+            Ok(output) => Ok(ours(output.attributes.as_ref(), holder)),
             Err(SdkError::ServiceError(e)) => match e.into_err() {
                 UpdateItemError::ConditionalCheckFailedException(held)
                     if is_held_by(held.item(), &holder) =>
                 {
-                    Ok(Claim::Ours { attempts: attempts(held.item()), holder })
+                    Ok(ours(held.item(), holder))
                 }
                 UpdateItemError::ConditionalCheckFailedException(held) => {
                     let until = held.item().and_then(|item| read(item, "until"));
@@ -95,6 +95,29 @@ impl ExportTable {
             .await;
         Ok(conditional("renew lease of batch", sent)?.is_some())
     }
+
+    /// Gives back a batch at which an attempt ended with an error, and counts that: others may have it from
+    /// `from` on. Returns false if it was no longer this holder's.
+    pub async fn return_batch(
+        &self,
+        export: &Export,
+        first: u32,
+        holder: &str,
+        from: Timestamp,
+    ) -> Result<bool> {
+        let sent = self
+            .update_item(pk(&export.workspace), sk(export, first))
+            // Without a holder, a try whose answer was lost does not count twice.
+            .update_expression("SET #until = :from REMOVE holder ADD failures :one")
+            .condition_expression("holder = :holder")
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":from", number(from.as_millisecond()))
+            .expression_attribute_values(":holder", text(holder))
+            .expression_attribute_values(":one", number(1))
+            .send()
+            .await;
+        Ok(conditional("return batch", sent)?.is_some())
+    }
 }
 
 fn sk(export: &Export, first: u32) -> String {
@@ -105,9 +128,12 @@ fn read(item: &Item, name: &str) -> Option<i64> {
     item.get(name).map(AttributeValue::as_n)?.ok()?.parse().ok()
 }
 
-fn attempts(item: Option<&Item>) -> u32 {
-    let attempts = item.and_then(|item| read(item, "attempts"));
-    attempts.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(1)
+fn ours(item: Option<&Item>, holder: String) -> Claim {
+    let count = |name: &str| item.and_then(|item| read(item, name)?.try_into().ok());
+    let attempts: u32 = count("attempts").unwrap_or(1);
+    let failures = count("failures").unwrap_or(0);
+    // All but this attempt and those that were given back.
+    Claim::Ours { deaths: attempts.saturating_sub(failures).saturating_sub(1), failures, holder }
 }
 
 fn is_held_by(item: Option<&Item>, holder: &str) -> bool {
@@ -144,7 +170,7 @@ mod tests {
 
             let claim = fake.exports().await.claim_batch(&export, 0, now).await.unwrap();
 
-            let claimed = matches!(claim, Claim::Ours { attempts: 2, .. });
+            let claimed = matches!(claim, Claim::Ours { deaths: 1, failures: 0, .. });
             assert_eq!(claimed, ours, "{claim:?}");
         }
     }

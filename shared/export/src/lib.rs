@@ -64,8 +64,8 @@ pub use partition::{
 pub use quota::{Quota, QuotaError, QuotaExceeded, QuotaKind, QuotaOverride, RequestCost};
 pub use record::{
     ARCHIVE_LIFETIME, Archive, BUILD_LEASE, Backoff, COPY_LEASE, ClaimError, DueKind, Export,
-    FIRST_BACKOFF, FOLLOW_UP_AFTER, Failure, FailureCode, Lane, Lease, MAX_BACKOFF, MAX_FAILURES,
-    Origin, REMOVAL_DELAY, RESEND_AFTER, STEP_TIMEOUT, State, Status,
+    FIRST_BACKOFF, FOLLOW_UP_AFTER, Failure, FailureCode, Lane, Lease, MAX_BACKOFF, MAX_DEATHS,
+    MAX_FAILURES, Origin, REMOVAL_DELAY, RESEND_AFTER, STEP_TIMEOUT, State, Status,
 };
 pub use request::{ExportRequest, Order, Released};
 pub use secret::Secret;

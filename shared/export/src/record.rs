@@ -58,8 +58,15 @@ pub const FIRST_BACKOFF: SignedDuration = SignedDuration::from_mins(1);
 /// The longest wait between two attempts at the work that follows an export's end.
 pub const MAX_BACKOFF: SignedDuration = SignedDuration::from_hours(1);
 
-/// Failed attempts after which an export fails.
+/// Attempts that end with an error, at an export or at the same steps of it, after which the export fails.
 pub const MAX_FAILURES: u32 = 5;
+
+/// Builders that die at an export, or at the same steps of it, after which the export fails.
+///
+/// A builder that dies says nothing: it ran out of memory or time, or was stopped with its machine. The last is
+/// no fault of the export, so more deaths than errors are allowed. An export at which every builder dies keeps
+/// each of them for up to a quarter of an hour, so there are not many more.
+pub const MAX_DEATHS: u32 = 10;
 
 /// One export and everything that is known about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,8 +100,12 @@ pub struct Export {
     pub version: u64,
     /// Leases given so far. The count is the fencing number of the latest one.
     pub leases: u64,
-    /// Failed attempts so far.
+    /// Attempts that ended with an error so far.
     pub failures: u32,
+    /// Builders that died so far while they held the export. Those that held some of its steps only are counted
+    /// with the steps.
+    #[serde(default)]
+    pub deaths: u32,
     /// Steps of the plan, or 0 before there is one.
     pub steps_total: u32,
     /// Steps that are done.
@@ -278,6 +289,16 @@ impl Failure {
         let detail = "The export broke several times on our side. Create it again; if it keeps failing, \
                       ask your operator, naming this export's id.";
         Self { code: FailureCode::Internal, detail: detail.to_owned() }
+    }
+
+    /// Returns the failure of an export at which every builder died.
+    pub fn builders_died() -> Self {
+        let detail = format!(
+            "{MAX_DEATHS} builders stopped without a word while they worked on the export, as they do when they \
+             run out of memory or time. Create it again with a shorter window or fewer tables; if it keeps \
+             failing, ask your operator, naming this export's id."
+        );
+        Self { code: FailureCode::Internal, detail }
     }
 }
 

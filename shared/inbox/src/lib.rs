@@ -16,9 +16,9 @@ use tracing::{error, info};
 pub const FIRST_PAUSE: i32 = 5;
 /// How late it comes back at most, in seconds.
 pub const MAX_PAUSE: i32 = 900;
-/// How soon a message comes back that cannot be read, in seconds: another version may be able to, but
-/// what none can read is to be out of the way soon.
-const UNREADABLE_PAUSE: i32 = 5;
+/// How soon a message comes back that cannot be read, in seconds. Another version may be able to read it, but
+/// what none can read is to be out of the way after a minute: queues deliver a message 20 times.
+const UNREADABLE_PAUSE: i32 = 2;
 
 /// What is to become of a message.
 #[derive(Debug)]

@@ -88,6 +88,26 @@ fn an_export_that_keeps_breaking_is_given_up() {
 }
 
 #[test]
+fn builders_that_die_and_attempts_that_break_are_bounded_apart() {
+    let mut export = queued();
+    for _ in 1..MAX_DEATHS {
+        export = export.claim(NOW).unwrap().after_death(NOW);
+        assert_eq!(export.status(NOW), Status::Running);
+    }
+    for _ in 1..MAX_FAILURES {
+        export = export.claim(NOW).unwrap().retry_or_fail(NOW, NOW);
+        assert_eq!(export.status(NOW), Status::Running, "deaths are no faults");
+    }
+    let held = export.claim(NOW).unwrap();
+    for (ended, failure) in [
+        (held.after_death(NOW), Failure::builders_died()),
+        (held.retry_or_fail(NOW, NOW), Failure::internal()),
+    ] {
+        assert_eq!(ended.state, State::Failed { finished_at: NOW, failure });
+    }
+}
+
+#[test]
 fn an_export_of_a_lane_is_due_until_the_next_was_called() {
     let ended = queued().in_lane(lane()).cancel(NOW).unwrap();
     assert_eq!(ended.due(), Some(NOW + FOLLOW_UP_AFTER));
@@ -151,7 +171,7 @@ fn change(export: &Export, pick: u8, now: Timestamp) -> Option<Export> {
     let failure = Failure { code: FailureCode::Internal, detail: String::new() };
     let running = matches!(export.state, State::Running { .. });
     let held = export.copy_held_until().is_some();
-    match pick % 17 {
+    match pick % 18 {
         0 => export.claim(now).ok(),
         1 => running.then(|| export.release(now)),
         2 => running.then(|| export.retry_or_fail(now, now)),
@@ -167,6 +187,7 @@ fn change(export: &Export, pick: u8, now: Timestamp) -> Option<Export> {
         13 => export.callback_due_since().map(|_| export.postpone(now)),
         14 => export.callback_given_up(now),
         15 => export.with_next_called(),
+        16 => running.then(|| export.after_death(now)),
         _ => export.removed(),
     }
 }

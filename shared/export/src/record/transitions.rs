@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     ARCHIVE_LIFETIME, Archive, BUILD_LEASE, Backoff, ClaimError, Export, FIRST_BACKOFF, Failure,
-    Lane, Lease, MAX_BACKOFF, MAX_FAILURES, Origin, RESEND_AFTER, STEP_TIMEOUT, State,
+    Lane, Lease, MAX_BACKOFF, MAX_DEATHS, MAX_FAILURES, Origin, RESEND_AFTER, STEP_TIMEOUT, State,
 };
 use crate::{ExportId, ExportRequest, Workspace};
 
@@ -33,6 +33,7 @@ impl Export {
             version: 1,
             leases: 0,
             failures: 0,
+            deaths: 0,
             steps_total: 0,
             steps_done: BTreeSet::new(),
             rows: 0,
@@ -106,7 +107,17 @@ impl Export {
         next
     }
 
-    /// Counts a failed attempt. The export can be claimed again from `from` on, or fails if this was attempt
+    /// Counts a builder that died. The export can be claimed again at once, or fails if this was death
+    /// [`MAX_DEATHS`].
+    pub fn after_death(&self, now: Timestamp) -> Self {
+        let deaths = self.deaths + 1;
+        if deaths < MAX_DEATHS {
+            return Self { deaths, ..self.release(now) };
+        }
+        Self { deaths, ..self.fail(now, Failure::builders_died()) }
+    }
+
+    /// Counts an attempt that ended with an error. The export can be claimed again from `from` on, or fails if this was attempt
     /// [`MAX_FAILURES`].
     pub fn retry_or_fail(&self, now: Timestamp, from: Timestamp) -> Self {
         let failures = self.failures + 1;
