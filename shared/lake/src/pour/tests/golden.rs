@@ -5,7 +5,7 @@ use super::*;
 use crate::selection::ROWS;
 
 /// The hash of what is written, for the value of [`ROWS`] that it belongs to.
-const WRITTEN: (u32, u32) = (2, 3_118_808_700);
+const WRITTEN: (u32, u32) = (3, 1_901_040_894);
 
 /// Records of every kind, each of which may be written otherwise one day.
 const RECORDS: &str = concat!(
@@ -18,6 +18,8 @@ const RECORDS: &str = concat!(
     r#"{"page":"\\.","meta":{"at":"2026-03-01T00:30:00Z"}}{"page":"","meta":{"at":"2026-03-01T00:30:01Z"}}"#,
     "\n",
     r#"[{"page":"\u2028","meta":{"at":"2026-03-01T00:30:00Z"}},{"page":"/out","meta":{"at":"2026-03-01T01:30:00Z"}}]"#,
+    "\n",
+    r#"{"page":"/cut{"page":"/next","meta":{"at":"2026-03-01T00:30:02Z"}}oops{"page":"/last","meta":{"at":"2026-03-01T00:30:03Z"}}"#,
     "\n",
     r#"{"page":"/number","meta":{"at":20260301}}"#,
     "\n",
