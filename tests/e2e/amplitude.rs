@@ -118,11 +118,38 @@ async fn what_is_not_gzip_becomes_gzip() {
     user.stack.put_source(&source_key(&user, 3, "b.json.zst"), zst).await.unwrap();
     user.stack.put_source(&source_key(&user, 3, "c.json.gz"), gzip(row)).await.unwrap();
     user.stack.put_source(&source_key(&user, 3, "d.json.gz"), Vec::new()).await.unwrap();
+    user.stack.put_source(&source_key(&user, 3, "e.json.gz"), row.repeat(2).into()).await.unwrap();
 
     let files = files(&ask(&user, "start=20260301T03&end=20260301T03").await.bytes);
 
-    assert_eq!(files.iter().map(|file| file.2.len()).collect::<Vec<_>>(), [3, 1, 1]);
+    assert_eq!(files.iter().map(|file| file.2.len()).collect::<Vec<_>>(), [3, 1, 1, 2]);
     assert!(files[2].0.ends_with("_2026-03-01_3#2.json.gz"));
+    assert!(files[2].1 == gzip(row), "its neighbours go in as they are");
+    assert_eq!(files[3].2, [row.trim_end(), row.trim_end()]);
+}
+
+#[tokio::test]
+async fn lines_at_which_clients_fail_are_read_and_others_stay() {
+    let user = user().await;
+    let row = "{\"server_upload_time\":\"2026-03-01 03:15:00.000000\",\"uuid\":\"1\"}";
+    let stays = gzip(&format!("{row}\r\nnot a record\n"));
+    for (name, object) in [
+        ("a.json.gz", gzip(&format!("\u{feff}{row}\n"))),
+        ("b.json.gz", gzip(&format!("[{row},{row}]\n"))),
+        ("c.json.gz", gzip(&format!("{row}\n\n{row}\nnot a record\n"))),
+        ("d.json.gz", stays.clone()),
+    ] {
+        user.stack.put_source(&source_key(&user, 3, name), object).await.unwrap();
+    }
+
+    let reply = ask(&user, "start=20260301T03&end=20260301T03").await;
+
+    assert_eq!(reply.header("decant-bad-rows"), "1", "that of the object whose rows are read");
+    let files = files(&reply.bytes);
+    let lines: Vec<_> = files.iter().map(|(_, _, lines)| lines.join("\n")).collect();
+    assert_eq!(lines[0], row);
+    assert_eq!((&lines[1], &lines[2]), (&format!("{row}\n{row}"), &format!("{row}\n{row}")));
+    assert!(files[3].1 == stays, "a carriage return and a bad row are no reason");
 }
 
 #[tokio::test]
@@ -178,7 +205,7 @@ async fn an_hour_of_nothing_but_bad_rows_tells_of_them() {
 #[tokio::test]
 async fn a_source_object_that_only_calls_itself_gzip_is_never_passed_on() {
     let user = user().await;
-    user.stack.put_source(&source_key(&user, 4, "a.json.gz"), b"{}".to_vec()).await.unwrap();
+    user.stack.put_source(&source_key(&user, 4, "a.json.gz"), b"text".to_vec()).await.unwrap();
 
     let reply = ask(&user, "start=20260301T04&end=20260301T04").await;
 

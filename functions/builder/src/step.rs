@@ -9,7 +9,7 @@ use export::{Export, Files, WorkKey, sha256_hex};
 use jiff::SignedDuration;
 use lake::{
     Account, Ending, Gather, Ids, Makes, Pack, Plan, Planned, Selection, Step, Verified, Way,
-    lookups, runs_of, verify,
+    lookups, runs_of,
 };
 
 use crate::{
@@ -23,8 +23,9 @@ use crate::{
 };
 
 /// Raised whenever a report says something else than before, so that none of before is taken for one of now.
-/// Since 2, objects that go in as they are were read to their end.
-const REPORT: u32 = 2;
+/// Since 2, objects that go in as they are were read to their end; since 3, none of them is one that readers of
+/// JSON Lines fail at.
+const REPORT: u32 = 3;
 
 /// A day, as lifecycle rules count.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -178,7 +179,9 @@ async fn poured(
 ) -> anyhow::Result<(Vec<Made>, Account)> {
     let alone = matches!(work.export.request.files, Files::Hourly(_));
     let pack = pack(work.app, work.export);
-    let runs = runs(work, step, table, (alone, pack), piece).await?;
+    let copied = if alone { copied(work, step, table).await? } else { Vec::new() };
+    let is_copied = |index: usize| matches!(copied.get(index), Some(Some(_)));
+    let runs = runs(work, step, table, (alone, pack), is_copied, piece).await?;
     let (mut account, mut poured, mut stretches) = (Account::default(), Vec::new(), Vec::new());
     for (run, contents) in runs {
         account.add(run.account);
@@ -195,27 +198,30 @@ async fn poured(
         let contents = poured.into_iter().flat_map(|(_, contents)| contents);
         return Ok((vec![Made::Poured(whole, contents.collect())], account));
     }
-    let (mut made, mut poured) = (Vec::new(), poured.into_iter());
-    let mut copied = copied(work, step).await?.into_iter();
-    for planned in &step.objects {
-        made.push(match planned.way {
-            Way::Copy => copied.next().context("find what was copied")?,
-            Way::Splice | Way::Transcode => {
-                let (segment, contents) = poured.next().context("find what was poured")?;
-                Made::Poured(segment, contents)
-            }
-        });
+    let mut poured = poured.into_iter();
+    let mut made = Vec::with_capacity(copied.len());
+    for copied in copied {
+        let Some(copied) = copied else {
+            let (segment, contents) = poured.next().context("find what was poured")?;
+            made.push(Made::Poured(segment, contents));
+            continue;
+        };
+        made.push(copied);
     }
     Ok((made, account))
 }
 
-/// Sees that the objects are whole that go in as they are.
-async fn copied(work: &mut Work<'_>, step: &Step) -> anyhow::Result<Vec<Made>> {
+/// Sees that the objects can go in as they are that are to. Returns `None` for those that are to be poured.
+async fn copied(
+    work: &mut Work<'_>,
+    step: &Step,
+    table: usize,
+) -> anyhow::Result<Vec<Option<Made>>> {
     let is_copy = |planned: &&Planned| planned.way == Way::Copy;
     let copies: Vec<Planned> = step.objects.iter().filter(is_copy).cloned().collect();
-    let workers = work.app.workers;
+    let (workers, selection) = (work.app.workers, selection(work.app, work.export, table)?);
     let verified = look(work.app, &copies, &mut work.watch, move |objects, opener| {
-        verify(objects, workers, |index| opener.open(index))
+        selection.verify(objects, workers, |index| opener.open(index))
     });
     let made = |verified: Verified| match verified.ending {
         // A file without rows helps nobody.
@@ -223,15 +229,22 @@ async fn copied(work: &mut Work<'_>, step: &Step) -> anyhow::Result<Vec<Made>> {
         Ending::Complete => Made::Copied(verified.crc32),
         Ending::Unterminated => Made::Unterminated(verified.crc32),
     };
-    Ok(verified.await?.into_iter().map(made).collect())
+    let mut verified = verified.await?.into_iter();
+    let made = |planned: &Planned| match planned.way {
+        Way::Copy => Ok(verified.next().context("find what was verified")?.map(made)),
+        Way::Splice | Way::Transcode => Ok(None),
+    };
+    step.objects.iter().map(made).collect()
 }
 
-/// Pours a step portion by portion; `alone` if every object becomes a file of its own.
+/// Pours a step portion by portion, but for objects that are copied; `alone` if every object becomes a file of
+/// its own.
 async fn runs(
     work: &mut Work<'_>,
     step: &Step,
     table: usize,
     (alone, pack): (bool, Pack),
+    is_copied: impl Fn(usize) -> bool,
     piece: &mut PieceWriter,
 ) -> anyhow::Result<Vec<Run>> {
     let mut runs: Vec<Run> = Vec::new();
@@ -239,8 +252,8 @@ async fn runs(
     while let Some((portion, selection)) = portions.next(work, step, table).await? {
         let objects = step.objects[portion.clone()].to_vec();
         let here = if alone {
-            let poured = (0..).zip(&objects).filter(|(_, planned)| planned.way != Way::Copy);
-            poured.map(|(index, _)| index..index + 1).collect()
+            let poured = (0..objects.len()).filter(|index| !is_copied(portion.start + index));
+            poured.map(|index| index..index + 1).collect()
         } else {
             runs_of(&objects.iter().map(Planned::to_pour).collect::<Vec<_>>())
         };

@@ -50,4 +50,4 @@ pub use rows::{Object, Stretch};
 pub use rule::{Lookup, lookup_tables, lookups};
 pub use selection::Selection;
 pub use stored::is_gzip;
-pub use verify::{Ending, Verified, verify};
+pub use verify::{Ending, Verified};

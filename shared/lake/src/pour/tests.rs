@@ -62,7 +62,7 @@ pub(crate) fn jsonl() -> Selection {
     selection("visits", None, Format::Jsonl)
 }
 
-fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(text.as_ref()).unwrap();
     encoder.finish().unwrap()
@@ -510,7 +510,7 @@ fn a_panic_names_the_object() {
         Pour { selection, objects, runs: runs_of(objects), pack: Pack::Deflate(5), workers: 2 };
     let poured = pour.run(|_| Ok(Bug), |_, _| Ok(())).map(drop);
     let counted = selection.count(objects, 2, |_| Ok(Bug)).map(drop);
-    let verified = crate::verify(objects, 2, |_| Ok(Bug)).map(drop);
+    let verified = selection.verify(objects, 2, |_| Ok(Bug)).map(drop);
     for result in [poured, counted, verified] {
         assert!(
             matches!(&result, Err(ObjectError::Panicked { key }) if key == "bad.json"),
