@@ -117,6 +117,10 @@ const ROWS: [(&str, &str); 57] = [
         "shared/lake/src/lines.rs MAX_ROW_BYTES; shared/lake/src/selection.rs MAX_RECORD_BYTES",
     ),
     (
+        "rows of a source object that cannot be read",
+        "shared/export/src/catalog.rs MAX_BAD_PERCENT; shared/lake/src/records.rs MIN_JUDGED_ROWS",
+    ),
+    (
         "bad rows that are listed; a reason",
         "shared/lake/src/bad_rows.rs MAX_LISTED_BAD_ROWS; shared/lake/src/bad_rows.rs MAX_REASON_BYTES",
     ),

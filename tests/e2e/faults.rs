@@ -139,6 +139,19 @@ async fn a_source_object_that_is_not_json_lines_fails_the_export_by_what_it_is()
 }
 
 #[tokio::test]
+async fn an_object_of_which_hardly_a_row_can_be_read_fails_the_export() {
+    let (user, done) = outcome("b.json", "title,eventDate\n".repeat(100).into()).await;
+
+    assert_eq!(
+        (done.text("/status"), done.text("/failure/code")),
+        ("failed", "source_unsupported")
+    );
+    let detail = done.text("/failure/detail");
+    let told = format!("Of the 100 rows of the source object {}, 100 cannot", key(&user, "b.json"));
+    assert!(detail.starts_with(&told) && detail.contains("on line 1: it is not"), "{detail}");
+}
+
+#[tokio::test]
 async fn what_programs_leave_in_a_partition_is_not_data() {
     let user = user().await;
     for (name, bytes) in [

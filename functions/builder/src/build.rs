@@ -307,6 +307,15 @@ pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
         );
         return Some(Failure { code: FailureCode::SourceUnsupported, detail });
     }
+    if let Some(ObjectError::MostlyBad { key, rows, bad, line, reason }) = error.downcast_ref() {
+        let detail = format!(
+            "Of the {rows} rows of the source object {key}, {bad} cannot be read; the first is on line {line}: \
+             {reason}. Write it as JSON Lines, or remove it, or choose a window without it, and create the export \
+             again. Your operator can have such objects exported without these rows: max_bad_percent of the \
+             dataset."
+        );
+        return Some(Failure { code: FailureCode::SourceUnsupported, detail });
+    }
     if let Some(TooManyRows(most)) = error.downcast_ref() {
         let detail = format!(
             "The export has more than {most} rows, the most there may be. Choose a shorter window, fewer \
@@ -392,6 +401,17 @@ mod tests {
         let failure = failure_of(&anyhow::Error::from(error).context("pour")).unwrap();
         assert_eq!(failure.code, FailureCode::SourceUnsupported);
         assert!(failure.detail.contains("a/b is not JSON Lines: it seems to be Parquet"));
+    }
+
+    #[test]
+    fn an_object_of_bad_rows_fails_an_export_by_its_first() {
+        let (key, reason) = ("a/b".to_owned(), "it is not UTF-8".to_owned());
+        let error = ObjectError::MostlyBad { key, rows: 200, bad: 199, line: 2, reason };
+        let failure = failure_of(&anyhow::Error::from(error).context("pour")).unwrap();
+        assert_eq!(failure.code, FailureCode::SourceUnsupported);
+        let told = "Of the 200 rows of the source object a/b, 199 cannot be read; the first is on line 2: it is \
+                    not UTF-8. ";
+        assert!(failure.detail.starts_with(told), "{}", failure.detail);
     }
 
     #[test]

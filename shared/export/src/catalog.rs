@@ -42,6 +42,8 @@ pub struct Dataset {
     pub late: SignedDuration,
     /// How its objects are compressed.
     pub compression: Compression,
+    /// How much of an object's rows may be unreadable, in percent. An export that reads one with more fails.
+    pub max_bad_percent: u8,
     /// When its rows can be exported, for datasets that release rows late.
     pub release: Option<Release>,
     /// How far back its data goes. `None` means without limit.
@@ -49,6 +51,9 @@ pub struct Dataset {
     /// The most bytes of source objects, as stored, that one export may read, for dialects with such a limit.
     pub max_export_bytes: u64,
 }
+
+/// How much of an object's rows may be unreadable, in percent, unless a dataset says otherwise.
+pub const MAX_BAD_PERCENT: u8 = 90;
 
 /// How far from its own time a dataset may file a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -44,7 +44,7 @@ pub use callback::{CALLBACK_TIMEOUT, Callback, CallbackUrl, CallbackUrlError, De
 pub use callback_hosts::{CallbackHosts, ForbiddenHost};
 pub use catalog::{
     Catalog, CatalogError, Column, ColumnType, Compression, Dataset, FieldPath, Filing, Level,
-    Relation, Release, Table,
+    MAX_BAD_PERCENT, Relation, Release, Table,
 };
 pub use digest::sha256_hex;
 pub use fault::{Fault, Faults, MAX_FAULTS};

@@ -314,7 +314,7 @@ pub enum FailureCode {
     SourceArchived,
     /// AWS refuses something, and will until an operator changes that.
     AccessDenied,
-    /// A source object is not JSON Lines, but something else.
+    /// A source object is not JSON Lines, but something else, or hardly any of its rows can be read.
     SourceUnsupported,
     /// It has more rows than its request allows.
     TooManyRows,

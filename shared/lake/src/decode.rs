@@ -36,6 +36,20 @@ pub enum ObjectError {
         /// What it seems to be.
         what: &'static str,
     },
+    /// Hardly any of its rows can be read. Trying again does not help.
+    #[error("read object {key}: {bad} of {rows} rows are bad, the first on line {line}: {reason}")]
+    MostlyBad {
+        /// The object.
+        key: String,
+        /// How many rows it has.
+        rows: u64,
+        /// How many of them cannot be read.
+        bad: u64,
+        /// The line of the first of these, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Reading it broke us: a fault of ours.
     #[error("read object {key}: the worker panicked")]
     Panicked {

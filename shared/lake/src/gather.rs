@@ -30,6 +30,7 @@ const MIN_IDS: usize = 1 << 20;
 pub struct Gather {
     table: String,
     compression: Compression,
+    max_bad_percent: u8,
     window: Window,
     names: Names,
     time: Time,
@@ -79,6 +80,7 @@ impl Gather {
         Some(Self {
             table: table.name.clone(),
             compression: catalog.dataset_of(table).compression,
+            max_bad_percent: catalog.dataset_of(table).max_bad_percent,
             window,
             time: Time::of(catalog, table, &mut names),
             omit: table.omit.as_ref().map(|path| place(&mut names, path)),
@@ -104,8 +106,12 @@ impl Gather {
             account: Account::default(),
             full: None,
         };
-        let look =
-            Look { table: &self.table, compression: self.compression, wanted: first..=u64::MAX };
+        let look = Look {
+            table: &self.table,
+            compression: self.compression,
+            max_bad_percent: self.max_bad_percent,
+            wanted: first..=u64::MAX,
+        };
         let found = walk(&look, objects, workers, open, empty, |found, object, at, record| {
             let Gathering { heaps, account, full } = found;
             let time = self.record(record, heaps)?;
@@ -204,8 +210,12 @@ impl Selection {
         open: impl Fn(usize) -> io::Result<R> + Sync,
     ) -> Result<(u64, Account), ObjectError> {
         let empty = || Counting { rows: 0, account: Account::default() };
-        let look =
-            Look { table: &self.table, compression: self.compression, wanted: self.wanted() };
+        let look = Look {
+            table: &self.table,
+            compression: self.compression,
+            max_bad_percent: self.max_bad_percent,
+            wanted: self.wanted(),
+        };
         let counted = walk(&look, objects, workers, open, empty, |sum, object, at, record| {
             match self.count_rows(record, object.partition)? {
                 Outcome::Taken(taken) => {

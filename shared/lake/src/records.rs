@@ -1,10 +1,14 @@
 //! The records of an object: one a line, as it should be, or several values on one.
 
 use crate::{
+    ObjectError,
     lines::{Line, TOO_LONG},
     stored::foreign,
     values::{Value, values},
 };
+
+/// Objects of fewer rows are not judged by how many of them are bad.
+const MIN_JUDGED_ROWS: u64 = 100;
 
 /// Whoever looks at the records of an object.
 pub(crate) trait Take {
@@ -36,6 +40,12 @@ pub(crate) struct Records {
     count: u64,
     /// Whether the first line only begins a list.
     begins_list: bool,
+    /// How many were looked at.
+    looked_at: u64,
+    /// How many of these are bad.
+    bad: u64,
+    /// The first bad one: its line, and what is wrong with it.
+    first_bad: Option<(u64, String)>,
 }
 
 impl Records {
@@ -56,7 +66,7 @@ impl Records {
         if to.wants(self.count + 1) {
             match to.take(number, self.count + 1, record)? {
                 Ok(()) => {
-                    self.count += 1;
+                    self.pass();
                     return Ok(());
                 }
                 Err(bad) => reason = Some(bad),
@@ -66,9 +76,9 @@ impl Records {
             return Err(to.foreign(what));
         }
         if is_one(record) {
-            self.count += 1;
-            if let Some(reason) = reason {
-                to.bad(number, reason);
+            match reason {
+                Some(reason) => self.note_bad(to, number, reason),
+                None => self.count += 1,
             }
             return Ok(());
         }
@@ -79,18 +89,49 @@ impl Records {
     }
 
     fn value<T: Take>(&mut self, to: &mut T, line: u64, value: Value<'_>) -> Result<(), T::Stop> {
-        self.count += 1;
-        if !to.wants(self.count) {
+        if !to.wants(self.count + 1) {
+            self.count += 1;
             return Ok(());
         }
         let taken = match value {
-            Value::Whole(record) => to.take(line, self.count, record)?,
+            Value::Whole(record) => to.take(line, self.count + 1, record)?,
             Value::TooLong => Err(TOO_LONG.to_owned()),
         };
-        if let Err(reason) = taken {
-            to.bad(line, reason);
+        match taken {
+            Ok(()) => self.pass(),
+            Err(reason) => self.note_bad(to, line, reason),
         }
         Ok(())
+    }
+
+    /// Counts a record that can be read.
+    pub(crate) fn pass(&mut self) {
+        self.count += 1;
+        self.looked_at += 1;
+    }
+
+    fn note_bad<T: Take>(&mut self, to: &mut T, line: u64, reason: String) {
+        self.count += 1;
+        self.looked_at += 1;
+        self.bad += 1;
+        if self.first_bad.is_none() {
+            self.first_bad = Some((line, reason.clone()));
+        }
+        to.bad(line, reason);
+    }
+
+    /// Returns as an error that more of an object's records are bad than may be.
+    pub(crate) fn check(self, key: &str, max_bad_percent: u8) -> Result<(), ObjectError> {
+        let (rows, bad) = (self.looked_at, self.bad);
+        match self.first_bad {
+            Some((line, reason))
+                if rows >= MIN_JUDGED_ROWS
+                    && u128::from(bad) * 100 > u128::from(rows) * u128::from(max_bad_percent) =>
+            {
+                Err(ObjectError::MostlyBad { key: key.to_owned(), rows, bad, line, reason })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Returns what an object is that is not JSON Lines, told from its first record, which is bad.

@@ -120,6 +120,17 @@ impl<'a, F: FnMut(Made) -> Result<(), Stopped>> Rows<'a, F> {
         object: &Object,
         open: impl Fn() -> io::Result<R>,
     ) -> Result<(), Ended> {
+        self.pour(index, object, open)?;
+        let records = std::mem::take(&mut self.records);
+        records.check(&self.key, self.selection.max_bad_percent).map_err(Ended::Failed)
+    }
+
+    fn pour<R: Read>(
+        &mut self,
+        index: usize,
+        object: &Object,
+        open: impl Fn() -> io::Result<R>,
+    ) -> Result<(), Ended> {
         self.partition = object.partition;
         self.key.clone_from(&object.key);
         self.records = Records::default();

@@ -69,6 +69,8 @@ pub(crate) const ROWS: u32 = 3;
 pub struct Selection {
     pub(crate) table: String,
     pub(crate) compression: Compression,
+    /// How much of an object's rows may be bad, in percent.
+    pub(crate) max_bad_percent: u8,
     window: Window,
     format: Format,
     csv: CsvStyle,
@@ -151,6 +153,7 @@ impl Selection {
         Some(Self {
             table: table.name.clone(),
             compression: dataset.compression,
+            max_bad_percent: dataset.max_bad_percent,
             window: request.window,
             format: request.format,
             csv: request.csv,
@@ -216,7 +219,7 @@ impl Selection {
 
     /// Returns a text that differs where other rows of the same records would be taken, likewise.
     pub fn row_identity(&self) -> String {
-        let read = (&self.table, self.compression, &self.names, &self.time);
+        let read = (&self.table, self.compression, self.max_bad_percent, &self.names, &self.time);
         let taken = (&self.explode, &self.omit, &self.release, &self.filters);
         format!("{ROWS} {read:?} {taken:?}")
     }

@@ -23,6 +23,8 @@ pub(crate) struct Look<'a> {
     /// The table whose records they are.
     pub(crate) table: &'a str,
     pub(crate) compression: Compression,
+    /// How much of an object's records may be bad, in percent.
+    pub(crate) max_bad_percent: u8,
     /// Which records of each object, counted from 1.
     pub(crate) wanted: RangeInclusive<u64>,
 }
@@ -104,7 +106,7 @@ where
         });
         let key = self.object.key.clone();
         match decoded {
-            Ok(()) => Ok(ControlFlow::Continue(())),
+            Ok(()) => records.check(&key, self.look.max_bad_percent).map(ControlFlow::Continue),
             Err(Stop::By(Enough::Looked)) => Ok(ControlFlow::Break(())),
             Err(Stop::By(Enough::Foreign(what))) => Err(ObjectError::Foreign { key, what }),
             Err(Stop::Corrupt(source)) => Err(ObjectError::Corrupt { key, source }),

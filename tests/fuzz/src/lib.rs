@@ -20,6 +20,7 @@ name = "rows"
 path = "{workspace}/{yyyy}/{MM}/{dd}/{HH}/"
 time = "t"
 time_format = "seconds"
+max_bad_percent = 100
 
 [[table]]
 name = "rows"

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::{
     Catalog, CatalogError, Column, ColumnType, Compression, Dataset, DialectTable, FieldPath,
-    Level, Relation, Release, Table,
+    Level, MAX_BAD_PERCENT, Relation, Release, Table,
 };
 use crate::{PartitionPath, TimeFormat};
 
@@ -22,6 +22,13 @@ impl Catalog {
         let raw: RawCatalog = toml::from_str(text)
             .map_err(|e| fail(e.span().map_or(0, |s| s.start), e.message().to_owned()))?;
 
+        let percent = |percent: Spanned<u8>| match *percent.get_ref() {
+            percent @ 0..=100 => Ok(percent),
+            other => {
+                let reason = format!("max_bad_percent is 0 to 100; got {other}");
+                Err(fail(percent.span().start, reason))
+            }
+        };
         let mut datasets = BTreeMap::new();
         for raw in raw.dataset {
             let (at, name) = (raw.name.span().start, raw.name.get_ref().clone());
@@ -35,6 +42,7 @@ impl Catalog {
                 early: SignedDuration::from_hours(i64::from(raw.early_hours.unwrap_or(1))),
                 late: SignedDuration::from_hours(i64::from(raw.late_hours)),
                 compression: raw.compression,
+                max_bad_percent: raw.max_bad_percent.map_or(Ok(MAX_BAD_PERCENT), percent)?,
                 release: raw.release.map(release).transpose().map_err(|(at, why)| fail(at, why))?,
                 max_export_bytes: u64::from(raw.max_export_megabytes.unwrap_or(4000)) * 1_000_000,
                 retention: raw
@@ -130,6 +138,7 @@ struct RawDataset {
     release: Option<Spanned<RawRelease>>,
     retention_days: Option<u16>,
     max_export_megabytes: Option<u32>,
+    max_bad_percent: Option<Spanned<u8>>,
 }
 
 #[derive(Deserialize)]
@@ -451,6 +460,8 @@ mod tests {
             @"my.toml:7: the path must contain {yyyy}");
         assert_snapshot!(refused("max_export_megabytes = 18446744073709"),
             @"my.toml:5: invalid value: integer `18446744073709`, expected u32");
+        assert_snapshot!(refused("max_bad_percent = 101"),
+            @"my.toml:5: max_bad_percent is 0 to 100; got 101");
         assert_snapshot!(refused("[[table"), @"my.toml:5: unclosed array table, expected `]]`");
     }
 

@@ -22,6 +22,7 @@ const CATALOG: &str = r#"
     name = "visits"
     path = "{workspace}/{yyyy}/{MM}/{dd}/{HH}/"
     time = "meta.at"
+    max_bad_percent = 100
 
     [[table]]
     name = "visits"
@@ -389,6 +390,64 @@ fn bad_rows_are_counted_listed_and_left_out() {
     4: it is JSON, but not an object
     5: it is not one JSON object: expected value at line 1 column 1
     ");
+}
+
+#[test]
+fn an_object_of_which_hardly_a_row_can_be_read_fails_by_its_first_bad_row() {
+    let row = ROWS.lines().next().unwrap();
+    let late = ROWS.lines().nth(1).unwrap();
+    let lines = |good: usize, outside: usize, bad: usize| {
+        let line = |line: &str, times| format!("{line}\n").repeat(times);
+        line(row, good) + &line("a,b", bad) + &line(late, outside)
+    };
+    let one_line = format!("[{}]", vec!["1"; 100].join(","));
+    let selection = |max: u8| {
+        let text = CATALOG.replace("percent = 100", &format!("percent = {max}"));
+        let catalog = Catalog::parse("test", &text).unwrap();
+        let hour = ["2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z"].map(|at| at.parse().unwrap());
+        let tables = vec![TableSelection::whole("visits")];
+        let window = Window::new(hour[0], hour[1]).unwrap();
+        Selection::new(&catalog, &ExportRequest::new(tables, window, Format::Jsonl), 0).unwrap()
+    };
+    for (max, text, first_bad) in [
+        (90, lines(9, 0, 91), Some(10)),
+        (90, lines(5, 4, 91), Some(6)),
+        (90, lines(10, 0, 90), None),
+        (90, lines(2, 8, 90), None),
+        (90, lines(0, 0, 99), None),
+        (90, lines(0, 0, 100), Some(1)),
+        (90, one_line, Some(1)),
+        (50, lines(49, 0, 51), Some(50)),
+        (0, lines(100, 0, 1), Some(101)),
+        (0, lines(100, 1, 0), None),
+        (100, lines(0, 0, 5000), None),
+    ] {
+        for (key, object) in [("a.json", text.clone().into_bytes()), ("a.gz", gzip(&text))] {
+            // One before it does not count.
+            let objects = [("0.json", ROWS.repeat(100).into()), (key, object)];
+            let counted = |index: usize| Ok(&objects[index].1[..]);
+            let listed = objects.each_ref().map(|(key, _)| Object {
+                key: (*key).to_owned(),
+                size_bytes: 1,
+                likely_whole: true,
+                refer: false,
+                partition: None,
+            });
+            let poured = WAYS.map(|way| try_pour(&selection(max), &objects, 2, way).map(drop));
+            let counted = selection(max).count(&listed, 1, counted).map(drop);
+            for result in poured.into_iter().chain([counted]) {
+                let told = match result {
+                    Ok(()) => None,
+                    Err(ObjectError::MostlyBad { key: told, rows, bad, line, .. }) => {
+                        assert!(told == key && bad <= rows && rows >= 100, "{told} {bad} {rows}");
+                        Some(line)
+                    }
+                    Err(error) => panic!("{error}"),
+                };
+                assert_eq!(told, first_bad, "{max} % {key}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -181,6 +181,7 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
             && as_it_is
         {
             self.rows.account.span(time);
+            self.rows.records.pass();
             self.rows.row_count += 1;
             let fresh = Open { begin, done: begin, end: begin, undecided_in: None };
             let mut open = self.open.take().unwrap_or(fresh);
@@ -197,8 +198,14 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
         }
         self.close()?;
         match verdict {
-            Verdict::Outside(time) => self.rows.outside(place.number, time),
-            Verdict::Omitted(time) => self.rows.account.span(time),
+            Verdict::Outside(time) => {
+                self.rows.records.pass();
+                self.rows.outside(place.number, time);
+            }
+            Verdict::Omitted(time) => {
+                self.rows.records.pass();
+                self.rows.account.span(time);
+            }
             Verdict::Taken(_) | Verdict::Altered | Verdict::Bad(_) => {
                 self.rows.line(place.number, line)?;
             }
