@@ -298,7 +298,9 @@ async fn a_link_is_shown_on_request_and_what_there_is_no_link_to_is_told_as_ever
     // An hour of nothing but bad rows, one without any, and one with a damaged object.
     let lines = b"not a record\nnor is this\n".to_vec();
     user.stack.put_source(&source_key(&user, 4, "a.json"), lines).await.unwrap();
-    user.stack.put_source(&source_key(&user, 6, "a.json.gz"), b"{}".to_vec()).await.unwrap();
+    let mut cut = gzip(&"{}\n".repeat(1000));
+    cut.truncate(cut.len() - 4);
+    user.stack.put_source(&source_key(&user, 6, "a.json.gz"), cut).await.unwrap();
     for (query, status, told, bad_rows) in [
         ("start=20260301T04&end=20260301T04", 404, "Raw data files were not found.", "2"),
         ("start=20260301T05&end=20260301T05", 404, "Raw data files were not found.", ""),

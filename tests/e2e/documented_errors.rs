@@ -9,7 +9,7 @@ const FOLDERS: [&str; 3] = ["functions/exports/src", "shared/web/src", "shared/e
 
 /// The forms in which the code spells a code.
 const FORMS: [&str; 3] = [
-    r#"(?:Problem::\w+|Fault::new|Self::new|gone|Invalid)\(\s*(?:StatusCode::\w+,\s*)?"([a-z_]+)""#,
+    r#"(?:Problem::\w+|Fault::new|Self::new|gone|Invalid)\(\s*(?:[\w:]+,\s*)?"([a-z_]+)""#,
     r#"\(StatusCode::\w+, "([a-z_]+)"\)"#,
     r#"QuotaKind::\w+ => "([a-z_]+)""#,
 ];

@@ -372,8 +372,8 @@ mod tests {
             (r#""text" {"a":1}"#, &[r#""text" {"a":1}"#]),
             ("[INFO] {}", &["INFO] {}"]),
             (r#"{"a":{"b":1}"#, &[r#"{"a":{"b":1}"#]),
-            // After what is no value, nothing can be told apart.
-            (r#"[nullx,{"b":2}]"#, &[r#"nullx,{"b":2}]"#]),
+            // Behind what is no value, the next record is looked for.
+            (r#"[nullx,{"b":2}]"#, &["nullx,", r#"{"b":2}"#]),
             (r#"[true{"b":2}]"#, &[r#"true{"b":2}]"#]),
             (r#"1 {"b":2}"#, &[r#"1 {"b":2}"#]),
             (r#"[1] null {"b":2}"#, &["1", r#"null {"b":2}"#]),
