@@ -48,6 +48,7 @@ async fn an_export_whose_message_was_lost_is_built() {
     let export = old(&user, RESEND_AFTER, SignedDuration::from_hours(24));
     user.stack.exports().put(&export).await.unwrap();
 
+    // This one waits for the schedule; in the others, the test calls the janitor.
     let built = until(&user, export.id, |e| matches!(e.state, State::Succeeded { .. })).await;
 
     assert_eq!(built.failures, 0);
@@ -60,6 +61,7 @@ async fn an_export_whose_builder_died_is_built_by_another() {
     user.stack.exports().put(&export).await.unwrap();
     let held = export.claim(export.created_at).unwrap();
     user.stack.exports().put(&held).await.unwrap();
+    round(&user.stack).await;
 
     let built = until(&user, export.id, |e| matches!(e.state, State::Succeeded { .. })).await;
 
@@ -95,6 +97,7 @@ async fn an_export_past_its_deadline_fails_with_a_reason() {
     let user = user().await;
     let export = old(&user, SignedDuration::from_hours(1), SignedDuration::from_hours(1));
     user.stack.exports().put(&export).await.unwrap();
+    round(&user.stack).await;
 
     until(&user, export.id, |e| matches!(e.state, State::Failed { .. })).await;
 
@@ -123,6 +126,7 @@ async fn an_archive_past_its_time_is_removed() {
         ..export.clone()
     };
     user.stack.exports().put(&over).await.unwrap();
+    round(&user.stack).await;
 
     let expired =
         until(&user, id, |e| matches!(e.state, State::Expired { removed: true, .. })).await;

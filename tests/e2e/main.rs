@@ -15,6 +15,7 @@ mod description;
 mod documented_errors;
 mod documented_limits;
 mod downloads;
+mod examples;
 mod faults;
 mod files;
 mod filters;
