@@ -41,8 +41,13 @@ fn with(pointer: &str, value: Value) -> Value {
 
 #[test]
 fn a_request_means_what_it_says() {
-    let request = read(&good()).unwrap();
+    let mut body = good();
+    (body["name"], body["description"]) = (json!("pages"), json!("of March"));
+    let request = read(&body).unwrap();
 
+    assert_eq!(request.name.as_deref(), Some("pages"));
+    assert_eq!(request.description.as_deref(), Some("of March"));
+    assert_eq!(request.labels["team"], "web");
     assert_eq!(request.tables[0].columns.as_ref().unwrap(), &["title", "url"]);
     assert_eq!(request.window.to(), "2026-05-01T22:00:00Z".parse().unwrap());
     assert_eq!(request.format, Format::Csv);
