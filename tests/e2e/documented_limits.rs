@@ -23,7 +23,7 @@ const ROWS: [(&str, &str); 59] = [
     (
         "name, label; description",
         "shared/export/src/limits.rs name_chars; shared/export/src/limits.rs description_chars; \
-         functions/coveo/src/ask.rs MAX_NAME_CHARS; functions/coveo/src/ask.rs MAX_DESCRIPTION_CHARS",
+         functions/coveo/src/request.rs MAX_NAME_CHARS; functions/coveo/src/request.rs MAX_DESCRIPTION_CHARS",
     ),
     (
         "filter",
@@ -56,7 +56,7 @@ const ROWS: [(&str, &str); 59] = [
     ),
     (
         "exports of Leanplum",
-        "functions/leanplum/src/calls.rs MAX_EXPORTS_PER_DAY; functions/leanplum/src/ask.rs OLDEST_DAYS",
+        "functions/leanplum/src/calls.rs MAX_EXPORTS_PER_DAY; functions/leanplum/src/request.rs OLDEST_DAYS",
     ),
     ("how long a request waits", "template RequestWaitSeconds"),
     (

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use cloud::env;
 use web::{Api, AuthError, Authorized, Credential, Edit, Services};
 
-use crate::answer::Refused;
+use crate::error::ApiError;
 
 /// The clients and settings that this function holds for as long as it is warm.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ impl App {
 }
 
 impl Api for App {
-    type Error = Refused;
+    type Error = ApiError;
 
     fn services(&self) -> &Services {
         &self.services

@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use web::Services;
 
 use crate::{
-    answer::Refused,
-    ask::{self, TABLE},
+    error::ApiError,
+    request::{self, TABLE},
     size,
 };
 
@@ -46,8 +46,8 @@ impl Lake {
         workspace: &Workspace,
         window: Window,
         now: Timestamp,
-    ) -> Result<Looked, Refused> {
-        let table = services.catalog.table(TABLE).ok_or(Refused::NoData)?;
+    ) -> Result<Looked, ApiError> {
+        let table = services.catalog.table(TABLE).ok_or(ApiError::NoData)?;
         let dataset = services.catalog.dataset_of(table);
         services.spend_lists(workspace, [dataset], window, now).await?;
         match services.lake.tallies(dataset, workspace, window, MAX_OBJECTS).await {
@@ -108,7 +108,7 @@ pub(crate) fn is_awaited(export: &Export, wait: Duration, now: Timestamp) -> boo
 
 /// Tells whether a new export over the lake with this fingerprint would come to the same.
 pub(crate) fn is_current(export: &Export, lake: &str, now: Timestamp) -> bool {
-    if export.origin.as_ref().and_then(ask::lake_of) != Some(lake) {
+    if export.origin.as_ref().and_then(request::lake_of) != Some(lake) {
         return false;
     }
     match &export.state {
@@ -167,7 +167,7 @@ mod tests {
         let request = ExportRequest::new(tables, hours(0, 1), Format::Jsonl);
         let acme = "acme".parse().unwrap();
         Export::queued(ExportId::generate(), acme, request, NOW, HOUR * 24)
-            .with_origin(ask::origin("me".to_owned(), lake))
+            .with_origin(request::origin("me".to_owned(), lake))
             .claim(NOW)
             .unwrap()
     }

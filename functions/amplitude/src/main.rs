@@ -1,10 +1,11 @@
 //! The Amplitude dialect: one request, one ZIP of gzip files by hour.
 
-mod answer;
 mod app;
-mod ask;
 mod client;
+mod error;
 mod lake;
+mod request;
+mod response;
 mod routes;
 mod size;
 

@@ -15,11 +15,12 @@ use jiff::Timestamp;
 use web::{BaseUrl, Kit, Services, lead_to, tell_bad_rows, wants_redirect};
 
 use crate::{
-    answer::{Answer, Refused},
     app::{App, Editor},
-    ask::{self, Ask},
     client::takes_bytes,
+    error::ApiError,
     lake::{Lake, Looked, is_awaited, is_current, is_unfinished},
+    request::{self, Ask},
+    response::Answer,
     size::halves,
 };
 
@@ -31,8 +32,8 @@ const EMPTY_BYTES: u64 = 22;
 pub(crate) fn all() -> Router<Kit<App>> {
     Router::new()
         .route("/api/2/export", get(export))
-        .method_not_allowed_fallback(async || Refused::Method)
-        .fallback(async || Refused::Nothing)
+        .method_not_allowed_fallback(async || ApiError::Method)
+        .fallback(async || ApiError::Nothing)
 }
 
 /// `GET /api/2/export?start=...&end=...`: makes the export of these hours or joins it, waits for it as
@@ -43,25 +44,25 @@ async fn export(
     RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     let begun = Instant::now();
     let (services, now) = (&editor.services, editor.now);
     let query = query.as_deref().unwrap_or_default();
-    let ask = Ask::read(query, &services.limits).map_err(Refused::Query)?;
-    let redirect = wants_redirect(query).map_err(Refused::Query)?;
-    let window = ask.loaded(now).ok_or(Refused::NoData)?;
+    let ask = Ask::read(query, &services.limits).map_err(ApiError::Query)?;
+    let redirect = wants_redirect(query).map_err(ApiError::Query)?;
+    let window = ask.loaded(now).ok_or(ApiError::NoData)?;
 
     let export = found_or_made(&editor, (ask, window), &base).await?;
     let export = services.wait_for(export, editor.wait.saturating_sub(begun.elapsed())).await?;
     let archive = match export.state {
         ExportState::Succeeded { ref archive } => archive,
-        ExportState::Failed { failure, .. } => return Err(Refused::Failed(failure.detail)),
+        ExportState::Failed { failure, .. } => return Err(ApiError::Failed(failure.detail)),
         // Cancelled or deleted through the native API: the next request makes a new one.
         ExportState::Queued { .. }
         | ExportState::Running { .. }
         | ExportState::Cancelled { .. }
         | ExportState::Expired { .. }
-        | ExportState::Deleted { .. } => return Err(Refused::NotYet),
+        | ExportState::Deleted { .. } => return Err(ApiError::NotYet),
     };
     let key = ArchiveKey::of(&export.workspace, export.id);
     let how = How { method, redirect, takes_bytes: takes_bytes(&headers), query: ask.query() };
@@ -76,7 +77,7 @@ async fn found_or_made(
     editor: &Editor,
     (ask, window): (Ask, Window),
     base: &BaseUrl,
-) -> Result<Export, Refused> {
+) -> Result<Export, ApiError> {
     let (services, workspace, now) = (&editor.services, &editor.workspace, editor.now);
     let key = ask.key();
     let newest = services.exports.newest(workspace, &key).await?;
@@ -84,12 +85,12 @@ async fn found_or_made(
     if let Some(newest) = newest.as_ref().filter(|newest| is_due(newest)) {
         return Ok(newest.clone());
     }
-    let request = ask::request(window, workspace, &services.catalog).ok_or(Refused::NoData)?;
+    let request = request::request(window, workspace, &services.catalog).ok_or(ApiError::NoData)?;
     let lake = match Lake::look(services, workspace, window, now).await? {
         Looked::Filed(lake) => lake,
         Looked::TooManyObjects => {
             let halves = halves(window).into_iter().flatten();
-            return Err(Refused::TooManyObjects(halves.map(|half| url(base, half)).collect()));
+            return Err(ApiError::TooManyObjects(halves.map(|half| url(base, half)).collect()));
         }
     };
     let keep = |newest: &Export| is_due(newest) || is_current(newest, lake.print(), now);
@@ -98,7 +99,7 @@ async fn found_or_made(
     }
     let new =
         Export::queued(ExportId::generate(), workspace.clone(), request, now, services.time_limit)
-            .with_origin(ask::origin(editor.name.clone(), lake.print()));
+            .with_origin(request::origin(editor.name.clone(), lake.print()));
     match services.join(&new, &key, keep).await? {
         Joined::Kept(export) => Ok(*export),
         Joined::New { .. } => {
@@ -109,17 +110,17 @@ async fn found_or_made(
 }
 
 /// Refuses a range without data, and one with more than an export may hold.
-fn check_size(lake: &Lake, window: Window, base: &BaseUrl) -> Result<(), Refused> {
-    let parts = lake.parts(window).ok_or(Refused::NoData)?;
+fn check_size(lake: &Lake, window: Window, base: &BaseUrl) -> Result<(), ApiError> {
+    let parts = lake.parts(window).ok_or(ApiError::NoData)?;
     if parts.len() > 1 {
-        return Err(Refused::TooLarge(parts.into_iter().map(|part| url(base, part)).collect()));
+        return Err(ApiError::TooLarge(parts.into_iter().map(|part| url(base, part)).collect()));
     }
     Ok(())
 }
 
 /// Returns the URL of a range of hours.
 fn url(base: &BaseUrl, window: Window) -> String {
-    base.join(&format!("/api/2/export?{}", ask::query(window.from(), window.to())))
+    base.join(&format!("/api/2/export?{}", request::query(window.from(), window.to())))
 }
 
 /// How a client wants to be answered.
@@ -139,9 +140,9 @@ impl How {
         services: &Services,
         archive: &Archive,
         key: &ArchiveKey,
-    ) -> Result<Answer, Refused> {
+    ) -> Result<Answer, ApiError> {
         if archive.size_bytes <= EMPTY_BYTES {
-            return Err(Refused::NoData);
+            return Err(ApiError::NoData);
         }
         if self.redirect && self.takes_bytes && archive.size_bytes <= MAX_DIRECT_BYTES {
             return Ok(if self.method == Method::HEAD {
@@ -152,6 +153,6 @@ impl How {
         }
         let (key, now) = (key.to_string(), Timestamp::now());
         let link = services.link_with_query(archive, &key, &self.query, &self.method, now).await?;
-        Ok(Answer::Leads(lead_to(link, self.redirect)))
+        Ok(Answer::Redirect(lead_to(link, self.redirect)))
     }
 }

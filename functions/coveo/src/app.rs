@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use cloud::env;
 use web::{Api, AuthError, Authorized, Credential, Edit, Services, View};
 
-use crate::{choices::Choices, refused::Refused};
+use crate::{choices::Choices, error::ApiError};
 
 /// A caller who may read exports.
 pub(crate) type Viewer = Authorized<App, View>;
@@ -39,7 +39,7 @@ impl App {
 }
 
 impl Api for App {
-    type Error = Refused;
+    type Error = ApiError;
 
     fn services(&self) -> &Services {
         &self.services

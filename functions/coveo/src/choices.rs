@@ -40,6 +40,6 @@ pub(crate) enum NoNewlineRows {
 impl Choices {
     /// Reads the choices of a deployment, or says what is wrong with them and in which line.
     pub(crate) fn of(catalog: &Catalog) -> Result<Self, CatalogError> {
-        catalog.dialect(crate::view::DIALECT)
+        catalog.dialect(crate::response::DIALECT)
     }
 }

@@ -5,7 +5,7 @@ use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use web::Counted;
 
-use crate::{app::App, refused::Refused};
+use crate::{app::App, error::ApiError};
 
 /// The least bytes that a row takes, as stored. Where rows are smaller, an export with too many of them
 /// fails while it is made.
@@ -17,14 +17,14 @@ pub(crate) async fn rows(
     workspace: &Workspace,
     request: &ExportRequest,
     now: Timestamp,
-) -> Result<Vec<u64>, Refused> {
+) -> Result<Vec<u64>, ApiError> {
     match app.services.count_rows(workspace, request, app.wait, now).await? {
         Counted::Rows(rows) => Ok(rows),
-        Counted::Later => Err(Refused::later(
+        Counted::Later => Err(ApiError::later(
             "Counting takes longer than a request may. It goes on: ask again in some seconds.",
         )),
         Counted::Denied(denial) => Err(denial.into()),
-        Counted::Failed(detail) => Err(Refused::broken(detail)),
+        Counted::Failed(detail) => Err(ApiError::broken(detail)),
     }
 }
 
@@ -35,7 +35,7 @@ pub(crate) async fn check_limit(
     workspace: &Workspace,
     request: &ExportRequest,
     now: Timestamp,
-) -> Result<(), Refused> {
+) -> Result<(), ApiError> {
     let catalog = &app.services.catalog;
     let tables: Vec<&Table> =
         request.tables.iter().filter_map(|selection| catalog.table(&selection.table)).collect();
@@ -54,7 +54,7 @@ pub(crate) async fn check_limit(
     if rows <= most {
         return Ok(());
     }
-    Err(Refused::bad(
+    Err(ApiError::bad(
         "RowLimitExceeded",
         format!(
             "The export would have {rows} rows, of which {most} are allowed. Choose a shorter time, fewer \

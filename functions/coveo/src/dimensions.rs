@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::{
     app::Viewer,
+    error::ApiError,
+    extract::{Id, Query},
     params::Params,
-    refused::Refused,
-    request::{Id, Query},
     tables::{self, EVENTS},
 };
 
@@ -35,13 +35,16 @@ struct Dimension {
 }
 
 /// `GET /dimensions`: all of them, a bare list.
-pub(crate) async fn list(viewer: Viewer, Query(params): Query) -> Result<Response, Refused> {
+pub(crate) async fn list(viewer: Viewer, Query(params): Query) -> Result<Response, ApiError> {
     let custom = params.flag("includeCustom", true)?;
     listed(&viewer, &params, |dimension| custom || !dimension.custom)
 }
 
 /// `GET /dimensions/custom`: those of the organization alone.
-pub(crate) async fn list_custom(viewer: Viewer, Query(params): Query) -> Result<Response, Refused> {
+pub(crate) async fn list_custom(
+    viewer: Viewer,
+    Query(params): Query,
+) -> Result<Response, ApiError> {
     params.flag("includeCustom", true)?;
     listed(&viewer, &params, |dimension| dimension.custom)
 }
@@ -50,7 +53,7 @@ fn listed(
     viewer: &Viewer,
     params: &Params,
     wanted: impl Fn(&&Dimension) -> bool,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     let only_parents = params.flag("includeOnlyParents", false)?;
     let all = all(&viewer.services.catalog);
     let parent = |dimension: &&Dimension| !only_parents || !is_child(dimension, &all);
@@ -59,14 +62,14 @@ fn listed(
 }
 
 /// `GET /dimensions/{name}`: one of them, by any of its names.
-pub(crate) async fn read(viewer: Viewer, Id(name): Id, _: Query) -> Result<Response, Refused> {
+pub(crate) async fn read(viewer: Viewer, Id(name): Id, _: Query) -> Result<Response, ApiError> {
     let mut all = all(&viewer.services.catalog);
     let called = |dimension: &mut Dimension| {
         let same = |other: &String| other.eq_ignore_ascii_case(&name);
         dimension.api_names.iter().any(same) || same(&dimension.return_name)
     };
     let found = all.iter_mut().find_map(|dimension| called(dimension).then_some(dimension));
-    let found = found.ok_or_else(|| Refused::not_found("There is no dimension of this name."))?;
+    let found = found.ok_or_else(|| ApiError::not_found("There is no dimension of this name."))?;
     Ok(Json(found).into_response())
 }
 

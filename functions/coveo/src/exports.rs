@@ -14,12 +14,12 @@ use web::{Authorized, BaseUrl, MAX_LIST_BYTES, tell_bad_rows};
 
 use crate::{
     app::{App, Editor, Viewer},
-    ask::{Ask, BODY_FIELDS},
     count,
+    error::ApiError,
+    extract::{Body, Id, Query},
     params::Params,
-    refused::Refused,
-    request::{Body, Id, Query},
-    view::{self, View},
+    request::{Ask, BODY_FIELDS},
+    response::{self, View},
 };
 
 /// The most exports of a list.
@@ -28,7 +28,7 @@ const MAX_LISTED: usize = 1000;
 const INCOMPLETE: (&str, &str) = ("decant-list-incomplete", "true");
 
 /// `GET /exports`: the newest exports, newest first.
-pub(crate) async fn list(viewer: Viewer, base: BaseUrl) -> Result<Response, Refused> {
+pub(crate) async fn list(viewer: Viewer, base: BaseUrl) -> Result<Response, ApiError> {
     let now = viewer.now;
     let (mut views, mut bytes) = (Vec::new(), 0);
     let take = |export: &Export| {
@@ -42,7 +42,7 @@ pub(crate) async fn list(viewer: Viewer, base: BaseUrl) -> Result<Response, Refu
         views.push(view);
         ControlFlow::Continue(())
     };
-    let (exports, wanted) = (&viewer.services.exports, Wanted::Of(view::DIALECT));
+    let (exports, wanted) = (&viewer.services.exports, Wanted::Of(response::DIALECT));
     let all = exports.each(&viewer.workspace, wanted, now, take).await?;
     let answer = Json(views);
     Ok(if all { answer.into_response() } else { ([INCOMPLETE], answer).into_response() })
@@ -53,7 +53,7 @@ pub(crate) async fn create(
     editor: Editor,
     base: BaseUrl,
     Query(params): Query,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     create_of(&editor, &base, &params).await
 }
 
@@ -64,16 +64,16 @@ pub(crate) async fn create_from_body(
     // A parameter that is there twice is refused here, too.
     _: Query,
     Body(body): Body,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     create_of(&editor, &base, &Params::of_body(&body, &BODY_FIELDS)?).await
 }
 
-async fn create_of(editor: &Editor, base: &BaseUrl, params: &Params) -> Result<Response, Refused> {
+async fn create_of(editor: &Editor, base: &BaseUrl, params: &Params) -> Result<Response, ApiError> {
     let (services, workspace, now) = (&editor.services, &editor.workspace, editor.now);
     let Ask { mut request, words } = ask(editor, params).await?;
     count::check_limit(editor, workspace, &request, now).await?;
     request.max_rows = Some(editor.row_limit);
-    let (dialect, requested_by) = (view::DIALECT.to_owned(), editor.name.clone());
+    let (dialect, requested_by) = (response::DIALECT.to_owned(), editor.name.clone());
     let origin = Origin { dialect, requested_by, params: words };
     let id = ExportId::generate();
     let export = Export::queued(id, workspace.clone(), request, now, services.time_limit)
@@ -88,7 +88,7 @@ async fn create_of(editor: &Editor, base: &BaseUrl, params: &Params) -> Result<R
     Ok((StatusCode::CREATED, Json(view)).into_response())
 }
 
-async fn ask<P>(caller: &Authorized<App, P>, params: &Params) -> Result<Ask, Refused> {
+async fn ask<P>(caller: &Authorized<App, P>, params: &Params) -> Result<Ask, ApiError> {
     let services = &caller.services;
     let named = services.named_filters(&caller.workspace, Ask::filters(params)).await?;
     Ask::read(params, &services.catalog, &named, &services.limits, caller.now)
@@ -101,7 +101,7 @@ pub(crate) async fn read(
     Id(id): Id,
     Query(params): Query,
     method: Method,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     let redirect = params.flag("redirect", false)?;
     let export = find(&viewer, &id).await?;
     let response = if redirect {
@@ -139,7 +139,7 @@ pub(crate) async fn download_link(
     Id(id): Id,
     _: Query,
     method: Method,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     let export = find(&viewer, &id).await?;
     let waits = export.status(viewer.now).is_unfinished();
     let link = if waits { None } else { Some(link(&viewer, &export, &method).await?) };
@@ -152,38 +152,38 @@ pub(crate) async fn download_link(
 }
 
 /// Signs a link to the ZIP of an export.
-async fn link(viewer: &Viewer, export: &Export, method: &Method) -> Result<Link, Refused> {
-    match (view::status(export, viewer.now), &export.state) {
+async fn link(viewer: &Viewer, export: &Export, method: &Method) -> Result<Link, ApiError> {
+    match (response::status(export, viewer.now), &export.state) {
         (Some("AVAILABLE"), State::Succeeded { archive }) => {
             let key = ArchiveKey::of(&export.workspace, export.id).to_string();
-            let name = view::file_name(export);
+            let name = response::file_name(export);
             Ok(viewer.services.link(archive, &key, Some(&name), method, viewer.now).await?)
         }
-        (_, State::Failed { failure, .. }) => Err(Refused::not_available(&failure.detail)),
+        (_, State::Failed { failure, .. }) => Err(ApiError::not_available(&failure.detail)),
         (Some("EXPIRED"), _) => {
             let message =
                 "The export could be downloaded for 24 hours, which are over. Create it again.";
-            Err(Refused::not_available(message))
+            Err(ApiError::not_available(message))
         }
-        _ => Err(Refused::not_ready()),
+        _ => Err(ApiError::not_ready()),
     }
 }
 
 /// `DELETE /exports/{id}`: ends an export, removes its ZIP, and forgets it.
-pub(crate) async fn delete(editor: Editor, Id(id): Id, _: Query) -> Result<Response, Refused> {
+pub(crate) async fn delete(editor: Editor, Id(id): Id, _: Query) -> Result<Response, ApiError> {
     let found = find(&editor, &id).await?;
-    let discard = |e: &Export| view::origin(e).map(|_| e.discard(editor.now));
+    let discard = |e: &Export| response::origin(e).map(|_| e.discard(editor.now));
     // The janitor removes the ZIP, as the record says.
     editor.services.exports.change(&editor.workspace, found.id, discard).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn find<P>(caller: &Authorized<App, P>, id: &str) -> Result<Export, Refused> {
-    let unknown = || Refused::not_found("There is no export with this id in the organization.");
+async fn find<P>(caller: &Authorized<App, P>, id: &str) -> Result<Export, ApiError> {
+    let unknown = || ApiError::not_found("There is no export with this id in the organization.");
     let id: ExportId = id.parse().map_err(|_| unknown())?;
     let export = caller.services.exports.get(&caller.workspace, id).await?;
     let shown = |export: &Export| {
-        view::origin(export).is_some() && view::status(export, caller.now).is_some()
+        response::origin(export).is_some() && response::status(export, caller.now).is_some()
     };
     export.filter(shown).ok_or_else(unknown)
 }
@@ -194,7 +194,7 @@ struct Estimate {
 }
 
 /// `GET /exports/estimate`: how many rows an export would have.
-pub(crate) async fn estimate(viewer: Viewer, Query(params): Query) -> Result<Response, Refused> {
+pub(crate) async fn estimate(viewer: Viewer, Query(params): Query) -> Result<Response, ApiError> {
     let ask = ask(&viewer, &params).await?;
     let counted = count::rows(&viewer, &viewer.workspace, &ask.request, viewer.now).await?;
     let names = ask.request.tables.iter().filter_map(|selection| selection.file.clone());
@@ -209,6 +209,6 @@ struct RowLimit {
 }
 
 /// `GET /exports/rowLimit`: the most rows of an export.
-pub(crate) async fn row_limit(viewer: Viewer, _: Query) -> Result<Response, Refused> {
+pub(crate) async fn row_limit(viewer: Viewer, _: Query) -> Result<Response, ApiError> {
     Ok(Json(RowLimit { export_row_count_limit: viewer.row_limit }).into_response())
 }

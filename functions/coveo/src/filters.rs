@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use crate::{
     app::{App, Editor, Viewer},
+    error::ApiError,
+    extract::{Body, Id, Query},
     params::Params,
-    refused::Refused,
-    request::{Body, Id, Query},
     tables::{self, PREFIX},
 };
 
@@ -50,7 +50,7 @@ impl<'a> View<'a> {
 }
 
 /// `GET /filters/reporting`: all named filters.
-pub(crate) async fn list(viewer: Viewer, _: Query) -> Result<Response, Refused> {
+pub(crate) async fn list(viewer: Viewer, _: Query) -> Result<Response, ApiError> {
     let workspace = &viewer.workspace;
     let named = viewer.services.exports.named_filters(workspace).await?;
     let filters = named.iter().map(|filter| View::of(filter, workspace)).collect();
@@ -58,7 +58,7 @@ pub(crate) async fn list(viewer: Viewer, _: Query) -> Result<Response, Refused> 
 }
 
 /// `GET /filters/reporting/{id}`: one of them.
-pub(crate) async fn read(viewer: Viewer, Id(id): Id, _: Query) -> Result<Response, Refused> {
+pub(crate) async fn read(viewer: Viewer, Id(id): Id, _: Query) -> Result<Response, ApiError> {
     let workspace = &viewer.workspace;
     let named = viewer.services.exports.named_filters(workspace).await?;
     let filter = named.iter().find(|filter| filter.id == id).ok_or_else(unknown)?;
@@ -70,7 +70,7 @@ pub(crate) async fn create(
     editor: Editor,
     _: Query,
     Body(body): Body,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     let (display_name, value) = written(&body)?;
     let (exports, workspace) = (&editor.services.exports, &editor.workspace);
     for _ in 0..MAX_TRIES {
@@ -93,7 +93,7 @@ pub(crate) async fn replace(
     Id(id): Id,
     _: Query,
     Body(body): Body,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     let (display_name, value) = written(&body)?;
     let filter = NamedFilter { id: id.clone(), display_name, value };
     let (exports, workspace) = (&editor.services.exports, &editor.workspace);
@@ -109,7 +109,7 @@ pub(crate) async fn replace(
 }
 
 /// `DELETE /filters/reporting/{id}`: removes it. Filters that name it cannot be used any more.
-pub(crate) async fn delete(editor: Editor, Id(id): Id, _: Query) -> Result<Response, Refused> {
+pub(crate) async fn delete(editor: Editor, Id(id): Id, _: Query) -> Result<Response, ApiError> {
     let (exports, workspace) = (&editor.services.exports, &editor.workspace);
     if !NamedFilter::may_be_id(&id) || !exports.delete_named_filter(workspace, &id).await? {
         return Err(unknown());
@@ -118,27 +118,27 @@ pub(crate) async fn delete(editor: Editor, Id(id): Id, _: Query) -> Result<Respo
 }
 
 /// Reads name and value of a body.
-fn written(body: &Value) -> Result<(String, String), Refused> {
+fn written(body: &Value) -> Result<(String, String), ApiError> {
     let fields = [("displayName", "displayName"), ("value", "value")];
     let params = Params::of_body(body, &fields)?;
-    let one = |name, form| params.one(name).ok_or_else(|| Refused::missing(name, form));
+    let one = |name, form| params.one(name).ok_or_else(|| ApiError::missing(name, form));
     let name = one("displayName", "what people call the filter")?;
     if name.chars().count() > MAX_NAME_CHARS {
         let message = format!("displayName may have {MAX_NAME_CHARS} characters at most.");
-        return Err(Refused::parameter(message));
+        return Err(ApiError::parameter(message));
     }
     Ok((name.to_owned(), one("value", "the filter")?.to_owned()))
 }
 
 /// Sees to it that a filter can be used, together with the others.
-fn check(app: &App, others: Vec<NamedFilter>, filter: &NamedFilter) -> Result<(), Refused> {
+fn check(app: &App, others: Vec<NamedFilter>, filter: &NamedFilter) -> Result<(), ApiError> {
     let others = others.into_iter().filter(|other| other.id != filter.id);
     let all: Vec<NamedFilter> = others.chain([filter.clone()]).collect();
     if !NamedFilter::fit(&all) {
         let message = format!(
             "An organization has {MAX_NAMED_FILTERS} named filters at most, of 1 MiB together. Delete some."
         );
-        return Err(Refused::bad("TooManyFilters", message));
+        return Err(ApiError::bad("TooManyFilters", message));
     }
     let pair = |filter: NamedFilter| (filter.id, filter.value);
     let named: Vec<(String, String)> = all.into_iter().map(pair).collect();
@@ -148,10 +148,12 @@ fn check(app: &App, others: Vec<NamedFilter>, filter: &NamedFilter) -> Result<()
     match Filter::read(&format!("${}", filter.id), &scope) {
         Ok(_) => Ok(()),
         // Where it stands in the value is said in the reason.
-        Err(error) => Err(Refused::filter(format!("The filter cannot be used: {}.", error.reason))),
+        Err(error) => {
+            Err(ApiError::filter(format!("The filter cannot be used: {}.", error.reason)))
+        }
     }
 }
 
-fn unknown() -> Refused {
-    Refused::not_found("There is no named filter with this id in the organization.")
+fn unknown() -> ApiError {
+    ApiError::not_found("There is no named filter with this id in the organization.")
 }

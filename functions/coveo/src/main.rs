@@ -1,19 +1,19 @@
 //! The Coveo dialect: data exports of Usage Analytics Read, version 15.
 
 mod app;
-mod ask;
 mod choices;
 mod count;
 mod dimensions;
+mod error;
 mod exports;
+mod extract;
 mod filters;
 mod health;
 mod params;
-mod refused;
 mod request;
+mod response;
 mod routes;
 mod tables;
-mod view;
 
 use crate::app::App;
 

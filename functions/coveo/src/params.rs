@@ -7,7 +7,7 @@ use export::{MAX_BODY_BYTES, MAX_BODY_DEPTH};
 use serde_json::Value;
 use web::{is_json, nesting, parse_json};
 
-use crate::refused::Refused;
+use crate::error::ApiError;
 
 /// The parameters that have one value. Others are lists, or are not known.
 const SINGLE: [&str; 8] =
@@ -19,25 +19,25 @@ pub(crate) struct Params(BTreeMap<String, Vec<String>>);
 
 impl Params {
     /// Reads a query. Only parameters that are lists may be there more than once.
-    pub(crate) fn of_query(query: &str) -> Result<Self, Refused> {
+    pub(crate) fn of_query(query: &str) -> Result<Self, ApiError> {
         let mut params = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             params.add(&name, value.into_owned());
         }
         match SINGLE.into_iter().find(|name| params.all(name).len() > 1) {
-            Some(name) => Err(Refused::parameter(format!("{name} is there twice. Send it once."))),
+            Some(name) => Err(ApiError::parameter(format!("{name} is there twice. Send it once."))),
             None => Ok(params),
         }
     }
 
     /// Reads a JSON body whose fields are texts, lists of texts and truth values. `fields` are their
     /// names, and those that the same have in a query.
-    pub(crate) fn of_body(body: &Value, fields: &[(&str, &str)]) -> Result<Self, Refused> {
+    pub(crate) fn of_body(body: &Value, fields: &[(&str, &str)]) -> Result<Self, ApiError> {
         let wrong = |name: &str, form: &str| {
-            Refused::bad("InvalidObject", format!("The field {name} must be {form}."))
+            ApiError::bad("InvalidObject", format!("The field {name} must be {form}."))
         };
         let Value::Object(object) = body else {
-            return Err(Refused::bad("InvalidObject", "The body must be a JSON object."));
+            return Err(ApiError::bad("InvalidObject", "The body must be a JSON object."));
         };
         let mut params = Self::default();
         for (name, called) in fields {
@@ -81,12 +81,12 @@ impl Params {
     }
 
     /// Reads a truth value that may be missing.
-    pub(crate) fn flag(&self, name: &str, default: bool) -> Result<bool, Refused> {
+    pub(crate) fn flag(&self, name: &str, default: bool) -> Result<bool, ApiError> {
         match self.one(name) {
             None => Ok(default),
             Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
             Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
-            Some(other) => Err(Refused::parameter(format!(
+            Some(other) => Err(ApiError::parameter(format!(
                 "{name} is {}, and must be true or false.",
                 shown(other)
             ))),
@@ -95,20 +95,20 @@ impl Params {
 }
 
 /// Reads a JSON body, limits first.
-pub(crate) fn json(headers: &HeaderMap, body: &[u8]) -> Result<Value, Refused> {
+pub(crate) fn json(headers: &HeaderMap, body: &[u8]) -> Result<Value, ApiError> {
     if !is_json(headers) {
-        return Err(Refused::media_type());
+        return Err(ApiError::media_type());
     }
     if body.len() > MAX_BODY_BYTES {
         let message = format!("The body has {} bytes; {MAX_BODY_BYTES} are allowed.", body.len());
-        return Err(Refused::too_large(message));
+        return Err(ApiError::too_large(message));
     }
     if nesting(body) > MAX_BODY_DEPTH {
         let message = format!("The body nests deeper than {MAX_BODY_DEPTH} levels.");
-        return Err(Refused::bad("InvalidObject", message));
+        return Err(ApiError::bad("InvalidObject", message));
     }
     parse_json(body)
-        .map_err(|e| Refused::bad("InvalidJson", format!("The body cannot be read as JSON: {e}.")))
+        .map_err(|e| ApiError::bad("InvalidJson", format!("The body cannot be read as JSON: {e}.")))
 }
 
 /// What an answer repeats of a value that may be any length.

@@ -12,8 +12,9 @@ use web::Kit;
 
 use crate::{
     app::{App, Viewer},
-    dimensions, exports, filters, health,
-    refused::Refused,
+    dimensions,
+    error::ApiError,
+    exports, filters, health,
 };
 
 /// The paths below which this dialect is. The second stands in the links of old documents.
@@ -69,16 +70,16 @@ fn calls() -> Vec<(&'static str, MethodRouter<Kit<App>>)> {
 }
 
 /// Answers a path without calls. Only callers with a token learn which paths there are.
-async fn no_route(_: Viewer) -> Refused {
-    Refused::not_found(
+async fn no_route(_: Viewer) -> ApiError {
+    ApiError::not_found(
         "There is nothing at this path. Exports are at /rest/ua/v15/exports; exports of visits and schedules \
          are not offered.",
     )
 }
 
 /// Answers a method that a path does not take. The router adds `Allow`.
-async fn no_method(_: Viewer) -> Refused {
-    Refused::method()
+async fn no_method(_: Viewer) -> ApiError {
+    ApiError::method()
 }
 
 /// Keeps caches from storing answers, which depend on the token.

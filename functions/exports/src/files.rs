@@ -10,7 +10,7 @@ use crate::{
     download::DownloadRequest,
     path::Path,
     read::{find, ready},
-    view,
+    response,
 };
 
 /// The files there are.
@@ -35,7 +35,7 @@ pub(crate) async fn list(
     let export = with_files(ready(find(&viewer, &id).await?, viewer.now)?)?;
     let files = viewer.services.archives.read_files(&export.workspace, export.id).await?;
     let view = |file: PlainFile| {
-        let link = base.join(&format!("{}/files/{}", view::path(&export), file.name));
+        let link = base.join(&format!("{}/files/{}", response::path(&export), file.name));
         FileView { file, link }
     };
     Ok(Json(List { files: files.into_iter().map(view).collect() }))

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use web::{BaseUrl, MAX_LIST_BYTES, Problem};
 
-use crate::{app::Viewer, view::View};
+use crate::{app::Viewer, response::View};
 
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;

@@ -11,8 +11,8 @@ mod idempotency;
 mod list;
 mod path;
 mod read;
+mod response;
 mod routes;
-mod view;
 mod workspace;
 mod write;
 

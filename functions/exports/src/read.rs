@@ -17,7 +17,7 @@ use crate::{
     app::{App, Viewer},
     download::DownloadRequest,
     path::Path,
-    view::{self, View},
+    response::{self, View},
 };
 
 /// How soon to look again at an export that is not finished, in seconds.
@@ -32,7 +32,7 @@ pub(crate) async fn export(
 ) -> Result<Response, Problem> {
     let now = viewer.now;
     let export = find(&viewer, &id).await?;
-    let etag = view::etag(&export, now);
+    let etag = response::etag(&export, now);
     let common =
         [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, "private, no-cache".to_owned())];
     let mut response = if matches(&headers, &etag) {

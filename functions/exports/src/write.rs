@@ -17,7 +17,7 @@ use crate::{
     idempotency,
     path::Path,
     read::{self, RETRY_AFTER},
-    view::{self, View},
+    response::{self, View},
 };
 
 /// `POST /v1/exports`: makes an export.
@@ -49,7 +49,7 @@ pub(crate) async fn create(
                           /v1/workspace/signing-secrets first, and keep what it answers.";
             return Err(Problem::conflict("signing_secret_missing", detail));
         }
-        let about = base.join(&view::path(&export));
+        let about = base.join(&response::path(&export));
         export = export.with_callback(url, about);
     }
     if let Some((target, opener)) = order.copy {
@@ -91,7 +91,7 @@ fn replayed(export: &Export, base: &BaseUrl, now: Timestamp) -> Response {
 }
 
 fn accepted(export: &Export, base: &BaseUrl, now: Timestamp) -> Response {
-    let location = [(header::LOCATION, base.join(&view::path(export)))];
+    let location = [(header::LOCATION, base.join(&response::path(export)))];
     (StatusCode::ACCEPTED, location, [RETRY_AFTER], Json(View::of(export, base, now)))
         .into_response()
 }

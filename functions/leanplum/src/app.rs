@@ -8,7 +8,7 @@ use cloud::{KmsCipher, env};
 use export::CallbackHosts;
 use web::{Api, AuthError, Credential, Services};
 
-use crate::envelope::Refused;
+use crate::error::ApiError;
 
 /// The clients and settings that this function holds for as long as it is warm.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ impl App {
 }
 
 impl Api for App {
-    type Error = Refused;
+    type Error = ApiError;
 
     fn services(&self) -> &Services {
         &self.services

@@ -11,7 +11,7 @@ use export::{MAX_BODY_BYTES, MAX_BODY_DEPTH};
 use serde_json::Value;
 use web::{is_json, nesting, parse_json};
 
-use crate::envelope::Refused;
+use crate::error::ApiError;
 
 /// The most calls in one.
 const MAX_CALLS: usize = 50;
@@ -36,11 +36,11 @@ impl Arguments {
         query: &str,
         headers: &HeaderMap,
         body: &Bytes,
-    ) -> Result<Self, Refused> {
+    ) -> Result<Self, ApiError> {
         let mut arguments = Self::default();
         arguments.add_form(query.as_bytes())?;
         if body.len() > MAX_BODY_BYTES {
-            return Err(Refused::bad(format!("The body has more than {MAX_BODY_BYTES} bytes.")));
+            return Err(ApiError::bad(format!("The body has more than {MAX_BODY_BYTES} bytes.")));
         }
         let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.unwrap_or_default().to_ascii_lowercase();
@@ -58,19 +58,19 @@ impl Arguments {
     }
 
     /// Adds the arguments of a form.
-    fn add_form(&mut self, form: &[u8]) -> Result<(), Refused> {
+    fn add_form(&mut self, form: &[u8]) -> Result<(), ApiError> {
         let pairs = form_urlencoded::parse(form);
         self.add_once(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())))
     }
 
     /// Adds arguments of one place. One that says two things at once says neither.
-    fn add_once(&mut self, pairs: impl Iterator<Item = (String, String)>) -> Result<(), Refused> {
+    fn add_once(&mut self, pairs: impl Iterator<Item = (String, String)>) -> Result<(), ApiError> {
         let mut own: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in pairs {
             let before = own.entry(name.clone()).or_insert_with(|| value.clone());
             if *before != value {
                 let name: String = name.chars().take(60).collect();
-                return Err(Refused::wrong(&name, "It is there twice. Send it once."));
+                return Err(ApiError::wrong(&name, "It is there twice. Send it once."));
             }
         }
         for (name, value) in own {
@@ -79,14 +79,14 @@ impl Arguments {
         Ok(())
     }
 
-    fn add_json(&mut self, body: &[u8]) -> Result<(), Refused> {
+    fn add_json(&mut self, body: &[u8]) -> Result<(), ApiError> {
         if nesting(body) > MAX_BODY_DEPTH {
-            return Err(Refused::bad("The body nests too deep."));
+            return Err(ApiError::bad("The body nests too deep."));
         }
         let body: Value = parse_json(body)
-            .map_err(|e| Refused::bad(format!("The body cannot be read as JSON: {e}.")))?;
+            .map_err(|e| ApiError::bad(format!("The body cannot be read as JSON: {e}.")))?;
         let Value::Object(object) = body else {
-            return Err(Refused::bad("The body must be a JSON object of arguments."));
+            return Err(ApiError::bad("The body must be a JSON object of arguments."));
         };
         for (name, value) in object {
             match value {
@@ -99,12 +99,12 @@ impl Arguments {
         Ok(())
     }
 
-    async fn add_multipart(&mut self, headers: &HeaderMap, body: &Bytes) -> Result<(), Refused> {
-        let wrong = |_| Refused::bad("The multipart body cannot be read.");
+    async fn add_multipart(&mut self, headers: &HeaderMap, body: &Bytes) -> Result<(), ApiError> {
+        let wrong = |_| ApiError::bad("The multipart body cannot be read.");
         let mut request = Request::new(Body::from(body.clone()));
         *request.headers_mut() = headers.clone();
         let parts = Multipart::from_request(request, &()).await;
-        let mut parts = parts.map_err(|_| Refused::bad("The multipart body cannot be read."))?;
+        let mut parts = parts.map_err(|_| ApiError::bad("The multipart body cannot be read."))?;
         let mut pairs = Vec::new();
         while let Some(part) = parts.next_field().await.map_err(wrong)? {
             let name = part.name().unwrap_or_default().to_owned();
@@ -121,10 +121,10 @@ impl Arguments {
 
     /// Returns the calls that are in this one, each with the arguments of this one where it has none of its
     /// own.
-    pub(crate) fn calls(&self) -> Result<Vec<Self>, Refused> {
+    pub(crate) fn calls(&self) -> Result<Vec<Self>, ApiError> {
         let text = self.required(CALLS)?;
         let wrong = || {
-            Refused::wrong(
+            ApiError::wrong(
                 CALLS,
                 "It is a JSON list of objects, 1 to 50 of them, each with a field once.",
             )
@@ -155,8 +155,8 @@ impl Arguments {
     }
 
     /// Returns an argument that must be there.
-    pub(crate) fn required(&self, name: &str) -> Result<&str, Refused> {
-        self.get(name).ok_or_else(|| Refused::missing(name))
+    pub(crate) fn required(&self, name: &str) -> Result<&str, ApiError> {
+        self.get(name).ok_or_else(|| ApiError::missing(name))
     }
 }
 

@@ -13,8 +13,8 @@ use web::{Authorized, Counted, Credential, Edit, Public, Required, View};
 use crate::{
     app::App,
     arguments::Arguments,
-    ask::{Ask, app_number, zone},
-    envelope::Refused,
+    error::ApiError,
+    request::{Ask, app_number, zone},
     unoffered::not_offered,
 };
 
@@ -35,7 +35,7 @@ pub(crate) async fn call(
     app: &Public<App>,
     arguments: &Arguments,
     base: &str,
-) -> Result<Envelope, Refused> {
+) -> Result<Envelope, ApiError> {
     if arguments.get("action") != Some("multi") {
         return act(app, arguments, base, app.wait).await.map(Element::alone);
     }
@@ -44,9 +44,9 @@ pub(crate) async fn call(
     for (call, still) in calls.iter().zip((1..=calls.len()).rev()) {
         let answered = match share(app.wait.saturating_sub(begun.elapsed()), still) {
             Some(wait) => act(app, call, base, wait).await,
-            None => Err(Refused::new(StatusCode::SERVICE_UNAVAILABLE, NO_TIME)),
+            None => Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, NO_TIME)),
         };
-        response.push(answered.unwrap_or_else(Refused::element));
+        response.push(answered.unwrap_or_else(ApiError::element));
     }
     Ok(Envelope { response })
 }
@@ -63,7 +63,7 @@ async fn act(
     arguments: &Arguments,
     base: &str,
     wait: Duration,
-) -> Result<Element, Refused> {
+) -> Result<Element, ApiError> {
     match arguments.required("action")? {
         "exportData" => {
             let editor: Authorized<App, Edit> = caller(app, arguments).await?;
@@ -81,11 +81,11 @@ async fn act(
 async fn caller<P: Required>(
     app: &Public<App>,
     arguments: &Arguments,
-) -> Result<Authorized<App, P>, Refused> {
+) -> Result<Authorized<App, P>, ApiError> {
     let app_id = arguments.required("appId")?;
     let key = arguments.required("clientKey")?;
     if arguments.required("apiVersion")? != API_VERSION {
-        return Err(Refused::bad(format!("Unsupported API version. Use {API_VERSION}.")));
+        return Err(ApiError::bad(format!("Unsupported API version. Use {API_VERSION}.")));
     }
     Ok(app.authorize(&Credential::token(key).in_workspace(Some(app_id))).await?)
 }
@@ -96,23 +96,23 @@ async fn export_data(
     arguments: &Arguments,
     base: &str,
     wait: Duration,
-) -> Result<Element, Refused> {
+) -> Result<Element, ApiError> {
     let (services, workspace, now) = (&editor.services, &editor.workspace, editor.now);
     let ask = Ask::read(arguments, now)?;
     if let Some(error) =
         ask.callback.as_ref().and_then(|url| editor.callback_hosts.check(url).err())
     {
-        return Err(Refused::wrong("callbackUrl", &format!("It cannot be called: {error}.")));
+        return Err(ApiError::wrong("callbackUrl", &format!("It cannot be called: {error}.")));
     }
     if ask.is_too_old(now)? {
-        return Err(Refused::told("You cannot export data older than 60 days"));
+        return Err(ApiError::told("You cannot export data older than 60 days"));
     }
     let ask = ask.planned(&services.limits, now)?;
     // What is not counted in time may have rows; why it cannot be counted, the job will say.
     let counted = services.count_rows(workspace, &ask.sessions(), wait, now).await?;
     match counted {
         Counted::Rows(rows) if rows.iter().all(|rows| *rows == 0) => {
-            return Err(Refused::new(StatusCode::NOT_FOUND, "No matching data found."));
+            return Err(ApiError::new(StatusCode::NOT_FOUND, "No matching data found."));
         }
         Counted::Denied(denial) => return Err(denial.into()),
         Counted::Rows(_) | Counted::Later | Counted::Failed(_) => {}
@@ -142,7 +142,7 @@ async fn export_data(
         .take_slot(workspace, &slots, MAX_EXPORTS_PER_DAY, id, now + SLOT_LIFETIME)
         .await?
     {
-        return Err(Refused::told("You can only export data 24 times per day"));
+        return Err(ApiError::told("You can only export data 24 times per day"));
     }
     services.exports.put_link(&secret, &export, now + JOB_LIFETIME).await?;
     match services.join(&export, &key_of(&job), |_| true).await? {
@@ -157,7 +157,7 @@ async fn export_results(
     viewer: &Authorized<App, View>,
     arguments: &Arguments,
     base: &str,
-) -> Result<Element, Refused> {
+) -> Result<Element, ApiError> {
     let job = arguments.required("jobId")?;
     let found = viewer.services.exports.newest(&viewer.workspace, &key_of(job)).await?;
     let export = found.filter(|export| viewer.now < export.created_at + JOB_LIFETIME);
@@ -166,7 +166,7 @@ async fn export_results(
         (Some(export), Some(origin)) if origin.dialect == DIALECT => {
             Ok(results(export, origin, base))
         }
-        _ => Err(Refused::new(StatusCode::NOT_FOUND, "Export job not found.")),
+        _ => Err(ApiError::new(StatusCode::NOT_FOUND, "Export job not found.")),
     }
 }
 
@@ -175,7 +175,7 @@ fn key_of(job: &str) -> String {
 }
 
 /// Returns an id as clients know them.
-fn job_id(app: u64) -> Result<String, Refused> {
+fn job_id(app: u64) -> Result<String, ApiError> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|e| anyhow::anyhow!("draw random bytes: {e}"))?;
     Ok(format!("export_{app}_{}", u64::from_be_bytes(random) >> 1))

@@ -8,7 +8,7 @@ use axum::{
 use export::{FileKey, FileName, State as ExportState, Status};
 use web::{BaseUrl, Public, lead_to, tell_bad_rows, wants_redirect};
 
-use crate::{app::App, ask::secret_of, envelope::Refused};
+use crate::{app::App, error::ApiError, request::secret_of};
 
 /// `GET /files/{name}`: leads to a file for as long as its export can be downloaded.
 pub(crate) async fn file(
@@ -17,7 +17,7 @@ pub(crate) async fn file(
     name: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     method: Method,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     let now = app.now;
     let nothing =
         || Ok((StatusCode::NOT_FOUND, "There is no such file, or no more.").into_response());

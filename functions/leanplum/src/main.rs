@@ -2,10 +2,11 @@
 
 mod app;
 mod arguments;
-mod ask;
 mod calls;
-mod envelope;
+mod error;
 mod files;
+mod request;
+mod response;
 mod routes;
 mod unoffered;
 

@@ -10,13 +10,7 @@ use axum::{
 };
 use web::{BaseUrl, Kit, Public};
 
-use crate::{
-    app::App,
-    arguments::Arguments,
-    calls,
-    envelope::{Refused, answer},
-    files,
-};
+use crate::{app::App, arguments::Arguments, calls, error::ApiError, files, response::answer};
 
 pub(crate) fn all() -> Router<Kit<App>> {
     Router::new()
@@ -24,9 +18,9 @@ pub(crate) fn all() -> Router<Kit<App>> {
         .route("/files/{name}", get(files::file))
         .method_not_allowed_fallback(async || {
             let allow = [(header::ALLOW, HeaderValue::from_static("GET, HEAD"))];
-            (allow, Refused::new(StatusCode::METHOD_NOT_ALLOWED, "Use GET or HEAD."))
+            (allow, ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "Use GET or HEAD."))
         })
-        .fallback(async || Refused::new(StatusCode::NOT_FOUND, "Calls are at /api?action=..."))
+        .fallback(async || ApiError::new(StatusCode::NOT_FOUND, "Calls are at /api?action=..."))
 }
 
 /// `/api?action=...`: a call, its arguments in the query or the body.
@@ -47,7 +41,7 @@ async fn api(
         return (StatusCode::NO_CONTENT, headers).into_response();
     }
     if !matches!(method, Method::GET | Method::HEAD | Method::POST) {
-        return Refused::new(StatusCode::METHOD_NOT_ALLOWED, "Use GET or POST.").into_response();
+        return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "Use GET or POST.").into_response();
     }
     let files = app.files_url.clone().unwrap_or_else(|| base.join("/files"));
     let query = query.as_deref().unwrap_or_default();

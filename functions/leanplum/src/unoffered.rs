@@ -1,6 +1,6 @@
 //! The actions of the same service that are not offered, and why.
 
-use crate::envelope::Refused;
+use crate::error::ApiError;
 
 const OFFERED: &str = "Offered are exportData, getExportResults and multi.";
 
@@ -47,13 +47,13 @@ const ACTIONS: [(&[&str], &str); 5] = [
 ];
 
 /// Returns the refusal of an action that is not offered, or that nobody knows.
-pub(crate) fn not_offered(action: &str) -> Refused {
+pub(crate) fn not_offered(action: &str) -> ApiError {
     let reason = ACTIONS.iter().find(|(actions, _)| actions.contains(&action));
     if let Some((_, reason)) = reason {
-        return Refused::bad(format!("{action} is not offered here: {reason}. {OFFERED}"));
+        return ApiError::bad(format!("{action} is not offered here: {reason}. {OFFERED}"));
     }
     let action: String = action.chars().take(60).collect();
-    Refused::bad(format!("Unknown action: {action}. {OFFERED}"))
+    ApiError::bad(format!("Unknown action: {action}. {OFFERED}"))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use aws_config::SdkConfig;
 use axum::http::request::Parts;
 use web::{Api, AuthError, Authorized, Credential, Edit, Services};
 
-use crate::answer::Refused;
+use crate::error::ApiError;
 
 /// The clients and settings that this function holds for as long as it is warm.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ impl App {
 }
 
 impl Api for App {
-    type Error = Refused;
+    type Error = ApiError;
 
     fn services(&self) -> &Services {
         &self.services

@@ -1,9 +1,10 @@
 //! The Liferay Analytics Cloud dialect: one URL makes an export, tells where it is, and leads to it.
 
 mod accept;
-mod answer;
 mod app;
-mod ask;
+mod error;
+mod request;
+mod response;
 mod routes;
 
 use crate::app::App;

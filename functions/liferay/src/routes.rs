@@ -14,16 +14,17 @@ use web::{BaseUrl, Kit, lead_to, tell_bad_rows, wants_redirect};
 
 use crate::{
     accept::wants_lines,
-    answer::{Answer, Refusal, Refused, Told, file_name},
     app::{App, Editor},
-    ask::Ask,
+    error::{ApiError, RequestError},
+    request::Ask,
+    response::{Answer, StatusBody, file_name},
 };
 
 pub(crate) fn all() -> Router<Kit<App>> {
     Router::new()
         .route("/api/reports/export/{type}", get(export))
-        .method_not_allowed_fallback(async || Refused::Method)
-        .fallback(async || Refused::Nothing)
+        .method_not_allowed_fallback(async || ApiError::Method)
+        .fallback(async || ApiError::Nothing)
 }
 
 /// `GET /api/reports/export/{type}?fromDate=...&toDate=...`: makes the export behind the URL, tells
@@ -35,13 +36,13 @@ async fn export(
     RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,
-) -> Result<Answer, Refused> {
+) -> Result<Answer, ApiError> {
     let (services, workspace, now) = (&editor.services, &editor.workspace, editor.now);
     // What is no text is no type.
     let kind = kind.map(|Path(kind)| kind).unwrap_or_default();
     let query = query.as_deref().unwrap_or_default();
     let ask = Ask::read(&kind, query, &services.catalog, &services.limits, now)?;
-    let redirect = wants_redirect(query).map_err(Refusal::Request)?;
+    let redirect = wants_redirect(query).map_err(RequestError::Request)?;
 
     let (exports, key) = (&services.exports, ask.key());
     if let Some(refusal) = ask.beyond_retention(&services.catalog, now)
@@ -66,16 +67,16 @@ async fn export(
     };
     let export = match joined {
         Joined::New { before } => {
-            return Ok(Answer::Told(Told::new(&ask, now, before.as_deref())));
+            return Ok(Answer::Status(StatusBody::new(&ask, now, before.as_deref())));
         }
         Joined::Kept(export) => export,
     };
     let ExportState::Succeeded { archive } = &export.state else {
-        return Ok(Answer::Told(Told::unfinished(&ask, &export)));
+        return Ok(Answer::Status(StatusBody::unfinished(&ask, &export)));
     };
     let (key, name) = file(&export, archive, ask.kind, wants_lines(&headers));
     let link = services.link(archive, &key, Some(&name), &method, now).await?;
-    Ok(Answer::Leads(tell_bad_rows(lead_to(link, redirect), export.id, archive, &base)))
+    Ok(Answer::Redirect(tell_bad_rows(lead_to(link, redirect), export.id, archive, &base)))
 }
 
 /// Returns the key of the ZIP or of its lines as they are, and what that is called.

@@ -1,26 +1,25 @@
-//! What is answered: one element in an envelope, whatever the status.
+//! The errors of this dialect: an element with a message, in the envelope of every answer.
 
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
-use outbox::leanplum::{Element, Envelope};
+use outbox::leanplum::Element;
 use tracing::error;
 use web::{AuthError, RETRY_AFTER_BUSY, is_busy};
 
-const KIND: HeaderValue = HeaderValue::from_static("application/json;charset=utf-8");
+use crate::response::answer;
 
 /// Why a call has no other answer.
 #[derive(Debug)]
-pub(crate) struct Refused {
+pub(crate) struct ApiError {
     status: StatusCode,
     message: String,
     /// When to try again, in seconds.
     retry_after: Option<u64>,
 }
 
-impl Refused {
+impl ApiError {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, message: message.into(), retry_after: None }
     }
@@ -56,7 +55,7 @@ impl Refused {
     }
 }
 
-impl From<AuthError> for Refused {
+impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::WorkspaceForbidden | AuthError::WorkspaceRequired(_) => {
@@ -73,7 +72,7 @@ impl From<AuthError> for Refused {
     }
 }
 
-impl From<anyhow::Error> for Refused {
+impl From<anyhow::Error> for ApiError {
     /// Ours to solve: the chain of causes goes to the log and nowhere else.
     fn from(error: anyhow::Error) -> Self {
         error!("failed to {error:#}");
@@ -87,13 +86,13 @@ impl From<anyhow::Error> for Refused {
     }
 }
 
-impl From<cloud::Error> for Refused {
+impl From<cloud::Error> for ApiError {
     fn from(error: cloud::Error) -> Self {
         anyhow::Error::new(error).into()
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, retry_after) = (self.status, self.retry_after);
         let mut response = answer(status, &self.element().alone());
@@ -102,16 +101,4 @@ impl IntoResponse for Refused {
         }
         response
     }
-}
-
-/// Answers with an envelope.
-pub(crate) fn answer(status: StatusCode, envelope: &Envelope) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, KIND),
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("private")),
-    ];
-    let now = DateTimePrinter::new().timestamp_to_rfc9110_string(&Timestamp::now());
-    (status, headers, [(header::EXPIRES, now.unwrap_or_default())], envelope.to_json())
-        .into_response()
 }

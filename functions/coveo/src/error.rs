@@ -14,7 +14,7 @@ use web::{AuthError, RETRY_AFTER_BUSY, is_busy};
 
 /// Why a request is not answered.
 #[derive(Debug)]
-pub(crate) struct Refused {
+pub(crate) struct ApiError {
     status: StatusCode,
     kind: &'static str,
     message: String,
@@ -27,7 +27,7 @@ struct Body<'a> {
     r#type: &'static str,
 }
 
-impl Refused {
+impl ApiError {
     fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
         Self { status, kind, message: message.into(), header: None }
     }
@@ -114,7 +114,7 @@ impl Refused {
     }
 }
 
-impl From<AuthError> for Refused {
+impl From<AuthError> for ApiError {
     fn from(denial: AuthError) -> Self {
         let denied = |message: String| Self::new(StatusCode::FORBIDDEN, "AccessDenied", message);
         if let AuthError::Unavailable(error) = denial {
@@ -152,7 +152,7 @@ impl From<AuthError> for Refused {
     }
 }
 
-impl From<anyhow::Error> for Refused {
+impl From<anyhow::Error> for ApiError {
     /// Ours to solve: the chain of causes goes to the log and nowhere else.
     fn from(error: anyhow::Error) -> Self {
         error!("failed to {error:#}");
@@ -165,19 +165,19 @@ impl From<anyhow::Error> for Refused {
     }
 }
 
-impl From<cloud::Error> for Refused {
+impl From<cloud::Error> for ApiError {
     fn from(error: cloud::Error) -> Self {
         anyhow::Error::new(error).into()
     }
 }
 
-impl From<serde_json::Error> for Refused {
+impl From<serde_json::Error> for ApiError {
     fn from(error: serde_json::Error) -> Self {
         anyhow::Error::new(error).into()
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = Body { message: &self.message, r#type: self.kind };
         let mut response = (self.status, Json(body)).into_response();

@@ -6,7 +6,7 @@ use export::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::answer::Refusal;
+use crate::error::RequestError;
 
 /// The types there are, and the tables that hold them.
 const TYPES: [(&str, &str); 6] = [
@@ -50,7 +50,7 @@ impl Ask {
         catalog: &Catalog,
         limits: &Limits,
         now: Timestamp,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, RequestError> {
         let found =
             TYPES.into_iter().find(|(name, table)| *name == kind && catalog.table(table).is_some());
         let Some((kind, table)) = found else {
@@ -84,9 +84,10 @@ impl Ask {
             return refuse("fromDate is later than toDate. Swap them.".to_owned());
         }
         let asked = Window::inclusive(from, to, unit);
-        let asked = asked.map_err(|error| Refusal::Request(format!("For toDate, {error}.")))?;
+        let asked =
+            asked.map_err(|error| RequestError::Request(format!("For toDate, {error}.")))?;
         let window = limits.planned_window(asked, now).map_err(|error| {
-            Refusal::Request(format!(
+            RequestError::Request(format!(
                 "From fromDate to toDate, {error}. Ask for parts of that time."
             ))
         })?;
@@ -95,14 +96,18 @@ impl Ask {
 
     /// Says why an export of this may not be made at `now`, if it reaches back to what is not kept. One
     /// that was made before stays what it is.
-    pub(crate) fn beyond_retention(&self, catalog: &Catalog, now: Timestamp) -> Option<Refusal> {
+    pub(crate) fn beyond_retention(
+        &self,
+        catalog: &Catalog,
+        now: Timestamp,
+    ) -> Option<RequestError> {
         let retention = catalog.dataset_of(catalog.table(self.table)?).retention?;
         let oldest = now.checked_sub(retention).ok()?;
         if !LIMITED.contains(&self.kind) || oldest <= self.from {
             return None;
         }
         let days = retention.as_hours() / 24;
-        Some(Refusal::Retention(format!(
+        Some(RequestError::Retention(format!(
             "Data of this type is kept for {days} days. Choose a later fromDate."
         )))
     }
@@ -123,7 +128,7 @@ impl Ask {
 
 /// Reads a date, and the unit of time to which it is written. The quotes around `T` and `Z` in the
 /// documented form are meant for programmers, and are copied all the same.
-fn date(name: &str, text: &str) -> Result<(Timestamp, SignedDuration), Refusal> {
+fn date(name: &str, text: &str) -> Result<(Timestamp, SignedDuration), RequestError> {
     let plain = text.replace('\'', "");
     let plain = plain.strip_suffix('Z').unwrap_or(&plain);
     // Milliseconds may stand without seconds.
@@ -135,15 +140,15 @@ fn date(name: &str, text: &str) -> Result<(Timestamp, SignedDuration), Refusal> 
     };
     let read = FORMS.iter().find_map(|(form, unit)| Some((civil_utc(&plain, &[form])?, *unit)));
     read.ok_or_else(|| {
-        Refusal::Request(format!(
+        RequestError::Request(format!(
             "{name} is \"{}\", which is no date. Give it in UTC as 2026-03-01T00:00:00.000Z.",
             shorten(text)
         ))
     })
 }
 
-fn refuse<T>(message: String) -> Result<T, Refusal> {
-    Err(Refusal::Request(message))
+fn refuse<T>(message: String) -> Result<T, RequestError> {
+    Err(RequestError::Request(message))
 }
 
 fn shorten(text: &str) -> String {
@@ -161,7 +166,7 @@ mod tests {
         let limits = Limits::default();
         Ask::read(kind, query, &catalog, &limits, NOW.parse().unwrap()).map_err(|refusal| {
             match refusal {
-                Refusal::Request(message) | Refusal::Retention(message) => message,
+                RequestError::Request(message) | RequestError::Retention(message) => message,
             }
         })
     }
@@ -247,7 +252,7 @@ mod tests {
             let ask = Ask::read(kind, &query, &catalog, &limits, now).unwrap();
             ask.beyond_retention(&catalog, now)
         };
-        assert!(matches!(refused("page", "2026-05-01T23:59"), Some(Refusal::Retention(_))));
+        assert!(matches!(refused("page", "2026-05-01T23:59"), Some(RequestError::Retention(_))));
         assert_eq!(refused("page", "2026-05-02T00:00"), None);
         assert_eq!(refused("segment", "2026-05-01T23:59"), None);
     }

@@ -1,17 +1,15 @@
-//! What this dialect answers.
+//! The answers of this dialect.
 
 use axum::{
     Json,
-    http::{StatusCode, header},
+    http::header,
     response::{IntoResponse, Response},
 };
 use export::{Export, FileName, State};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
-use tracing::error;
-use web::{AuthError, RETRY_AFTER_BUSY, is_busy};
 
-use crate::ask::Ask;
+use crate::request::Ask;
 
 const NEW: &str =
     "A new data export file for this date range and type will be created. Please come back later.";
@@ -23,33 +21,15 @@ const RUNNING: &str =
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// Where the export is.
-    Told(Told),
+    Status(StatusBody),
     /// The export is there: a redirect to it, or a link as JSON.
-    Leads(Response),
-}
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub(crate) enum Refused {
-    Denied(AuthError),
-    Wrong(Refusal),
-    Method,
-    Nothing,
-    /// Ours to solve: the chain of causes goes to the log and nowhere else.
-    Broken(anyhow::Error),
-}
-
-/// What is wrong with a request.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    Request(String),
-    Retention(String),
+    Redirect(Response),
 }
 
 /// Where an export is, in this dialect's words. Flat, strings, blank ones left out.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Told {
+pub(crate) struct StatusBody {
     from_date: String,
     created_date: String,
     to_date: String,
@@ -60,7 +40,7 @@ pub(crate) struct Told {
     status: &'static str,
 }
 
-impl Told {
+impl StatusBody {
     /// Tells of an export that was just made, or would be; `before` is the one it follows.
     pub(crate) fn new(ask: &Ask, created_at: Timestamp, before: Option<&Export>) -> Self {
         let message = match before.map(|export| &export.state) {
@@ -113,96 +93,13 @@ pub(crate) fn file_name(kind: &str, completed: Timestamp, suffix: &str) -> FileN
     FileName::with_suffix(&format!("{kind}-data-{day}"), suffix)
 }
 
-impl From<AuthError> for Refused {
-    fn from(denial: AuthError) -> Self {
-        Self::Denied(denial)
-    }
-}
-
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
-        Self::Wrong(refusal)
-    }
-}
-
-impl From<cloud::Error> for Refused {
-    fn from(error: cloud::Error) -> Self {
-        Self::Broken(error.into())
-    }
-}
-
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         match self {
-            Self::Told(told) => ([(header::CACHE_CONTROL, "no-store")], Json(told)).into_response(),
-            Self::Leads(response) => response,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    message: &'a str,
-    status: &'static str,
-}
-
-#[derive(Serialize)]
-struct RetentionBody {
-    message: &'static str,
-    description: String,
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let told = |status: StatusCode, message: &str| {
-            (status, Json(ErrorBody { message, status: "ERROR" })).into_response()
-        };
-        let later = |status: StatusCode, message: &str, seconds: u64| {
-            let mut response = told(status, message);
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-            response
-        };
-        match self {
-            // Clients know a bad token by an answer that is quite empty.
-            Self::Denied(denial) => match (denial.challenge(), &denial) {
-                (Some(challenge), _) => {
-                    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)])
-                        .into_response()
-                }
-                (None, AuthError::QuotaExceeded(over)) => {
-                    later(StatusCode::TOO_MANY_REQUESTS, &over.detail(), over.retry_after)
-                }
-                (None, _) => match denial {
-                    AuthError::Unavailable(error) => Self::Broken(error.into()).into_response(),
-                    denial => told(StatusCode::FORBIDDEN, &denial.detail()),
-                },
-            },
-            Self::Wrong(Refusal::Request(message)) => told(StatusCode::BAD_REQUEST, &message),
-            Self::Wrong(Refusal::Retention(description)) => {
-                let body = RetentionBody { message: "Bad Request", description };
-                (StatusCode::BAD_REQUEST, Json(body)).into_response()
+            Self::Status(told) => {
+                ([(header::CACHE_CONTROL, "no-store")], Json(told)).into_response()
             }
-            Self::Method => {
-                let mut response = told(StatusCode::METHOD_NOT_ALLOWED, "Use GET.");
-                response
-                    .headers_mut()
-                    .insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
-                response
-            }
-            Self::Nothing => {
-                told(StatusCode::NOT_FOUND, "Exports are at /api/reports/export/{type}.")
-            }
-            Self::Broken(error) => {
-                error!("failed to {error:#}");
-                if is_busy(&error) {
-                    let message = "There is too much to do at the moment. Please come back later.";
-                    return later(StatusCode::SERVICE_UNAVAILABLE, message, RETRY_AFTER_BUSY);
-                }
-                told(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "Something went wrong on our side. Try again; if it keeps failing, ask your operator.",
-                )
-            }
+            Self::Redirect(response) => response,
         }
     }
 }
@@ -220,7 +117,7 @@ mod tests {
         let (catalog, limits) = (Catalog::built_in().unwrap(), Limits::default());
         let ask = Ask::read("page", query, &catalog, &limits, now).unwrap();
 
-        let told = serde_json::to_string(&Told::new(&ask, now, None)).unwrap();
+        let told = serde_json::to_string(&StatusBody::new(&ask, now, None)).unwrap();
 
         assert_eq!(
             told,

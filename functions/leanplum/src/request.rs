@@ -9,7 +9,7 @@ use export::{
 };
 use jiff::{SignedDuration, Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 
-use crate::{arguments::Arguments, envelope::Refused};
+use crate::{arguments::Arguments, error::ApiError};
 
 /// The zone whose days are meant.
 const ZONE: &str = "America/Los_Angeles";
@@ -51,40 +51,40 @@ pub(crate) fn zone() -> anyhow::Result<TimeZone> {
 
 impl Ask {
     /// Reads the arguments, in the order in which the documents have them.
-    pub(crate) fn read(arguments: &Arguments, now: Timestamp) -> Result<Self, Refused> {
+    pub(crate) fn read(arguments: &Arguments, now: Timestamp) -> Result<Self, ApiError> {
         const DAY: &str = "Give a day as 20140223.";
         const SECONDS: &str = "Give seconds since 1970, UTC.";
         let zone = zone()?;
         let day = |name| match arguments.get(name) {
             None => Ok(None),
-            Some(text) => day(text).map(Some).ok_or_else(|| Refused::wrong(name, DAY)),
+            Some(text) => day(text).map(Some).ok_or_else(|| ApiError::wrong(name, DAY)),
         };
         arguments.required("startDate")?;
-        let start = day("startDate")?.ok_or_else(|| Refused::missing("startDate"))?;
+        let start = day("startDate")?.ok_or_else(|| ApiError::missing("startDate"))?;
         let format = match arguments.get("exportFormat").map(str::to_ascii_lowercase).as_deref() {
             None | Some("json") => Format::Jsonl,
             Some("csv") => Format::Csv,
-            Some(_) => return Err(Refused::wrong("exportFormat", "It is json or csv.")),
+            Some(_) => return Err(ApiError::wrong("exportFormat", "It is json or csv.")),
         };
         let end = day("endDate")?.unwrap_or(start);
         if end < start {
-            return Err(Refused::wrong("endDate", "It is before startDate."));
+            return Err(ApiError::wrong("endDate", "It is before startDate."));
         }
         let instant = |name| match arguments.get(name) {
             None => Ok(None),
-            Some(text) => seconds(text).map(Some).ok_or_else(|| Refused::wrong(name, SECONDS)),
+            Some(text) => seconds(text).map(Some).ok_or_else(|| ApiError::wrong(name, SECONDS)),
         };
         let (from, to) = (instant("startTime")?, instant("endTime")?);
         if from.zip(to).is_some_and(|(from, to)| to < from) {
-            return Err(Refused::wrong("endTime", "It is before startTime."));
+            return Err(ApiError::wrong("endTime", "It is before startTime."));
         }
         let (callback, copy) = (callback(arguments)?, copy(arguments)?);
         let midnight = |date: Date| date.to_zoned(zone.clone()).map(|zoned| zoned.timestamp());
         let after = end.checked_add(1.day());
         let ends = midnight(start).and_then(|from| Ok((from, midnight(after?)?)));
-        let (first, last) = ends.map_err(|_| Refused::wrong("endDate", DAY))?;
+        let (first, last) = ends.map_err(|_| ApiError::wrong("endDate", DAY))?;
         let window = Window::new(first, last)
-            .map_err(|_| Refused::wrong("endDate", "It is before startDate."))?;
+            .map_err(|_| ApiError::wrong("endDate", "It is before startDate."))?;
         let since_release = now.as_second().rem_euclid(RELEASE_SECONDS);
         let latest = Timestamp::from_second(now.as_second().saturating_sub(since_release));
         let latest = latest.unwrap_or(now);
@@ -93,15 +93,15 @@ impl Ask {
     }
 
     /// Tells whether it is about days too long ago.
-    pub(crate) fn is_too_old(&self, now: Timestamp) -> Result<bool, Refused> {
+    pub(crate) fn is_too_old(&self, now: Timestamp) -> Result<bool, ApiError> {
         let today = now.to_zoned(zone()?).date();
         let oldest = today.checked_sub(OLDEST_DAYS.days());
         Ok(oldest.is_ok_and(|oldest| self.start < oldest))
     }
 
     /// Returns what of it is planned, or refuses days that are too many.
-    pub(crate) fn planned(self, limits: &Limits, now: Timestamp) -> Result<Self, Refused> {
-        let wrong = |error| Refused::wrong("endDate", &format!("From startDate on, {error}."));
+    pub(crate) fn planned(self, limits: &Limits, now: Timestamp) -> Result<Self, ApiError> {
+        let wrong = |error| ApiError::wrong("endDate", &format!("From startDate on, {error}."));
         let window = limits.planned_window(self.window, now).map_err(wrong)?;
         Ok(Self { window, ..self })
     }
@@ -159,34 +159,34 @@ pub(crate) fn secret_of(file: &str) -> Option<&str> {
 }
 
 /// Reads who is told. `responseWebhook` is what some call it.
-fn callback(arguments: &Arguments) -> Result<Option<CallbackUrl>, Refused> {
+fn callback(arguments: &Arguments) -> Result<Option<CallbackUrl>, ApiError> {
     let named = ["callbackUrl", "responseWebhook"].map(|name| Some((name, arguments.get(name)?)));
     let Some((name, url)) = named.into_iter().flatten().next() else { return Ok(None) };
     url.parse()
         .map(Some)
-        .map_err(|error| Refused::wrong(name, &format!("It is no such URL: {error}.")))
+        .map_err(|error| ApiError::wrong(name, &format!("It is no such URL: {error}.")))
 }
 
 /// Reads where files are copied to. Without a bucket, what else is said of it is ignored.
-fn copy(arguments: &Arguments) -> Result<Option<(CopyTarget, BucketCredentials)>, Refused> {
+fn copy(arguments: &Arguments) -> Result<Option<(CopyTarget, BucketCredentials)>, ApiError> {
     let Some(bucket) = arguments.get("s3BucketName") else { return Ok(None) };
     let bucket = bucket.parse();
-    let bucket = bucket.map_err(|e| Refused::wrong("s3BucketName", &format!("For S3, {e}.")))?;
+    let bucket = bucket.map_err(|e| ApiError::wrong("s3BucketName", &format!("For S3, {e}.")))?;
     let id = arguments.required("s3AccessId")?;
     if !is_key_id(id) {
-        return Err(Refused::wrong("s3AccessId", "It is the id of an access key of AWS."));
+        return Err(ApiError::wrong("s3AccessId", "It is the id of an access key of AWS."));
     }
     // Some clients do not escape it: a plus in a query is a blank, and secrets have none.
     let secret = arguments.required("s3AccessKey")?.replace(' ', "+");
     if !is_secret(&secret) {
-        return Err(Refused::wrong("s3AccessKey", "It is the secret of an access key of AWS."));
+        return Err(ApiError::wrong("s3AccessKey", "It is the secret of an access key of AWS."));
     }
     let prefix = arguments.get("s3ObjectPrefix").unwrap_or_default().parse();
-    let prefix = prefix.map_err(|e| Refused::wrong("s3ObjectPrefix", &format!("For S3, {e}.")))?;
+    let prefix = prefix.map_err(|e| ApiError::wrong("s3ObjectPrefix", &format!("For S3, {e}.")))?;
     let gzip = match arguments.get("compressData").map(str::to_ascii_lowercase).as_deref() {
         None | Some("false" | "0") => false,
         Some("true" | "1") => true,
-        Some(_) => return Err(Refused::wrong("compressData", "It is true or false.")),
+        Some(_) => return Err(ApiError::wrong("compressData", "It is true or false.")),
     };
     let target = CopyTarget { bucket, prefix, gzip, manifest: false };
     let opener = BucketCredentials::Key { id: id.to_owned(), secret: Secret::new(secret) };
@@ -211,7 +211,7 @@ mod tests {
 
     const NOW: &str = "2026-06-01T13:00:00Z";
 
-    async fn read(query: &str) -> Result<Ask, Refused> {
+    async fn read(query: &str) -> Result<Ask, ApiError> {
         let arguments = Arguments::read(query, &HeaderMap::new(), &Bytes::new()).await.unwrap();
         Ask::read(&arguments, NOW.parse().unwrap())
     }

@@ -1,9 +1,8 @@
-//! What this dialect answers. Nothing but a ZIP is ever a success: clients do not look.
+//! The errors of this dialect: plain text, with the statuses that its clients know.
 
 use std::fmt::Write as _;
 
 use axum::{
-    body::Bytes,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -12,21 +11,10 @@ use web::{AuthError, RETRY_AFTER_BUSY, is_busy};
 
 use crate::lake::MAX_OBJECTS;
 
-/// What a request is answered.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    /// A small ZIP itself: some HTTP libraries follow no redirects.
-    Zip(Bytes),
-    /// How many bytes a small ZIP has, for those who ask for no more than that.
-    Size(u64),
-    /// Where the ZIP is: a redirect, or the link as JSON.
-    Leads(Response),
-}
-
 /// Why there is no ZIP.
 #[derive(Debug)]
-pub(crate) enum Refused {
-    Denied(AuthError),
+pub(crate) enum ApiError {
+    Unauthorized(AuthError),
     /// The query is wrong.
     Query(String),
     /// More bytes than one export may hold; with URLs of ranges that fit.
@@ -45,53 +33,23 @@ pub(crate) enum Refused {
     Broken(anyhow::Error),
 }
 
-impl From<AuthError> for Refused {
+impl From<AuthError> for ApiError {
     fn from(denial: AuthError) -> Self {
-        Self::Denied(denial)
+        Self::Unauthorized(denial)
     }
 }
 
-impl From<cloud::Error> for Refused {
+impl From<cloud::Error> for ApiError {
     fn from(error: cloud::Error) -> Self {
         Self::Broken(error.into())
     }
 }
 
-/// Says that a range is too large in the vendor's words, which clients look for, and what to do.
-fn too_large(what_to_do: &str, urls: &[String]) -> String {
-    let mut text = format!(
-        "The file size of the exported data is too large. Shorten the time ranges and try again. The limit \
-         size is 4GB. {what_to_do}"
-    );
-    for url in urls {
-        // Writing to a string does not fail.
-        _ = write!(text, "\n{url}");
-    }
-    text
-}
-
-impl IntoResponse for Answer {
-    fn into_response(self) -> Response {
-        let zip = [
-            (header::CONTENT_TYPE, "application/zip"),
-            (header::CONTENT_DISPOSITION, "attachment; filename=\"export.zip\""),
-            (header::CACHE_CONTROL, "no-store"),
-        ];
-        match self {
-            Self::Zip(bytes) => (zip, bytes).into_response(),
-            Self::Size(bytes) => {
-                (zip, [(header::CONTENT_LENGTH, bytes.to_string())]).into_response()
-            }
-            Self::Leads(response) => response,
-        }
-    }
-}
-
-impl IntoResponse for Refused {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let told = |status: StatusCode, text: String| (status, text).into_response();
         match self {
-            Self::Denied(AuthError::Missing) => {
+            Self::Unauthorized(AuthError::Missing) => {
                 let text =
                     "Send your API key and secret key: curl -u API_KEY:SECRET_KEY ...".to_owned();
                 let mut response = told(StatusCode::UNAUTHORIZED, text);
@@ -99,18 +57,18 @@ impl IntoResponse for Refused {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
                 response
             }
-            Self::Denied(AuthError::Invalid(..)) => {
+            Self::Unauthorized(AuthError::Invalid(..)) => {
                 told(StatusCode::FORBIDDEN, "Invalid API Key".to_owned())
             }
-            Self::Denied(AuthError::QuotaExceeded(over)) => {
+            Self::Unauthorized(AuthError::QuotaExceeded(over)) => {
                 let mut response = told(StatusCode::TOO_MANY_REQUESTS, over.detail());
                 response.headers_mut().insert(header::RETRY_AFTER, over.retry_after.into());
                 response
             }
-            Self::Denied(AuthError::Unavailable(error)) => {
+            Self::Unauthorized(AuthError::Unavailable(error)) => {
                 Self::Broken(error.into()).into_response()
             }
-            Self::Denied(denial) => told(StatusCode::FORBIDDEN, denial.detail()),
+            Self::Unauthorized(denial) => told(StatusCode::FORBIDDEN, denial.detail()),
             Self::Query(text) => told(StatusCode::BAD_REQUEST, text),
             Self::TooLarge(urls) => {
                 told(StatusCode::BAD_REQUEST, too_large("These ranges fit:", &urls))
@@ -162,4 +120,17 @@ impl IntoResponse for Refused {
             }
         }
     }
+}
+
+/// Says that a range is too large in the vendor's words, which clients look for, and what to do.
+fn too_large(what_to_do: &str, urls: &[String]) -> String {
+    let mut text = format!(
+        "The file size of the exported data is too large. Shorten the time ranges and try again. The limit \
+         size is 4GB. {what_to_do}"
+    );
+    for url in urls {
+        // Writing to a string does not fail.
+        _ = write!(text, "\n{url}");
+    }
+    text
 }
