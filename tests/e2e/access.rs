@@ -125,7 +125,7 @@ async fn the_privilege_to_view_is_not_that_to_edit() {
 async fn another_workspaces_export_answers_like_an_unknown_one() {
     let (mine, theirs) = (user().await, user().await);
     let url = theirs.create(&request("liferay_page", FROM, TO, "csv")).await.unwrap();
-    let unknown = format!("/v1/exports/{}", export::ExportId::generate());
+    let unknown = format!("/v1/exports/{}", tests::new_id());
 
     for (method, rest) in [
         ("GET", ""),

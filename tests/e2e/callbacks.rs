@@ -2,7 +2,7 @@
 
 use std::{process::Command, time::Duration};
 
-use export::{Export, ExportId, FOLLOW_UP_AFTER, Failure, Limits, Order};
+use export::{Export, FOLLOW_UP_AFTER, Failure, Limits, Order};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::{Answer, Receiver, Reply, Stack, User};
@@ -64,10 +64,10 @@ async fn unbuilt_for(user: &User, url: &str) -> Export {
     let (now, day) = (Timestamp::now(), SignedDuration::from_hours(24));
     let body = request("liferay_page", FROM, TO, "csv");
     let order = Order::from_json(&body, &user.stack.catalog, &[], &Limits::default(), now).unwrap();
-    let id = ExportId::generate();
+    let id = tests::new_id();
     let export = Export::queued(id, user.workspace.clone(), order.request, now, day);
     let export = export.with_callback(url.parse().unwrap(), "https://example.com/e".into());
-    user.stack.exports().create(&export, None).await.unwrap();
+    user.stack.exports().store(&export, None).await.unwrap();
     export
 }
 
@@ -317,7 +317,7 @@ async fn what_cannot_be_posted_again_says_why() {
     assert_eq!((reply.status, reply.text("/code")), (409, "no_callback"));
     let log = user.get(&format!("{plain}/deliveries")).await.unwrap();
     assert_eq!(log.body, json!({ "deliveries": [] }));
-    let unknown = format!("/v1/exports/{}/deliveries", ExportId::generate());
+    let unknown = format!("/v1/exports/{}/deliveries", tests::new_id());
     assert_eq!(user.get(&unknown).await.unwrap().status, 404);
     assert_eq!(user.send("POST", &unknown, &[], None).await.unwrap().status, 404);
 }

@@ -3,9 +3,7 @@
 use std::{io::Read as _, time::Duration};
 
 use cloud::Purpose;
-use export::{
-    COPY_LEASE, CopyState, CopyTarget, Export, ExportId, Secret, StoredCredentials, external_id,
-};
+use export::{COPY_LEASE, CopyState, CopyTarget, Export, Secret, StoredCredentials, external_id};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::{Answer, Customer, Receiver, Reply, Stack, User, until};
@@ -288,7 +286,7 @@ async fn a_courier_that_died_is_replaced_and_goes_on_where_it_was() {
 #[tokio::test]
 async fn what_was_sealed_for_one_export_opens_for_no_other() {
     let user = user().await;
-    let (one, other) = (ExportId::generate(), ExportId::generate());
+    let (one, other) = (tests::new_id(), tests::new_id());
     let seal = user.stack.seal();
     let secret = Secret::new("wJalr/+x".to_owned());
     let sealed = seal.seal(&secret, Purpose::Copy(&user.workspace, one)).await.unwrap();

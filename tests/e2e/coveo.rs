@@ -7,7 +7,7 @@ mod filters;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use export::{ExportId, Privilege};
+use export::Privilege;
 use serde_json::{Value, json};
 use tests::{Archive, Reply, Stack, User, sample::gzip, until};
 

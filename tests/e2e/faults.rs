@@ -43,7 +43,7 @@ fn unsent(user: &User, now: Timestamp) -> Export {
         .unwrap()
         .request;
     let time_limit = SignedDuration::from_hours(24);
-    Export::queued(ExportId::generate(), user.workspace.clone(), request, now, time_limit)
+    Export::queued(tests::new_id(), user.workspace.clone(), request, now, time_limit)
 }
 
 /// The list of an export's bad rows.
@@ -352,7 +352,11 @@ async fn a_batch_whose_lease_lapsed_is_lost_to_its_old_holder_and_taken_by_anoth
     let user = user().await;
     let (exports, now) = (user.stack.exports(), Timestamp::now());
     let export = unsent(&user, now);
-    let claim = async |at| match exports.claim_batch(&export, 0, at).await.unwrap() {
+    let claim = async |at| match exports
+        .claim_batch(&export, 0, tests::new_id().to_string(), at)
+        .await
+        .unwrap()
+    {
         Claim::Ours { holder, .. } => Some(holder),
         Claim::Held(_) => None,
     };
@@ -373,7 +377,7 @@ async fn a_batch_whose_lease_lapsed_is_lost_to_its_old_holder_and_taken_by_anoth
 /// Claims the first batch of an export so many hours ago, as a builder does of which nothing is heard again.
 async fn claimed(user: &User, export: &Export, hours: u32) -> Claim {
     let earlier = Timestamp::now() - SignedDuration::from_hours(hours.into());
-    user.stack.exports().claim_batch(export, 0, earlier).await.unwrap()
+    user.stack.exports().claim_batch(export, 0, "dead".to_owned(), earlier).await.unwrap()
 }
 
 #[tokio::test]
@@ -441,7 +445,7 @@ async fn a_batch_that_broke_once_is_free_for_another_attempt() {
 
     // A builder that holds it does so for its lease; one that gave it up, for seconds.
     let now = Timestamp::now();
-    let claim = exports.claim_batch(&export, 0, now).await.unwrap();
+    let claim = exports.claim_batch(&export, 0, "other".to_owned(), now).await.unwrap();
     let is_freed = matches!(claim, Claim::Held(until) if until < now + BUILD_LEASE / 2);
     assert!(is_freed, "{claim:?}");
     let cancel = |e: &Export| e.cancel(now);

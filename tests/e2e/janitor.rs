@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cloud::StoreOutcome;
 use export::{
     Archive, ArchiveKey, BUILD_LEASE, Export, ExportId, FOLLOW_UP_AFTER, Failure, Lane, Limits,
     MAX_DEATHS, Order, REMOVAL_DELAY, RESEND_AFTER, State, WorkKey,
@@ -26,7 +27,7 @@ fn old(user: &User, ago: SignedDuration, time_limit: SignedDuration) -> Export {
     let now = Timestamp::now();
     let request =
         Order::from_json(&body, &user.stack.catalog, &[], &Limits::default(), now).unwrap().request;
-    Export::queued(ExportId::generate(), user.workspace.clone(), request, now - ago, time_limit)
+    Export::queued(tests::new_id(), user.workspace.clone(), request, now - ago, time_limit)
 }
 
 /// Waits until the export's record is as wanted.
@@ -80,7 +81,7 @@ async fn the_next_of_a_lane_is_called_though_the_builder_before_it_died_at_its_e
     let first = waiting(old(&user, SignedDuration::ZERO, SignedDuration::from_hours(24)));
     let second = waiting(old(&user, SignedDuration::ZERO, SignedDuration::from_hours(24)));
     for export in [&first, &second] {
-        exports.join(export, &export.id.to_string(), |_| false).await.unwrap();
+        assert_eq!(exports.store(export, None).await.unwrap(), StoreOutcome::Yes);
     }
     // It has ended, and nobody called the next.
     exports.put(&first.fail(now - FOLLOW_UP_AFTER, Failure::internal())).await.unwrap();

@@ -2,11 +2,11 @@
 
 use std::{process::Command, time::Instant};
 
-use cloud::Joined;
 use export::{Export, ExportId, Limits, Order, State, Status};
 use futures_util::{StreamExt as _, future::join_all, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use service::Joined;
 use tests::{Reply, Stack, User, sample::gzip};
 
 use crate::{SMALL, at, inside, request};
@@ -325,9 +325,9 @@ async fn cancelling_the_one_that_runs_lets_the_next_one_in() {
     let asked =
         Order::from_json(&body, &user.stack.catalog, &[], &Limits::default(), now).unwrap().request;
     let day = SignedDuration::from_hours(24);
-    let first = Export::queued(ExportId::generate(), user.workspace.clone(), asked, now, day);
+    let first = Export::queued(tests::new_id(), user.workspace.clone(), asked, now, day);
     let first = first.in_lane(export::Lane::new("liferay"));
-    user.stack.exports().create(&first, None).await.unwrap();
+    user.stack.exports().store(&first, None).await.unwrap();
     user.stack.exports().put(&first.claim(now).unwrap()).await.unwrap();
     user.get(&url("segment", DATES)).await.unwrap();
     let newest = user.get("/v1/exports?limit=1").await.unwrap();
@@ -357,12 +357,12 @@ async fn five_hundred_first_requests_at_once_make_one_export() {
     let now = Timestamp::now();
     let asked =
         Order::from_json(&body, &user.stack.catalog, &[], &Limits::default(), now).unwrap().request;
-    let exports = user.stack.exports();
+    let service = user.stack.service();
     let joined = join_all((0..500).map(|_| async {
         let day = SignedDuration::from_hours(24);
         let export =
-            Export::queued(ExportId::generate(), user.workspace.clone(), asked.clone(), now, day);
-        exports.join(&export, "five-hundred", |_| true).await.unwrap()
+            Export::queued(tests::new_id(), user.workspace.clone(), asked.clone(), now, day);
+        service.join(&export, "five-hundred", |_| true).await.unwrap()
     }))
     .await;
     assert_eq!(joined.iter().filter(|joined| matches!(joined, Joined::New { .. })).count(), 1);

@@ -1,7 +1,7 @@
 //! Limits and quotas: one more than allowed, through every API, is refused in its own shape.
 
-use cloud::Created;
-use export::{Export, ExportId, Order, Quota};
+use cloud::StoreOutcome;
+use export::{Export, Order, Quota};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::{Reply, Stack, User, until};
@@ -78,7 +78,7 @@ fn unfinished(user: &User) -> Export {
     let body = request("liferay_page", FROM, TO, "csv");
     let order = Order::from_json(&body, &user.stack.catalog, &[], &limits, now).unwrap();
     let time_limit = SignedDuration::from_hours(1);
-    let id = ExportId::generate();
+    let id = tests::new_id();
     Export::queued(id, user.workspace.clone(), order.request, now, time_limit)
 }
 
@@ -90,11 +90,8 @@ async fn a_workspace_that_sends_too_many_requests_is_refused_by_every_api() {
     let viewer = other.await.unwrap();
     // As if a thousand seconds of requests had been sent.
     let ahead = Timestamp::now() + SignedDuration::from_secs(1000);
-    let default =
-        Quota { exports_at_once: 1, exports_a_day: 1, requests_a_second: 1, request_burst: 1 };
-    let exports = user.stack.exports();
     let cost = export::RequestCost::Itself;
-    exports.spend_requests(&user.workspace, default, cost, ahead).await.unwrap().unwrap();
+    user.stack.service().spend(&user.workspace, cost, ahead).await.unwrap();
 
     for (api, reply) in asked_in_every_api(&user).await {
         assert_eq!(reply.status, 429, "{api}: {}", reply.body);
@@ -150,10 +147,11 @@ async fn a_workspace_with_too_many_unfinished_exports_is_refused_by_every_api() 
     seed(&user).await;
     set_quota(&user, json!({ "exports_at_once": 1 })).await;
     let (exports, export) = (user.stack.exports(), unfinished(&user));
-    let default =
+    let quota =
         Quota { exports_at_once: 1, exports_a_day: 100, requests_a_second: 1, request_burst: 1 };
-    exports.admit_export(&export, default).await.unwrap().unwrap();
-    assert!(matches!(exports.create(&export, None).await.unwrap(), Created::New));
+    let day = Quota::day(export.created_at);
+    assert!(exports.count_export(&export, &day, None, quota).await.unwrap());
+    assert_eq!(exports.store(&export, None).await.unwrap(), StoreOutcome::Yes);
 
     for (api, reply) in asked_in_every_api(&user).await {
         assert_eq!(reply.status, 429, "{api}: {}", reply.body);
@@ -363,7 +361,7 @@ async fn a_list_has_full_pages_and_no_cursor_on_the_last() {
     let mut made = Vec::new();
     for n in 0..7 {
         let export = unfinished(&user);
-        assert!(matches!(exports.create(&export, None).await.unwrap(), Created::New));
+        assert_eq!(exports.store(&export, None).await.unwrap(), StoreOutcome::Yes);
         if n % 3 != 0 {
             let cancel = |e: &Export| e.cancel(Timestamp::now());
             exports.change(&user.workspace, export.id, cancel).await.unwrap();
@@ -406,7 +404,7 @@ async fn a_page_of_large_exports_fits_an_answer() {
         let filter = format!("title == '{}'", "x".repeat(120_000)).parse().unwrap();
         export.request.filters =
             vec![export::TableFilter { tables: vec!["liferay_page".into()], filter }];
-        exports.create(&export, None).await.unwrap();
+        exports.store(&export, None).await.unwrap();
     }
     let page = user.get("/v1/exports?limit=100").await.unwrap();
     let listed = page.body["exports"].as_array().unwrap().len();

@@ -2,6 +2,7 @@
 
 mod archive;
 mod customer;
+mod new_id;
 mod receiver;
 pub mod sample;
 mod stack;
@@ -10,6 +11,7 @@ mod wait;
 
 pub use archive::Archive;
 pub use customer::{Customer, CustomerKeys};
+pub use new_id::new_id;
 pub use receiver::{Answer, Received, Receiver};
 pub use stack::{Message, Stack};
 pub use user::{Reply, User};

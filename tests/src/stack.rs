@@ -6,13 +6,13 @@ use anyhow::Context as _;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cloud::{ArchiveBucket, ExportQueue, ExportTable, KmsCipher, LakeBucket, TokenTable};
-use export::{Catalog, Export, ExportId, Privilege, Token, TokenRecord, Workspace};
+use export::{Catalog, Export, ExportId, Privilege, Quota, Token, TokenRecord, Workspace};
 use jiff::Timestamp;
 use reqwest::redirect;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Customer, CustomerKeys, User, until};
+use crate::{Customer, CustomerKeys, User, new_id, until};
 
 /// What `stack.py up` wrote of the stack it started.
 #[derive(Clone, Debug, Deserialize)]
@@ -94,8 +94,7 @@ impl Stack {
 
     /// Returns a user of a new workspace, with both privileges.
     pub async fn user(&self) -> anyhow::Result<User> {
-        let workspace =
-            format!("w{}", &ExportId::generate().to_string().replace('-', "")[..30]).parse()?;
+        let workspace = format!("w{}", &new_id().to_string().replace('-', "")[..30]).parse()?;
         self.user_of(workspace, &[Privilege::View, Privilege::Edit]).await
     }
 
@@ -155,7 +154,7 @@ impl Stack {
 
     /// Makes a customer with an account of their own, who expects this external id.
     pub async fn customer(&self, external_id: &str) -> anyhow::Result<Customer> {
-        let name = format!("c{}", &ExportId::generate().to_string().replace('-', "")[..30]);
+        let name = format!("c{}", &new_id().to_string().replace('-', "")[..30]);
         let output = self.python("customer.py", &[&self.name, &name, external_id]).await?;
         let keys: CustomerKeys = serde_json::from_slice(&output).context("read the customer")?;
         let credentials =
@@ -179,6 +178,25 @@ impl Stack {
     /// Returns the URL below which the API is.
     pub fn base_url(&self) -> &str {
         &self.outputs.base_url
+    }
+
+    /// Returns the use cases over the table and the queue of exports, with quotas that no test reaches but by what
+    /// it sets for its workspace.
+    pub fn service(&self) -> service::Exports {
+        let quota = Quota {
+            exports_at_once: 1000,
+            exports_a_day: 10_000,
+            requests_a_second: 500,
+            request_burst: 10_000,
+        };
+        service::Exports {
+            table: self.exports(),
+            queue: self.queue(),
+            clock: service::Clock::system(),
+            random: service::Random::system(),
+            quota,
+            time_limit: jiff::SignedDuration::from_hours(24),
+        }
     }
 
     /// Returns the table of exports.

@@ -39,6 +39,12 @@ impl From<AuthError> for ApiError {
     }
 }
 
+impl From<service::Error> for ApiError {
+    fn from(error: service::Error) -> Self {
+        AuthError::from(error).into()
+    }
+}
+
 impl From<cloud::Error> for ApiError {
     fn from(error: cloud::Error) -> Self {
         Self::Broken(error.into())
@@ -66,7 +72,7 @@ impl IntoResponse for ApiError {
                 response
             }
             Self::Unauthorized(AuthError::Unavailable(error)) => {
-                Self::Broken(error.into()).into_response()
+                Self::Broken(error).into_response()
             }
             Self::Unauthorized(denial) => told(StatusCode::FORBIDDEN, denial.detail()),
             Self::Query(text) => told(StatusCode::BAD_REQUEST, text),

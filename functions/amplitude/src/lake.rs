@@ -49,7 +49,7 @@ impl Lake {
     ) -> Result<Looked, ApiError> {
         let table = services.catalog.table(TABLE).ok_or(ApiError::NoData)?;
         let dataset = services.catalog.dataset_of(table);
-        services.spend_lists(workspace, [dataset], window, now).await?;
+        services.exports.spend_lists(workspace, [dataset], window, now).await?;
         match services.lake.tallies(dataset, workspace, window, MAX_OBJECTS).await {
             Ok(tallies) => Ok(Looked::Filed(Self::of(&tallies, dataset, window))),
             Err(cloud::Error::TooManyObjects) => Ok(Looked::TooManyObjects),
@@ -166,10 +166,16 @@ mod tests {
         let tables = vec![TableSelection::whole(TABLE)];
         let request = ExportRequest::new(tables, hours(0, 1), Format::Jsonl);
         let acme = "acme".parse().unwrap();
-        Export::queued(ExportId::generate(), acme, request, NOW, HOUR * 24)
-            .with_origin(request::origin("me".to_owned(), lake))
-            .claim(NOW)
-            .unwrap()
+        Export::queued(
+            ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]),
+            acme,
+            request,
+            NOW,
+            HOUR * 24,
+        )
+        .with_origin(request::origin("me".to_owned(), lake))
+        .claim(NOW)
+        .unwrap()
     }
 
     fn failed(code: FailureCode) -> Export {

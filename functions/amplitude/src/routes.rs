@@ -1,7 +1,5 @@
 //! The one route, and all that it does.
 
-use std::time::Instant;
-
 use axum::{
     Router,
     extract::RawQuery,
@@ -9,10 +7,10 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use cloud::Joined;
-use export::{Archive, ArchiveKey, Export, ExportId, State as ExportState, Window};
-use jiff::Timestamp;
-use web::{BaseUrl, Kit, Services, lead_to, tell_bad_rows, wants_redirect};
+use export::{Archive, ArchiveKey, Export, State as ExportState, Window};
+use service::Joined;
+use tokio::time::Instant;
+use web::{BaseUrl, Kit, Services, lead_to, link_method, tell_bad_rows, wants_redirect};
 
 use crate::{
     app::{App, Editor},
@@ -53,7 +51,8 @@ async fn export(
     let window = ask.loaded(now).ok_or(ApiError::NoData)?;
 
     let export = found_or_made(&editor, (ask, window), &base).await?;
-    let export = services.wait_for(export, editor.wait.saturating_sub(begun.elapsed())).await?;
+    let export =
+        services.exports.wait_for(export, editor.wait.saturating_sub(begun.elapsed())).await?;
     let archive = match export.state {
         ExportState::Succeeded { ref archive } => archive,
         ExportState::Failed { failure, .. } => return Err(ApiError::Failed(failure.detail)),
@@ -80,7 +79,7 @@ async fn found_or_made(
 ) -> Result<Export, ApiError> {
     let (services, workspace, now) = (&editor.services, &editor.workspace, editor.now);
     let key = ask.key();
-    let newest = services.exports.newest(workspace, &key).await?;
+    let newest = services.exports.table.newest(workspace, &key).await?;
     let is_due = |export: &Export| is_unfinished(export) || is_awaited(export, editor.wait, now);
     if let Some(newest) = newest.as_ref().filter(|newest| is_due(newest)) {
         return Ok(newest.clone());
@@ -97,15 +96,11 @@ async fn found_or_made(
     if !newest.is_some_and(|newest| keep(&newest)) {
         check_size(&lake, window, base)?;
     }
-    let new =
-        Export::queued(ExportId::generate(), workspace.clone(), request, now, services.time_limit)
-            .with_origin(request::origin(editor.name.clone(), lake.print()));
-    match services.join(&new, &key, keep).await? {
+    let origin = request::origin(editor.name.clone(), lake.print());
+    let new = services.exports.draft(workspace, request, now)?.with_origin(origin);
+    match services.exports.join(&new, &key, keep).await? {
         Joined::Kept(export) => Ok(*export),
-        Joined::New { .. } => {
-            services.submit(&new).await;
-            Ok(new)
-        }
+        Joined::New { .. } => Ok(new),
     }
 }
 
@@ -148,11 +143,13 @@ impl How {
             return Ok(if self.method == Method::HEAD {
                 Answer::Size(archive.size_bytes)
             } else {
-                Answer::Zip(services.archives.read_archive(key).await?)
+                Answer::Zip(services.links.archives.read_archive(key).await?)
             });
         }
-        let (key, now) = (key.to_string(), Timestamp::now());
-        let link = services.link_with_query(archive, &key, &self.query, &self.method, now).await?;
+        let (key, method) = (key.to_string(), link_method(&self.method));
+        // The archive may have been waited for.
+        let now = services.exports.clock.now();
+        let link = services.links.sign_with_query(archive, &key, &self.query, method, now).await?;
         Ok(Answer::Redirect(lead_to(link, self.redirect)))
     }
 }

@@ -5,7 +5,7 @@ use aws_config::SdkConfig;
 use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, env};
 use export::Catalog;
 use lake::ID_BYTES;
-use outbox::Outbox;
+use service::{Clock, FollowUp, Random};
 
 use crate::watch::{PACE, Pace};
 
@@ -63,7 +63,11 @@ impl Settings {
 pub(crate) struct App {
     pub(crate) exports: ExportTable,
     pub(crate) queue: ExportQueue,
-    pub(crate) outbox: Outbox,
+    pub(crate) follow_up: FollowUp,
+    /// The time.
+    pub(crate) clock: Clock,
+    /// What names the holders of batches.
+    pub(crate) random: Random,
     pub(crate) archives: ArchiveBucket,
     pub(crate) lake: LakeBucket,
     pub(crate) catalog: Catalog,
@@ -92,8 +96,11 @@ impl App {
         let sqs = aws_sdk_sqs::Client::new(aws);
         let queue = ExportQueue::new(sqs, settings.export_queue_url);
         let exports = ExportTable::new(aws_sdk_dynamodb::Client::new(aws), settings.export_table);
+        let clock = Clock::system();
         Ok(Self {
-            outbox: Outbox::from_env(aws, exports.clone(), queue.clone())?,
+            follow_up: FollowUp::from_env(aws, exports.clone(), queue.clone(), clock)?,
+            clock,
+            random: Random::system(),
             exports,
             queue,
             archives: ArchiveBucket::new(s3, settings.export_bucket),

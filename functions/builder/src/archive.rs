@@ -33,7 +33,7 @@ pub(crate) async fn assemble(
     let reports = all_reports(app, export, plan, reports).await?;
     let nothing = (0, 0);
     match export.request.files {
-        Files::Counts => return Ok(archive_of(export, plan, &reports, nothing)),
+        Files::Counts => return Ok(archive_of(export, plan, &reports, nothing, app.clock.now())),
         Files::Parts(parts) => {
             if reports.iter().any(|report| report.bad_rows > 0) {
                 write_bad_rows(app, export, &reports).await?;
@@ -45,7 +45,7 @@ pub(crate) async fn assemble(
                 u32::try_from(of_table.count()).unwrap_or(u32::MAX)
             };
             let table_files = Some(export.request.tables.iter().map(files_of).collect());
-            let archive = archive_of(export, plan, &reports, (size_bytes, 0));
+            let archive = archive_of(export, plan, &reports, (size_bytes, 0), app.clock.now());
             return Ok(Archive { table_files, ..archive });
         }
         Files::Tables | Files::Single(_) | Files::Hourly(_) => {}
@@ -68,15 +68,16 @@ pub(crate) async fn assemble(
             if app.archives.has(&key.to_string(), size_bytes, crc32).await? => {}
         Err(e) => return Err(e.into()),
     }
-    Ok(archive_of(export, plan, &reports, (size_bytes, crc32)))
+    Ok(archive_of(export, plan, &reports, (size_bytes, crc32), app.clock.now()))
 }
 
-/// Sums up what was made.
+/// Sums up what was made, as of `now`.
 fn archive_of(
     export: &Export,
     plan: &Plan,
     reports: &[Report],
     (size_bytes, crc32): (u64, u32),
+    now: Timestamp,
 ) -> Archive {
     // None if anything was copied without being read.
     let rows = |made: &Made| match made {
@@ -89,7 +90,6 @@ fn archive_of(
         of_table.flat_map(|(_, report)| &report.made).map(rows).sum::<Option<u64>>()
     };
     let table_rows: Option<Vec<u64>> = (0..export.request.tables.len()).map(rows_of).collect();
-    let now = Timestamp::now();
     Archive {
         published_at: now,
         expires_at: now,

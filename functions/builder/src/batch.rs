@@ -32,6 +32,12 @@ pub(crate) enum After {
     GoOn(Box<Export>),
 }
 
+/// Claims a batch of steps under a name of its own.
+async fn claim(app: &App, export: &Export, first: u32, now: Timestamp) -> anyhow::Result<Claim> {
+    let holder = u128::from_be_bytes(app.random.bytes()?);
+    Ok(app.exports.claim_batch(export, first, format!("{holder:032x}"), now).await?)
+}
+
 /// Does the steps from the first to the one before the last of `steps`.
 pub(crate) async fn run(
     app: &App,
@@ -48,9 +54,9 @@ pub(crate) async fn run(
         let plan = plan::of(app, export).await.context("read the plan")?;
         return if ends_pass(&plan, first, export) { Ok(go_on(export)) } else { done() };
     }
-    let now = Timestamp::now();
+    let now = app.clock.now();
     let since = Instant::now();
-    let (deaths, failures, holder) = match app.exports.claim_batch(export, first, now).await? {
+    let (deaths, failures, holder) = match claim(app, export, first, now).await? {
         Claim::Ours { deaths, failures, holder } => (deaths, failures, holder),
         // Its own message comes back, should its builder die.
         Claim::Held(_) => return done(),
@@ -62,7 +68,7 @@ pub(crate) async fn run(
     message.keep().await;
     let renew = async || {
         message.keep().await;
-        let until = Timestamp::now() + BUILD_LEASE;
+        let until = app.clock.now() + BUILD_LEASE;
         let is_ours = app.exports.renew_batch(export, first, &holder, until).await?;
         // The lease is renewed, whether or not the record can be read just now.
         Ok(is_ours && app.exports.is_wanted(export).await.unwrap_or(true))
@@ -131,7 +137,7 @@ async fn give_up(
     if let Some(failure) = failure_of(&error).or(spent) {
         return fail(app, export, failure).await;
     }
-    let now = Timestamp::now();
+    let now = app.clock.now();
     let again = now + SignedDuration::from_secs(10 << failures.min(8));
     // Another builder may have taken the steps over: its lease stays.
     app.exports.return_batch(export, first, holder, again).await?;
@@ -143,11 +149,11 @@ async fn give_up(
 
 /// Ends an export that is being built.
 async fn fail(app: &App, export: &Export, failure: Failure) -> anyhow::Result<Outcome> {
-    let now = Timestamp::now();
+    let now = app.clock.now();
     let failed =
         |e: &Export| matches!(e.state, State::Running { .. }).then(|| e.fail(now, failure.clone()));
     if let Some(after) = app.exports.change(&export.workspace, export.id, failed).await? {
-        app.outbox.follow_up(&after).await;
+        app.follow_up.run(&after).await;
     }
     Ok(Outcome::Done)
 }

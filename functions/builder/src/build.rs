@@ -11,6 +11,7 @@ use inbox::Outcome;
 use jiff::{SignedDuration, Timestamp};
 use lake::{ObjectError, Step};
 use lambda_runtime::tracing::{error, info, warn};
+use service::first_in_lane;
 use tokio::time::Instant;
 
 use crate::{
@@ -49,7 +50,7 @@ pub(crate) async fn run(app: &App, job: &Job, message: &Message<'_>) -> anyhow::
         };
     }
     if let Some(lane) = &export.lane {
-        let first = app.exports.first_in_lane(&export.workspace, lane).await?;
+        let first = first_in_lane(&app.exports, &export.workspace, lane).await?;
         if first.is_some_and(|first| first.id != export.id) {
             // Whoever ends the export before it sends a message for it.
             return Ok(Outcome::Done);
@@ -60,7 +61,7 @@ pub(crate) async fn run(app: &App, job: &Job, message: &Message<'_>) -> anyhow::
 
 async fn take(app: &App, export: &Export, message: &Message<'_>) -> anyhow::Result<Outcome> {
     let come_back = |seconds, reason| Ok(Outcome::ComeBack { seconds, reason });
-    let now = Timestamp::now();
+    let now = app.clock.now();
     let export = &counting_death(app, export, now).await?;
     let claimed = match export.claim(now) {
         Ok(claimed) => claimed,
@@ -81,7 +82,7 @@ async fn take(app: &App, export: &Export, message: &Message<'_>) -> anyhow::Resu
     message.keep().await;
     let renew = async || {
         message.keep().await;
-        app.exports.renew(&claimed, lease.number, Timestamp::now() + BUILD_LEASE).await
+        app.exports.renew(&claimed, lease.number, app.clock.now() + BUILD_LEASE).await
     };
     let held = Held { since, lasts: BUILD_LEASE.unsigned_abs() };
     let work = async |watch| build(app, &claimed, lease, watch).await;
@@ -105,7 +106,7 @@ async fn counting_death(app: &App, export: &Export, now: Timestamp) -> anyhow::R
     let after = app.exports.change(&export.workspace, export.id, dead).await?;
     let after = after.unwrap_or_else(|| export.clone());
     if !matches!(after.state, State::Running { .. }) {
-        app.outbox.follow_up(&after).await;
+        app.follow_up.run(&after).await;
     }
     Ok(after)
 }
@@ -164,7 +165,7 @@ pub(crate) async fn do_step(
     let report = step::done(work, number, step).await?;
     let (exports, progress) = (&work.app.exports, report.progress(step));
     let after =
-        exports.step_done(work.export, number, progress, Timestamp::now() + timeout).await?;
+        exports.step_done(work.export, number, progress, work.app.clock.now() + timeout).await?;
     let after = after.ok_or(Lost)?;
     match work.export.request.max_rows {
         Some(most) if after.rows > most => Err(TooManyRows(most).into()),
@@ -184,7 +185,7 @@ async fn dispatch(
     lease: Lease,
     batches: &[(u32, u32)],
 ) -> anyhow::Result<Outcome> {
-    let free = |e: &Export| is_ours(e, lease).then(|| e.dispatched(Timestamp::now()));
+    let free = |e: &Export| is_ours(e, lease).then(|| e.dispatched(app.clock.now()));
     app.exports.change(&export.workspace, export.id, free).await?;
     app.queue.send_batches(export, batches).await?;
     info!(export.id = %export.id, "asked for {} batches of steps of export {}", batches.len(), export.id);
@@ -198,7 +199,7 @@ async fn publish(
     lease: Lease,
     archive: Archive,
 ) -> anyhow::Result<Outcome> {
-    let ready = |e: &Export| is_ours(e, lease).then(|| e.succeed(Timestamp::now(), &archive));
+    let ready = |e: &Export| is_ours(e, lease).then(|| e.succeed(app.clock.now(), &archive));
     let stored = app.exports.change(&export.workspace, export.id, ready).await?;
     let stored = stored.ok_or_else(|| anyhow::anyhow!("find export {}", export.id))?;
     match &stored.state {
@@ -213,14 +214,14 @@ async fn publish(
         State::Running { .. } => {}
         _ => {
             // As if it had been published: so it is known what there is.
-            app.archives.remove(&stored.succeed(Timestamp::now(), &archive)).await?;
+            app.archives.remove(&stored.succeed(app.clock.now(), &archive)).await?;
             info!(
                 export.id = %export.id,
                 "removed the archive of export {}, which nobody wants any more", export.id
             );
         }
     }
-    app.outbox.follow_up(&stored).await;
+    app.follow_up.run(&stored).await;
     Ok(Outcome::Done)
 }
 
@@ -244,7 +245,7 @@ async fn give_up(
 ) -> anyhow::Result<Outcome> {
     error!(export.id = %export.id, "failed to {error:#}");
     let failure = failure_of(&error);
-    let now = Timestamp::now();
+    let now = app.clock.now();
     let wait = SignedDuration::from_secs(20 << export.failures.min(8));
     let next = |e: &Export| {
         is_ours(e, lease).then(|| match &failure {
@@ -261,7 +262,7 @@ async fn give_up(
             reason: "the attempt broke and is made again",
         });
     }
-    app.outbox.follow_up(&after).await;
+    app.follow_up.run(&after).await;
     Ok(Outcome::Done)
 }
 
@@ -475,7 +476,7 @@ mod tests {
             assert_eq!(failure.code, code);
             assert!(failure.detail.contains(said) && failure.detail.contains("a.json.gz"));
         }
-        let aws = cloud::Error::Stale(export::ExportId::generate());
+        let aws = cloud::Error::Stale(export::ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]));
         assert!(failure_of(&aws.into()).is_none());
     }
 }

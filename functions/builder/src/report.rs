@@ -71,10 +71,15 @@ impl Content {
 }
 
 impl Report {
-    pub(crate) fn new(piece: WorkKey, made: Vec<Made>, account: Account) -> Self {
+    pub(crate) fn new(
+        piece: WorkKey,
+        made: Vec<Made>,
+        account: Account,
+        made_at: Timestamp,
+    ) -> Self {
         Self {
             piece,
-            made_at: Timestamp::now(),
+            made_at,
             made,
             ids: Vec::new(),
             bad_rows: account.bad_rows,

@@ -148,11 +148,16 @@ async fn made(
     if matches!(export.request.files, Files::Counts) {
         let (rows, account) = counted(work, step, table).await?;
         let segment = Segment { rows, ..Segment::default() };
-        return Ok(Report::new(key, vec![Made::Poured(segment, Vec::new())], account));
+        return Ok(Report::new(
+            key,
+            vec![Made::Poured(segment, Vec::new())],
+            account,
+            work.app.clock.now(),
+        ));
     }
     let piece = app.archives.write_piece(&key);
     let poured = piece.filled(async |piece| poured(work, step, table, piece).await).await;
-    poured.map(|(made, account)| Report::new(key, made, account))
+    poured.map(|(made, account)| Report::new(key, made, account, work.app.clock.now()))
 }
 
 async fn counted(work: &mut Work<'_>, step: &Step, table: usize) -> anyhow::Result<(u64, Account)> {
@@ -307,7 +312,7 @@ async fn found(
     if export.request.tables.iter().any(|other| dataset(&other.table) == dataset(table)) {
         account = Account::default();
     }
-    Ok(Report::new(key, Vec::new(), account).with_ids(ids))
+    Ok(Report::new(key, Vec::new(), account, work.app.clock.now()).with_ids(ids))
 }
 
 /// Writes the ids, and returns how many they are, for each portion and lookup.

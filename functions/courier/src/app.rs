@@ -2,7 +2,7 @@
 
 use aws_config::SdkConfig;
 use cloud::{ArchiveBucket, ExportQueue, ExportTable, KmsCipher, Queue, env};
-use outbox::Outbox;
+use service::{Clock, FollowUp};
 
 /// The settings `template.yaml` gives this function.
 #[derive(Debug)]
@@ -31,7 +31,9 @@ pub(crate) struct App {
     pub(crate) exports: ExportTable,
     pub(crate) archives: ArchiveBucket,
     pub(crate) queue: Queue,
-    pub(crate) outbox: Outbox,
+    pub(crate) follow_up: FollowUp,
+    /// The time.
+    pub(crate) clock: Clock,
     pub(crate) seal: KmsCipher,
     /// What clients of users' buckets are made from.
     pub(crate) aws: SdkConfig,
@@ -42,8 +44,10 @@ impl App {
         let sqs = aws_sdk_sqs::Client::new(&aws);
         let exports = ExportTable::new(aws_sdk_dynamodb::Client::new(&aws), settings.table);
         let builds = ExportQueue::new(sqs.clone(), settings.export_queue_url);
+        let clock = Clock::system();
         Ok(Self {
-            outbox: Outbox::from_env(&aws, exports.clone(), builds)?,
+            follow_up: FollowUp::from_env(&aws, exports.clone(), builds, clock)?,
+            clock,
             exports,
             archives: ArchiveBucket::new(cloud::s3_client(&aws), settings.bucket),
             queue: Queue::new(sqs, settings.queue_url),

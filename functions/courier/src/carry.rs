@@ -12,7 +12,6 @@ use export::{
 };
 use futures_util::stream;
 use inbox::Outcome;
-use jiff::Timestamp;
 use lambda_runtime::tracing::{error, info};
 use serde::Serialize;
 
@@ -53,7 +52,7 @@ struct Manifest<'a> {
 
 /// Copies what is left of an export's files until `ends`.
 pub(crate) async fn run(app: &App, job: &Job, ends: Instant) -> anyhow::Result<Outcome> {
-    let now = Timestamp::now();
+    let now = app.clock.now();
     let fence = Cell::new(None);
     let claim = |export: &Export| {
         let claimed = export.copy_claimed(now)?;
@@ -67,7 +66,7 @@ pub(crate) async fn run(app: &App, job: &Job, ends: Instant) -> anyhow::Result<O
     let ours = (fence.get(), Some(now + COPY_LEASE));
     if fence.get().is_none() || (export.copy_fence(), export.copy_held_until()) != ours {
         // Another courier is at it, or it is over; if it was just given up, somebody may be told.
-        app.outbox.follow_up(&export).await;
+        app.follow_up.run(&export).await;
         return Ok(Outcome::Done);
     }
     match carry(app, &export, ends).await {
@@ -76,7 +75,7 @@ pub(crate) async fn run(app: &App, job: &Job, ends: Instant) -> anyhow::Result<O
         Err(error) => {
             error!(export.id = %export.id, "failed to {error:#}");
             let attempts = export.copy.as_ref().map_or(0, |copy| copy.attempts);
-            change(app, &export, |e| e.copy_freed(Timestamp::now())).await?;
+            change(app, &export, |e| e.copy_freed(app.clock.now())).await?;
             let seconds = 5 << attempts.min(8);
             Ok(Outcome::ComeBack { seconds, reason: "the attempt broke and is made again" })
         }
@@ -92,21 +91,21 @@ async fn carry(app: &App, export: &Export, ends: Instant) -> anyhow::Result<()> 
     };
     let failure = match carried {
         Carried::Some => {
-            change(app, export, |e| e.copy_freed(Timestamp::now())).await?;
+            change(app, export, |e| e.copy_freed(app.clock.now())).await?;
             app.queue.send(&Job::of(export), &export.workspace, 0).await?;
             return Ok(());
         }
         Carried::All => None,
         Carried::GivenUp(detail) => Some(detail),
     };
-    let end = |e: &Export| e.copy_ended(Timestamp::now(), failure.clone());
+    let end = |e: &Export| e.copy_ended(app.clock.now(), failure.clone());
     let ended = change(app, export, end).await?;
     let files = ended.copy.as_ref().map_or((0, 0), |copy| (copy.copied(), copy.failed.len()));
     info!(
         export.id = %export.id, failed = failure.is_some() || files.1 > 0, copied = files.0,
         failed_files = files.1, "ended the copy of export {}", export.id
     );
-    app.outbox.follow_up(&ended).await;
+    app.follow_up.run(&ended).await;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use export::{ExportRequest, Table, Workspace};
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
-use web::Counted;
+use service::Counted;
 
 use crate::{app::App, error::ApiError};
 
@@ -18,12 +18,11 @@ pub(crate) async fn rows(
     request: &ExportRequest,
     now: Timestamp,
 ) -> Result<Vec<u64>, ApiError> {
-    match app.services.count_rows(workspace, request, app.wait, now).await? {
+    match app.services.exports.count_rows(workspace, request, app.wait, now).await? {
         Counted::Rows(rows) => Ok(rows),
         Counted::Later => Err(ApiError::later(
             "Counting takes longer than a request may. It goes on: ask again in some seconds.",
         )),
-        Counted::Denied(denial) => Err(denial.into()),
         Counted::Failed(detail) => Err(ApiError::broken(detail)),
     }
 }

@@ -7,10 +7,11 @@ use axum::{
     http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use cloud::{Created, Link, Wanted};
+use cloud::{Link, Wanted};
 use export::{ArchiveKey, Export, ExportId, Origin, State};
 use serde::Serialize;
-use web::{Authorized, BaseUrl, MAX_LIST_BYTES, tell_bad_rows};
+use service::Created;
+use web::{Authorized, BaseUrl, MAX_LIST_BYTES, link_method, tell_bad_rows};
 
 use crate::{
     app::{App, Editor, Viewer},
@@ -42,7 +43,7 @@ pub(crate) async fn list(viewer: Viewer, base: BaseUrl) -> Result<Response, ApiE
         views.push(view);
         ControlFlow::Continue(())
     };
-    let (exports, wanted) = (&viewer.services.exports, Wanted::Of(response::DIALECT));
+    let (exports, wanted) = (&viewer.services.exports.table, Wanted::Of(response::DIALECT));
     let all = exports.each(&viewer.workspace, wanted, now, take).await?;
     let answer = Json(views);
     Ok(if all { answer.into_response() } else { ([INCOMPLETE], answer).into_response() })
@@ -75,14 +76,10 @@ async fn create_of(editor: &Editor, base: &BaseUrl, params: &Params) -> Result<R
     request.max_rows = Some(editor.row_limit);
     let (dialect, requested_by) = (response::DIALECT.to_owned(), editor.name.clone());
     let origin = Origin { dialect, requested_by, params: words };
-    let id = ExportId::generate();
-    let export = Export::queued(id, workspace.clone(), request, now, services.time_limit)
-        .with_origin(origin);
-    match services.create(&export, None).await? {
-        Created::New => services.submit(&export).await,
-        Created::Before(_) | Created::OtherRequest => {
-            return Err(anyhow::anyhow!("create export {id}: it is there already").into());
-        }
+    let export = services.exports.draft(workspace, request, now)?.with_origin(origin);
+    let created = services.exports.create(&export, None).await?;
+    if !matches!(created, Created::New) {
+        return Err(anyhow::anyhow!("create export {}: it is there already", export.id).into());
     }
     let view = View::of(&export, base, now);
     Ok((StatusCode::CREATED, Json(view)).into_response())
@@ -157,7 +154,11 @@ async fn link(viewer: &Viewer, export: &Export, method: &Method) -> Result<Link,
         (Some("AVAILABLE"), State::Succeeded { archive }) => {
             let key = ArchiveKey::of(&export.workspace, export.id).to_string();
             let name = response::file_name(export);
-            Ok(viewer.services.link(archive, &key, Some(&name), method, viewer.now).await?)
+            Ok(viewer
+                .services
+                .links
+                .sign(archive, &key, Some(&name), link_method(method), viewer.now)
+                .await?)
         }
         (_, State::Failed { failure, .. }) => Err(ApiError::not_available(&failure.detail)),
         (Some("EXPIRED"), _) => {
@@ -172,16 +173,14 @@ async fn link(viewer: &Viewer, export: &Export, method: &Method) -> Result<Link,
 /// `DELETE /exports/{id}`: ends an export, removes its ZIP, and forgets it.
 pub(crate) async fn delete(editor: Editor, Id(id): Id, _: Query) -> Result<Response, ApiError> {
     let found = find(&editor, &id).await?;
-    let discard = |e: &Export| response::origin(e).map(|_| e.discard(editor.now));
-    // The janitor removes the ZIP, as the record says.
-    editor.services.exports.change(&editor.workspace, found.id, discard).await?;
+    editor.services.exports.discard(&editor.workspace, found.id, editor.now).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn find<P>(caller: &Authorized<App, P>, id: &str) -> Result<Export, ApiError> {
     let unknown = || ApiError::not_found("There is no export with this id in the organization.");
     let id: ExportId = id.parse().map_err(|_| unknown())?;
-    let export = caller.services.exports.get(&caller.workspace, id).await?;
+    let export = caller.services.exports.table.get(&caller.workspace, id).await?;
     let shown = |export: &Export| {
         response::origin(export).is_some() && response::status(export, caller.now).is_some()
     };

@@ -52,7 +52,7 @@ impl<'a> View<'a> {
 /// `GET /filters/reporting`: all named filters.
 pub(crate) async fn list(viewer: Viewer, _: Query) -> Result<Response, ApiError> {
     let workspace = &viewer.workspace;
-    let named = viewer.services.exports.named_filters(workspace).await?;
+    let named = viewer.services.exports.table.named_filters(workspace).await?;
     let filters = named.iter().map(|filter| View::of(filter, workspace)).collect();
     Ok(Json(List { filters }).into_response())
 }
@@ -60,7 +60,7 @@ pub(crate) async fn list(viewer: Viewer, _: Query) -> Result<Response, ApiError>
 /// `GET /filters/reporting/{id}`: one of them.
 pub(crate) async fn read(viewer: Viewer, Id(id): Id, _: Query) -> Result<Response, ApiError> {
     let workspace = &viewer.workspace;
-    let named = viewer.services.exports.named_filters(workspace).await?;
+    let named = viewer.services.exports.table.named_filters(workspace).await?;
     let filter = named.iter().find(|filter| filter.id == id).ok_or_else(unknown)?;
     Ok(Json(View::of(filter, workspace)).into_response())
 }
@@ -72,7 +72,7 @@ pub(crate) async fn create(
     Body(body): Body,
 ) -> Result<Response, ApiError> {
     let (display_name, value) = written(&body)?;
-    let (exports, workspace) = (&editor.services.exports, &editor.workspace);
+    let (exports, workspace) = (&editor.services.exports.table, &editor.workspace);
     for _ in 0..MAX_TRIES {
         let named = exports.named_filters(workspace).await?;
         let taken = |id: &str| named.iter().any(|filter| filter.id == id);
@@ -96,7 +96,7 @@ pub(crate) async fn replace(
 ) -> Result<Response, ApiError> {
     let (display_name, value) = written(&body)?;
     let filter = NamedFilter { id: id.clone(), display_name, value };
-    let (exports, workspace) = (&editor.services.exports, &editor.workspace);
+    let (exports, workspace) = (&editor.services.exports.table, &editor.workspace);
     let named = exports.named_filters(workspace).await?;
     if !named.iter().any(|known| known.id == id) {
         return Err(unknown());
@@ -110,7 +110,7 @@ pub(crate) async fn replace(
 
 /// `DELETE /filters/reporting/{id}`: removes it. Filters that name it cannot be used any more.
 pub(crate) async fn delete(editor: Editor, Id(id): Id, _: Query) -> Result<Response, ApiError> {
-    let (exports, workspace) = (&editor.services.exports, &editor.workspace);
+    let (exports, workspace) = (&editor.services.exports.table, &editor.workspace);
     if !NamedFilter::may_be_id(&id) || !exports.delete_named_filter(workspace, &id).await? {
         return Err(unknown());
     }

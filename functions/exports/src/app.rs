@@ -3,7 +3,7 @@
 use aws_config::SdkConfig;
 use axum::http::request::Parts;
 use cloud::{DeliveryTable, KmsCipher, env};
-use outbox::Outbox;
+use service::FollowUp;
 use web::{Api, AuthError, Authorized, Credential, Edit, Problem, Services, View};
 
 use crate::forbidden::Forbidden;
@@ -21,7 +21,7 @@ pub(crate) struct App {
     /// Stored bytes of source objects that one builder takes on, at most, but for a single one.
     pub(crate) step_bytes: u64,
     /// What follows the end of an export.
-    pub(crate) outbox: Outbox,
+    pub(crate) follow_up: FollowUp,
     /// What came of callbacks.
     pub(crate) deliveries: DeliveryTable,
     /// What seals users' secrets.
@@ -53,7 +53,12 @@ impl App {
         Ok(Self {
             forbidden,
             step_bytes,
-            outbox: Outbox::from_env(aws, services.exports.clone(), services.queue.clone())?,
+            follow_up: FollowUp::from_env(
+                aws,
+                services.exports.table.clone(),
+                services.exports.queue.clone(),
+                services.exports.clock,
+            )?,
             deliveries: DeliveryTable::new(aws_sdk_dynamodb::Client::new(aws), deliveries),
             seal: KmsCipher::from_env(aws)?,
             services,

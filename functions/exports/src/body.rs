@@ -1,5 +1,6 @@
 //! The JSON body of a request, within its limits.
 
+use anyhow::Context as _;
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts as _, Request},
@@ -25,7 +26,8 @@ impl FromRequest<Kit<App>> for Body {
         }
         let (mut parts, body) = request.into_parts();
         let Ok(app) = Public::<App>::from_request_parts(&mut parts, kit).await;
-        let bytes = Bytes::from_request(Request::from_parts(parts, body), kit).await?;
+        let bytes = Bytes::from_request(Request::from_parts(parts, body), kit).await;
+        let bytes = bytes.context("read the body")?;
         parse(&bytes, &app.services.limits).map(Self)
     }
 }

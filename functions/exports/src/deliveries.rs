@@ -45,6 +45,6 @@ pub(crate) async fn again(editor: Editor, Path(id): Path<String>) -> Result<Stat
             "The callback of this export was not posted yet; it will be once the export has ended.";
         return Err(Problem::conflict("callback_pending", detail));
     }
-    editor.outbox.tell(&export).await?;
+    editor.follow_up.post_callback(&export).await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 use export::{Archive, Export, Fault, FileName};
-use web::{BaseUrl, Kit, Problem, lead_to, tell_bad_rows, wants_redirect};
+use web::{BaseUrl, Kit, Problem, lead_to, link_method, tell_bad_rows, wants_redirect};
 
 use crate::{
     app::{App, Viewer},
@@ -49,8 +49,8 @@ impl DownloadRequest {
     ) -> Result<Response, Problem> {
         let wrong = |detail| Problem::invalid(Fault::new("wrong_redirect", "redirect", detail));
         let redirect = wants_redirect(&self.query).map_err(wrong)?;
-        let services = &self.viewer.services;
-        let link = services.link(archive, key, Some(name), &self.method, self.viewer.now).await?;
+        let (services, method) = (&self.viewer.services, link_method(&self.method));
+        let link = services.links.sign(archive, key, Some(name), method, self.viewer.now).await?;
         Ok(tell_bad_rows(lead_to(link, redirect), export.id, archive, &self.base))
     }
 }

@@ -48,7 +48,7 @@ pub(crate) async fn explain(viewer: Viewer, Body(body): Body) -> Result<Json<Exp
     let request = write::order(app, workspace, &body, now).await?.request;
     let catalog = &app.services.catalog;
     let datasets = datasets(catalog, &request);
-    app.services.spend_lists(workspace, datasets, request.window, now).await?;
+    app.services.exports.spend_lists(workspace, datasets, request.window, now).await?;
 
     let (mut plan, mut tables) = (Plan::default(), Vec::new());
     let mut looked_up: Vec<String> = Vec::new();

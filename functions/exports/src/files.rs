@@ -33,7 +33,7 @@ pub(crate) async fn list(
     Path(id): Path<String>,
 ) -> Result<Json<List>, Problem> {
     let export = with_files(ready(find(&viewer, &id).await?, viewer.now)?)?;
-    let files = viewer.services.archives.read_files(&export.workspace, export.id).await?;
+    let files = viewer.services.links.archives.read_files(&export.workspace, export.id).await?;
     let view = |file: PlainFile| {
         let link = base.join(&format!("{}/files/{}", response::path(&export), file.name));
         FileView { file, link }

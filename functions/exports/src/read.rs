@@ -93,10 +93,10 @@ struct LimitsView {
 /// `GET /v1/limits`: what requests may ask for at most.
 pub(crate) async fn limits(viewer: Viewer) -> Result<Response, Problem> {
     let services = &viewer.services;
-    let own = services.exports.own_quota(&viewer.workspace).await?;
+    let own = services.exports.table.own_quota(&viewer.workspace).await?;
     let view = LimitsView {
         limits: services.limits,
-        workspace: services.quota.with(own),
+        workspace: services.exports.quota.with(own),
         formats: Format::ALL.map(|(name, _)| name),
         archive_hours: ARCHIVE_LIFETIME.as_hours(),
         download_link_seconds: LINK_LIFETIME.as_secs(),
@@ -107,7 +107,7 @@ pub(crate) async fn limits(viewer: Viewer) -> Result<Response, Problem> {
 /// Finds an export of the caller's workspace.
 pub(crate) async fn find<P>(caller: &Authorized<App, P>, id: &str) -> Result<Export, Problem> {
     let id: ExportId = id.parse().map_err(|_| not_found())?;
-    let found = caller.services.exports.get(&caller.workspace, id).await?;
+    let found = caller.services.exports.table.get(&caller.workspace, id).await?;
     found.filter(Export::is_shown).ok_or_else(not_found)
 }
 

@@ -7,7 +7,7 @@ use cloud::{Purpose, SIGNING_SECRETS, SigningSecret};
 use export::{Secret, Workspace, external_id};
 use jiff::Timestamp;
 use serde::Serialize;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 use web::Problem;
 
 use crate::{
@@ -45,7 +45,7 @@ pub(crate) struct NewSecret {
 /// `GET /v1/workspace`: what there is to know of it.
 pub(crate) async fn read(viewer: Viewer) -> Result<Json<View>, Problem> {
     let workspace = viewer.workspace.clone();
-    let secrets = viewer.services.exports.signing_secrets(&workspace).await?;
+    let secrets = viewer.services.exports.table.signing_secrets(&workspace).await?;
     let view = |secret: SigningSecret| SecretView { id: secret.id, created_at: secret.created_at };
     Ok(Json(View {
         external_id: external_id(&workspace),
@@ -58,12 +58,13 @@ pub(crate) async fn read(viewer: Viewer) -> Result<Json<View>, Problem> {
 /// one before stays in use; those before it do not.
 pub(crate) async fn add_secret(editor: Editor) -> Result<(StatusCode, Json<NewSecret>), Problem> {
     let (workspace, now) = (&editor.workspace, editor.now);
-    let mut random = [0; SECRET_BYTES];
-    getrandom::fill(&mut random).map_err(|e| anyhow::anyhow!("draw random bytes: {e}"))?;
-    let secret = Secret::new(format!("whsec_{}", BASE64_STANDARD.encode(random)));
+    let random = &editor.services.exports.random;
+    let secret = random.bytes::<SECRET_BYTES>()?;
+    let secret = Secret::new(format!("whsec_{}", BASE64_STANDARD.encode(secret)));
     let sealed = editor.seal.seal(&secret, Purpose::Callback(workspace)).await?;
-    let stored = SigningSecret { id: Uuid::now_v7(), sealed, created_at: now };
-    editor.services.exports.add_signing_secret(workspace, &stored).await?;
+    let id = Builder::from_random_bytes(random.bytes()?).into_uuid();
+    let stored = SigningSecret { id, sealed, created_at: now };
+    editor.services.exports.table.add_signing_secret(workspace, &stored).await?;
     Ok((StatusCode::CREATED, Json(NewSecret { id: stored.id, created_at: now, secret })))
 }
 
@@ -77,7 +78,7 @@ pub(crate) async fn remove_secret(
         Problem::not_found("signing_secret_not_found", detail)
     };
     let id: Uuid = id.parse().map_err(|_| unknown())?;
-    if editor.services.exports.remove_signing_secret(&editor.workspace, id).await? {
+    if editor.services.exports.table.remove_signing_secret(&editor.workspace, id).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(unknown())

@@ -5,10 +5,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use cloud::{Created, IdempotencyKey};
 use export::{Export, ExportId, Order, Status, Workspace};
 use jiff::Timestamp;
 use serde_json::Value;
+use service::{Created, IdempotencyKey};
 use web::{BaseUrl, Problem};
 
 use crate::{
@@ -41,10 +41,10 @@ pub(crate) async fn create(
     let request_hash = idempotency::order_hash(&order)?;
     let key = key.map(|key| IdempotencyKey { key, body: body_hash, request: request_hash });
 
-    let (id, time_limit) = (ExportId::generate(), app.services.time_limit);
-    let mut export = Export::queued(id, workspace.clone(), order.request, now, time_limit);
+    let exports = &app.services.exports;
+    let mut export = exports.draft(workspace, order.request, now)?;
     if let Some(url) = order.callback {
-        if app.services.exports.signing_secrets(&export.workspace).await?.is_empty() {
+        if exports.table.signing_secrets(&export.workspace).await?.is_empty() {
             let detail = "A callback is signed, and this workspace has no signing secret yet. POST to \
                           /v1/workspace/signing-secrets first, and keep what it answers.";
             return Err(Problem::conflict("signing_secret_missing", detail));
@@ -56,11 +56,8 @@ pub(crate) async fn create(
         let credential = app.seal.credential(&export, opener).await?;
         export = export.with_copy(target, credential);
     }
-    match app.services.create(&export, key.as_ref()).await? {
-        Created::New => {
-            app.services.submit(&export).await;
-            Ok(accepted(&export, &base, now))
-        }
+    match exports.create(&export, key.as_ref()).await? {
+        Created::New => Ok(accepted(&export, &base, now)),
         Created::Before(export) => Ok(replayed(&export, &base, now)),
         Created::OtherRequest => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -104,17 +101,11 @@ pub(crate) async fn cancel(
 ) -> Result<Response, Problem> {
     let now = editor.now;
     let id: ExportId = id.parse().map_err(|_| read::not_found())?;
-    let export = editor
-        .services
-        .exports
-        .change(&editor.workspace, id, |e| e.cancel(now))
-        .await?
-        .ok_or_else(read::not_found)?;
+    let exports = &editor.services.exports;
+    let cancelled = exports.cancel(&editor.follow_up, &editor.workspace, id, now).await?;
+    let export = cancelled.ok_or_else(read::not_found)?;
     match export.status(now) {
-        Status::Cancelled => {
-            editor.outbox.follow_up(&export).await;
-            Ok(Json(View::of(&export, &base, now)).into_response())
-        }
+        Status::Cancelled => Ok(Json(View::of(&export, &base, now)).into_response()),
         Status::Succeeded => Err(Problem::conflict(
             "export_finished",
             "The export has already succeeded. DELETE it to remove its archive.",
@@ -132,12 +123,8 @@ pub(crate) async fn cancel(
 pub(crate) async fn delete(editor: Editor, Path(id): Path<String>) -> Result<StatusCode, Problem> {
     let now = editor.now;
     let id: ExportId = id.parse().map_err(|_| read::not_found())?;
-    let export = editor
-        .services
-        .exports
-        .change(&editor.workspace, id, |e| e.delete(now))
-        .await?
-        .ok_or_else(read::not_found)?;
+    let deleted = editor.services.exports.delete(&editor.workspace, id, now).await?;
+    let export = deleted.ok_or_else(read::not_found)?;
     match export.status(now) {
         Status::Queued | Status::Running => Err(Problem::conflict(
             "export_unfinished",
@@ -147,9 +134,6 @@ pub(crate) async fn delete(editor: Editor, Path(id): Path<String>) -> Result<Sta
             "no_archive",
             "The export ended without an archive; there is nothing to delete.",
         )),
-        Status::Succeeded | Status::Expired | Status::Deleted => {
-            // The record says what has to go, and the janitor removes it: there may be many files.
-            Ok(StatusCode::NO_CONTENT)
-        }
+        Status::Succeeded | Status::Expired | Status::Deleted => Ok(StatusCode::NO_CONTENT),
     }
 }

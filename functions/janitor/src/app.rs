@@ -1,8 +1,8 @@
-//! What this function works with.
+//! The settings of this function.
 
 use aws_config::SdkConfig;
 use cloud::{ArchiveBucket, DeliveryTable, ExportQueue, ExportTable, env};
-use outbox::Outbox;
+use service::{Clock, FollowUp, Sweeper};
 
 /// The settings `template.yaml` gives this function.
 #[derive(Debug)]
@@ -25,27 +25,18 @@ impl Settings {
     }
 }
 
-/// The clients this function holds for as long as it is warm.
-#[derive(Debug)]
-pub(crate) struct App {
-    pub(crate) exports: ExportTable,
-    pub(crate) queue: ExportQueue,
-    pub(crate) archives: ArchiveBucket,
-    pub(crate) outbox: Outbox,
-    pub(crate) deliveries: DeliveryTable,
-}
-
-impl App {
-    pub(crate) fn new(aws: &SdkConfig, settings: Settings) -> anyhow::Result<Self> {
+impl Settings {
+    /// Returns what sweeps.
+    pub(crate) fn sweeper(self, aws: &SdkConfig, clock: Clock) -> anyhow::Result<Sweeper> {
         let dynamodb = aws_sdk_dynamodb::Client::new(aws);
-        let exports = ExportTable::new(dynamodb.clone(), settings.table);
-        let queue = ExportQueue::new(aws_sdk_sqs::Client::new(aws), settings.queue_url);
-        Ok(Self {
-            outbox: Outbox::from_env(aws, exports.clone(), queue.clone())?,
+        let exports = ExportTable::new(dynamodb.clone(), self.table);
+        let queue = ExportQueue::new(aws_sdk_sqs::Client::new(aws), self.queue_url);
+        Ok(Sweeper {
+            follow_up: FollowUp::from_env(aws, exports.clone(), queue.clone(), clock)?,
             exports,
             queue,
-            deliveries: DeliveryTable::new(dynamodb, settings.deliveries),
-            archives: ArchiveBucket::new(cloud::s3_client(aws), settings.bucket),
+            deliveries: DeliveryTable::new(dynamodb, self.deliveries),
+            archives: ArchiveBucket::new(cloud::s3_client(aws), self.bucket),
         })
     }
 }

@@ -1,18 +1,17 @@
-//! Looks after exports that nobody else looks after: every minute, whatever is due.
+//! Sweeps every minute: does what is due about any export, and what others left undone.
 
 mod app;
-mod care;
 mod metrics;
-mod round;
 
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
-use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use serde_json::Value;
+use service::Clock;
+use tokio::time::Instant;
 
-use crate::app::{App, Settings};
+use crate::app::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -20,14 +19,15 @@ async fn main() -> Result<(), Error> {
 
     let settings = Settings::from_env()?;
     let aws = cloud::aws_config().await;
-    let app = &App::new(&aws, settings)?;
+    let clock = Clock::system();
+    let sweeper = &settings.sweeper(&aws, clock)?;
 
     run(service_fn(async |event: LambdaEvent<EventBridgeEvent<Value>>| {
         let left = event.context.deadline().duration_since(SystemTime::now());
-        let (now, ends) = (Timestamp::now(), Instant::now() + left.unwrap_or_default());
-        let round = round::round(app, now, ends).await?;
-        println!("{}", metrics::line(round, &event.context.env_config.function_name, now)?);
-        Ok::<_, Error>(round)
+        let (now, ends) = (clock.now(), Instant::now() + left.unwrap_or_default());
+        let swept = sweeper.sweep(now, ends).await?;
+        println!("{}", metrics::line(swept, &event.context.env_config.function_name, now)?);
+        Ok::<_, Error>(swept)
     }))
     .await
 }

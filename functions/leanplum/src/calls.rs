@@ -1,14 +1,15 @@
 //! The actions.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::http::StatusCode;
-use cloud::Joined;
-use export::{Export, ExportId, Origin, sha256_hex};
+use export::{Origin, sha256_hex};
 use jiff::SignedDuration;
 use outbox::leanplum::{DIALECT, Element, Envelope, results};
-use uuid::Uuid;
-use web::{Authorized, Counted, Credential, Edit, Public, Required, View};
+use service::{Counted, Joined, Random};
+use tokio::time::Instant;
+use uuid::Builder;
+use web::{Authorized, Credential, Edit, Public, Required, View};
 
 use crate::{
     app::App,
@@ -109,25 +110,24 @@ async fn export_data(
     }
     let ask = ask.planned(&services.limits, now)?;
     // What is not counted in time may have rows; why it cannot be counted, the job will say.
-    let counted = services.count_rows(workspace, &ask.sessions(), wait, now).await?;
+    let counted = services.exports.count_rows(workspace, &ask.sessions(), wait, now).await?;
     match counted {
         Counted::Rows(rows) if rows.iter().all(|rows| *rows == 0) => {
             return Err(ApiError::new(StatusCode::NOT_FOUND, "No matching data found."));
         }
-        Counted::Denied(denial) => return Err(denial.into()),
         Counted::Rows(_) | Counted::Later | Counted::Failed(_) => {}
     }
     let number = app_number(workspace);
-    let (job, secret) = (job_id(number)?, Uuid::new_v4().to_string());
+    let random = &services.exports.random;
+    let job = job_id(number, random)?;
+    let secret = Builder::from_random_bytes(random.bytes()?).into_uuid().to_string();
     let origin = Origin {
         dialect: DIALECT.to_owned(),
         requested_by: editor.name.clone(),
         params: Ask::params(&job),
     };
-    let id = ExportId::generate();
     let request = ask.request(number, &secret);
-    let mut export = Export::queued(id, workspace.clone(), request, now, services.time_limit)
-        .with_origin(origin);
+    let mut export = services.exports.draft(workspace, request, now)?.with_origin(origin);
     if let Some(url) = ask.callback {
         export = export.with_callback(url, base.to_owned());
     }
@@ -137,17 +137,14 @@ async fn export_data(
     }
     let day = now.to_zoned(zone()?).date();
     let slots = format!("leanplum#{day}");
-    if !services
-        .exports
-        .take_slot(workspace, &slots, MAX_EXPORTS_PER_DAY, id, now + SLOT_LIFETIME)
-        .await?
+    let until = now + SLOT_LIFETIME;
+    if !services.exports.take_slot(workspace, &slots, MAX_EXPORTS_PER_DAY, export.id, until).await?
     {
         return Err(ApiError::told("You can only export data 24 times per day"));
     }
-    services.exports.put_link(&secret, &export, now + JOB_LIFETIME).await?;
-    match services.join(&export, &key_of(&job), |_| true).await? {
-        Joined::New { .. } => services.submit(&export).await,
-        Joined::Kept(_) => return Err(anyhow::anyhow!("make job {job}: there is one").into()),
+    services.exports.table.put_link(&secret, &export, now + JOB_LIFETIME).await?;
+    if let Joined::Kept(_) = services.exports.join(&export, &key_of(&job), |_| true).await? {
+        return Err(anyhow::anyhow!("make job {job}: there is one").into());
     }
     Ok(Element { success: true, job_id: Some(job), ..Element::default() })
 }
@@ -159,7 +156,7 @@ async fn export_results(
     base: &str,
 ) -> Result<Element, ApiError> {
     let job = arguments.required("jobId")?;
-    let found = viewer.services.exports.newest(&viewer.workspace, &key_of(job)).await?;
+    let found = viewer.services.exports.table.newest(&viewer.workspace, &key_of(job)).await?;
     let export = found.filter(|export| viewer.now < export.created_at + JOB_LIFETIME);
     let origin = export.as_ref().and_then(|export| export.origin.as_ref());
     match (&export, origin) {
@@ -175,10 +172,8 @@ fn key_of(job: &str) -> String {
 }
 
 /// Returns an id as clients know them.
-fn job_id(app: u64) -> Result<String, ApiError> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|e| anyhow::anyhow!("draw random bytes: {e}"))?;
-    Ok(format!("export_{app}_{}", u64::from_be_bytes(random) >> 1))
+fn job_id(app: u64, random: &Random) -> Result<String, ApiError> {
+    Ok(format!("export_{app}_{}", u64::from_be_bytes(random.bytes()?) >> 1))
 }
 
 #[cfg(test)]

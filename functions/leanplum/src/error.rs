@@ -86,6 +86,12 @@ impl From<anyhow::Error> for ApiError {
     }
 }
 
+impl From<service::Error> for ApiError {
+    fn from(error: service::Error) -> Self {
+        AuthError::from(error).into()
+    }
+}
+
 impl From<cloud::Error> for ApiError {
     fn from(error: cloud::Error) -> Self {
         anyhow::Error::new(error).into()

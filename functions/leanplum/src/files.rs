@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use export::{FileKey, FileName, State as ExportState, Status};
-use web::{BaseUrl, Public, lead_to, tell_bad_rows, wants_redirect};
+use web::{BaseUrl, Public, lead_to, link_method, tell_bad_rows, wants_redirect};
 
 use crate::{app::App, error::ApiError, request::secret_of};
 
@@ -23,7 +23,7 @@ pub(crate) async fn file(
         || Ok((StatusCode::NOT_FOUND, "There is no such file, or no more.").into_response());
     let Ok(Path(name)) = name else { return nothing() };
     let Some(secret) = secret_of(&name) else { return nothing() };
-    let Some(export) = app.services.exports.linked(secret).await? else { return nothing() };
+    let Some(export) = app.services.exports.table.linked(secret).await? else { return nothing() };
     let ExportState::Succeeded { archive } = &export.state else { return nothing() };
     let names = export.request.part_names(archive.table_files.as_deref().unwrap_or_default());
     if export.status(now) != Status::Succeeded || !names.contains(&name) {
@@ -35,6 +35,7 @@ pub(crate) async fn file(
     };
     let key = FileKey::of(&export.workspace, export.id, &name).to_string();
     let name = FileName::plain(&name);
-    let link = app.services.link(archive, &key, Some(&name), &method, now).await?;
+    let link =
+        app.services.links.sign(archive, &key, Some(&name), link_method(&method), now).await?;
     Ok(tell_bad_rows(lead_to(link, redirect), export.id, archive, &base))
 }

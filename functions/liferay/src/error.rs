@@ -39,6 +39,12 @@ impl From<RequestError> for ApiError {
     }
 }
 
+impl From<service::Error> for ApiError {
+    fn from(error: service::Error) -> Self {
+        AuthError::from(error).into()
+    }
+}
+
 impl From<cloud::Error> for ApiError {
     fn from(error: cloud::Error) -> Self {
         Self::Broken(error.into())
@@ -78,7 +84,7 @@ impl IntoResponse for ApiError {
                     later(StatusCode::TOO_MANY_REQUESTS, &over.detail(), over.retry_after)
                 }
                 (None, _) => match denial {
-                    AuthError::Unavailable(error) => Self::Broken(error.into()).into_response(),
+                    AuthError::Unavailable(error) => Self::Broken(error).into_response(),
                     denial => told(StatusCode::FORBIDDEN, &denial.detail()),
                 },
             },

@@ -6,11 +6,9 @@ use axum::{
     http::{HeaderMap, Method},
     routing::get,
 };
-use cloud::Joined;
-use export::{
-    Archive, ArchiveKey, Export, ExportId, FileName, Lane, PlainKey, State as ExportState,
-};
-use web::{BaseUrl, Kit, lead_to, tell_bad_rows, wants_redirect};
+use export::{Archive, ArchiveKey, Export, FileName, Lane, PlainKey, State as ExportState};
+use service::Joined;
+use web::{BaseUrl, Kit, lead_to, link_method, tell_bad_rows, wants_redirect};
 
 use crate::{
     accept::wants_lines,
@@ -46,24 +44,22 @@ async fn export(
 
     let (exports, key) = (&services.exports, ask.key());
     if let Some(refusal) = ask.beyond_retention(&services.catalog, now)
-        && !exports.newest(workspace, &key).await?.is_some_and(|newest| newest.is_current(now))
+        && !exports
+            .table
+            .newest(workspace, &key)
+            .await?
+            .is_some_and(|newest| newest.is_current(now))
     {
         return Err(refusal.into());
     }
     let joined = if method == Method::HEAD {
-        match exports.newest(workspace, &key).await? {
+        match exports.table.newest(workspace, &key).await? {
             Some(newest) if newest.is_current(now) => Joined::Kept(Box::new(newest)),
             before => Joined::New { before: before.map(Box::new) },
         }
     } else {
-        let (id, request) = (ExportId::generate(), ask.request());
-        let new = Export::queued(id, workspace.clone(), request, now, services.time_limit);
-        let new = new.in_lane(Lane::new("liferay"));
-        let joined = services.join(&new, &key, |newest| newest.is_current(now)).await?;
-        if let Joined::New { .. } = joined {
-            services.submit(&new).await;
-        }
-        joined
+        let new = exports.draft(workspace, ask.request(), now)?.in_lane(Lane::new("liferay"));
+        exports.join(&new, &key, |newest| newest.is_current(now)).await?
     };
     let export = match joined {
         Joined::New { before } => {
@@ -75,7 +71,7 @@ async fn export(
         return Ok(Answer::Status(StatusBody::unfinished(&ask, &export)));
     };
     let (key, name) = file(&export, archive, ask.kind, wants_lines(&headers));
-    let link = services.link(archive, &key, Some(&name), &method, now).await?;
+    let link = services.links.sign(archive, &key, Some(&name), link_method(&method), now).await?;
     Ok(Answer::Redirect(tell_bad_rows(lead_to(link, redirect), export.id, archive, &base)))
 }
 

@@ -192,7 +192,7 @@ mod tests {
         for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0"] {
             let notice = WebhookMessage {
                 workspace: "acme".parse().unwrap(),
-                export: export::ExportId::generate(),
+                export: export::ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]),
                 id: "msg".into(),
                 url: format!("http://{host}:{port}/").parse().unwrap(),
                 body: Body::new("{}"),

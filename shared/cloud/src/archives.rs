@@ -247,7 +247,8 @@ mod tests {
             table_rows: None,
             bad_rows: 0,
         };
-        Export::queued(ExportId::generate(), acme, request, now, day).succeed(now, &built)
+        Export::queued(ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]), acme, request, now, day)
+            .succeed(now, &built)
     }
 
     async fn removed(answer: &'static str) -> (FakeAws, Result<()>) {

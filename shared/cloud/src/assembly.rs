@@ -343,7 +343,10 @@ mod tests {
     use crate::fake::{Fake, refusal, reply};
 
     fn key() -> ArchiveKey {
-        ArchiveKey::of(&"acme".parse().unwrap(), export::ExportId::generate())
+        ArchiveKey::of(
+            &"acme".parse().unwrap(),
+            export::ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]),
+        )
     }
 
     async fn buckets(fake: &Fake) -> (ArchiveBucket, LakeBucket) {

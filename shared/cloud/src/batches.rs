@@ -35,11 +35,16 @@ pub enum Claim {
 }
 
 impl ExportTable {
-    /// Claims the steps of an export from `first` on, until the lease lapses. If the answer to an earlier try
+    /// Claims the steps of an export from `first` on for `holder`, whose name no other has, until the lease lapses. If the answer to an earlier try
     /// was lost, they are ours already.
-    pub async fn claim_batch(&self, export: &Export, first: u32, now: Timestamp) -> Result<Claim> {
+    pub async fn claim_batch(
+        &self,
+        export: &Export,
+        first: u32,
+        holder: String,
+        now: Timestamp,
+    ) -> Result<Claim> {
         let (until, end) = (now + BUILD_LEASE, export.deadline + RECORD_LIFETIME);
-        let holder = uuid::Uuid::now_v7().to_string();
         let claimed = self
             .update_item(pk(&export.workspace), sk(export, first))
             .update_expression(
@@ -156,7 +161,13 @@ mod tests {
         let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Jsonl);
         let workspace = "acme".parse().unwrap();
         let time_limit = SignedDuration::from_hours(24);
-        let export = Export::queued(ExportId::generate(), workspace, request, now, time_limit);
+        let export = Export::queued(
+            ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]),
+            workspace,
+            request,
+            now,
+            time_limit,
+        );
         for ours in [true, false] {
             let fake = Fake::new(move |request| {
                 let body: Value = serde_json::from_str(request.lines().last().unwrap()).unwrap();
@@ -168,7 +179,8 @@ mod tests {
                 condition_failed(&item)
             });
 
-            let claim = fake.exports().await.claim_batch(&export, 0, now).await.unwrap();
+            let claim =
+                fake.exports().await.claim_batch(&export, 0, "mine".to_owned(), now).await.unwrap();
 
             let claimed = matches!(claim, Claim::Ours { deaths: 1, failures: 0, .. });
             assert_eq!(claimed, ours, "{claim:?}");

@@ -267,7 +267,13 @@ mod tests {
             requested_by: "me".into(),
             params: [("f".into(), vec!["a != 'b'".into()]), ("fs".into(), vec![])].into(),
         };
-        let queued = Export::queued(ExportId::generate(), acme, request, now, time_limit);
+        let queued = Export::queued(
+            ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]),
+            acme,
+            request,
+            now,
+            time_limit,
+        );
         let queued = queued.with_origin(asked);
         let mut running = queued.claim(now).unwrap().planned(3);
         running.steps_done = [0, 2].into();
@@ -299,7 +305,13 @@ mod tests {
         let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Csv);
         let time_limit = SignedDuration::from_hours(24);
         let acme = "acme".parse().unwrap();
-        let queued = Export::queued(ExportId::generate(), acme, request, now, time_limit);
+        let queued = Export::queued(
+            ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]),
+            acme,
+            request,
+            now,
+            time_limit,
+        );
         let ours = queued.claim(now).unwrap();
         let theirs = queued.claim(now + SignedDuration::from_millis(1)).unwrap();
         for (stored, is_ours) in [(&ours, true), (&theirs, false)] {

@@ -10,50 +10,52 @@
 //! late could put an export before another that is being built already.
 
 use aws_sdk_dynamodb::types::{Put, builders::PutBuilder};
-use export::{Export, ExportId, Lane, State, Workspace};
+use export::{Export, ExportId, Lane, Workspace};
 
 use crate::{
-    Error, ExportQueue, ExportTable, Result,
+    Error, ExportTable, Result,
     exports::{RECORD_LIFETIME, number, pk, text},
 };
 
+/// A place in a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The export that has it. `None` if its key cannot be read.
+    pub export: Option<ExportId>,
+    sk: String,
+}
+
 impl ExportTable {
-    /// Reads the first export of a lane that is not finished, and clears away those before it.
-    pub async fn first_in_lane(
-        &self,
-        workspace: &Workspace,
-        lane: &Lane,
-    ) -> Result<Option<Export>> {
-        loop {
-            let output = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :lane)")
-                .expression_attribute_values(":pk", text(pk(workspace)))
-                .expression_attribute_values(":lane", text(lane_prefix(lane)))
-                .consistent_read(true)
-                .limit(1)
-                .send()
-                .await
-                .map_err(Error::aws("read lane"))?;
-            let Some(place) = output.items.unwrap_or_default().pop() else { return Ok(None) };
-            let sk = place.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
-            if let Some(id) = id_of(&sk) {
-                let export = self.get(workspace, id).await?;
-                if let Some(export) = export.filter(|e| e.status(e.created_at).is_unfinished()) {
-                    return Ok(Some(export));
-                }
-            }
-            self.client
-                .delete_item()
-                .table_name(&self.name)
-                .key("pk", text(pk(workspace)))
-                .key("sk", text(sk))
-                .send()
-                .await
-                .map_err(Error::aws("clear lane"))?;
-        }
+    /// Reads the first place in a lane.
+    pub async fn first_place(&self, workspace: &Workspace, lane: &Lane) -> Result<Option<Place>> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :lane)")
+            .expression_attribute_values(":pk", text(pk(workspace)))
+            .expression_attribute_values(":lane", text(lane_prefix(lane)))
+            .consistent_read(true)
+            .limit(1)
+            .send()
+            .await
+            .map_err(Error::aws("read lane"))?;
+        let Some(item) = output.items.unwrap_or_default().pop() else { return Ok(None) };
+        let sk = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+        Ok(Some(Place { export: id_of(&sk), sk }))
+    }
+
+    /// Removes a place from its lane.
+    pub async fn remove_place(&self, workspace: &Workspace, place: &Place) -> Result<()> {
+        self.client
+            .delete_item()
+            .table_name(&self.name)
+            .key("pk", text(pk(workspace)))
+            .key("sk", text(&place.sk))
+            .send()
+            .await
+            .map_err(Error::aws("clear lane"))?;
+        Ok(())
     }
 
     /// Returns what gives an export the last place in a lane. It cannot be stored once somebody else took
@@ -102,17 +104,6 @@ fn id_of(place: &str) -> Option<ExportId> {
     place.rsplit('#').next()?.parse().ok()
 }
 
-/// Asks for the next export of the lane that `ended` stood in, if it stood in one.
-///
-/// Should this be left undone, the janitor sends what waits.
-pub async fn call_next(exports: &ExportTable, queue: &ExportQueue, ended: &Export) -> Result<()> {
-    let Some(lane) = &ended.lane else { return Ok(()) };
-    match exports.first_in_lane(&ended.workspace, lane).await? {
-        Some(next) if matches!(next.state, State::Queued { .. }) => queue.send(&next, 0).await,
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use export::{ExportRequest, Format, TableSelection, Window};
@@ -120,6 +111,11 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
 
     use super::*;
+    use crate::NewIdentity;
+
+    fn id(last: u8) -> ExportId {
+        ExportId::new(Timestamp::UNIX_EPOCH, [last; 10])
+    }
 
     fn lane() -> Lane {
         Lane::new("liferay")
@@ -127,7 +123,7 @@ mod tests {
 
     #[test]
     fn places_sort_by_number_whatever_the_clocks_said_that_made_the_ids() {
-        let (early, late) = (ExportId::generate(), ExportId::generate());
+        let (early, late) = (id(1), id(2));
         let places = [
             format!("{}{late}", lane_prefix(&lane())),
             place_of(&lane(), 9, late),
@@ -148,11 +144,12 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let window = Window::new(now, now + SignedDuration::from_hours(1)).unwrap();
         let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Csv);
-        let (id, acme) = (ExportId::generate(), "acme".parse().unwrap());
+        let (id, acme) = (id(1), "acme".parse().unwrap());
         let export = Export::queued(id, acme, request, now, SignedDuration::from_hours(1));
         let export = export.in_lane(lane());
         let table = ExportTable::new(client, "exports".into());
-        table.join(&export, "key", |_| false).await.unwrap();
+        let identity = NewIdentity::NaturalKey { key: "key", replaces: None };
+        table.store(&export, Some(identity)).await.unwrap();
 
         let written = aws.bodies("TransactWriteItems").remove(0);
         assert!(written.contains(&place_of(&lane(), 42, id)), "{written}");

@@ -201,7 +201,13 @@ mod tests {
         let window = Window::new(NOW, NOW + SignedDuration::from_hours(1)).unwrap();
         let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Csv);
         let (acme, time_limit) = ("acme".parse().unwrap(), SignedDuration::from_hours(24));
-        Export::queued(ExportId::generate(), acme, request, NOW, time_limit)
+        Export::queued(
+            ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]),
+            acme,
+            request,
+            NOW,
+            time_limit,
+        )
     }
 
     /// Answers each query by these items, and with a key to go on with.

@@ -5,11 +5,11 @@ use std::time::Duration;
 /// How long tries are apart: doubling from the first, up to a bound, and never the same for two who wait for
 /// the same thing.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pauses {
+pub struct Pauses {
     /// The longest pause after the first try.
-    pub(crate) first: Duration,
+    pub first: Duration,
     /// The longest pause after any try.
-    pub(crate) max: Duration,
+    pub max: Duration,
 }
 
 impl Pauses {
@@ -20,7 +20,7 @@ impl Pauses {
     }
 
     /// Waits after so many tries.
-    pub(crate) async fn after(self, tries: u32) {
+    pub async fn after(self, tries: u32) {
         tokio::time::sleep(self.longest(tries).mul_f64(fastrand::f64())).await;
     }
 }

@@ -422,7 +422,8 @@ mod tests {
         let window = crate::Window::new(now, now + COPY_LEASE).unwrap();
         let tables = vec![crate::TableSelection::whole("t")];
         let request = crate::ExportRequest::new(tables, window, crate::Format::Jsonl);
-        let (id, acme) = (crate::ExportId::generate(), "acme".parse().unwrap());
+        let (id, acme) =
+            (crate::ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]), "acme".parse().unwrap());
         let target = CopyTarget {
             bucket: "bucket".parse().unwrap(),
             prefix: KeyPrefix::default(),

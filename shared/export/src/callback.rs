@@ -147,7 +147,7 @@ mod tests {
         let window = crate::Window::new(now, now + CALLBACK_TIMEOUT).unwrap();
         let tables = vec![crate::TableSelection::whole("t")];
         let request = crate::ExportRequest::new(tables, window, crate::Format::Jsonl);
-        let id = crate::ExportId::generate();
+        let id = crate::ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]);
         let acme = "acme".parse().unwrap();
         let export = Export::queued(id, acme, request, now, CALLBACK_TIMEOUT);
         let export = export.with_callback("http://example.com".parse().unwrap(), String::new());

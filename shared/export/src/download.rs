@@ -71,7 +71,13 @@ mod tests {
         let (tables, window) = (vec![TableSelection::whole("t")], Window::new(now, now + hour));
         let request = ExportRequest::new(tables, window.unwrap(), Format::Jsonl);
         let acme = "acme".parse().unwrap();
-        let mut export = Export::queued(ExportId::generate(), acme, request, now, hour);
+        let mut export = Export::queued(
+            ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]),
+            acme,
+            request,
+            now,
+            hour,
+        );
         assert_eq!(export.zip_name().to_string(), format!("export-{}.zip", export.id));
         export.request.name = Some("März.zip".to_owned());
         assert_eq!(export.zip_name().to_string(), "März.zip");

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 /// Identifies one export. Sorts by creation time (UUID version 7, RFC 9562).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -12,9 +12,10 @@ use uuid::Uuid;
 pub struct ExportId(Uuid);
 
 impl ExportId {
-    /// Returns an identifier no other export has.
-    pub fn generate() -> Self {
-        Self(Uuid::now_v7())
+    /// Returns the identifier of an export that is made at `now`. No other has it, as `random` differs.
+    pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        Self(Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 
     /// Returns when it was generated, to the millisecond.
@@ -54,7 +55,7 @@ mod tests {
 
     #[test]
     fn an_id_is_read_in_any_case_and_written_in_one() {
-        let id = ExportId::generate();
+        let id = ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]);
         let text = id.to_string();
         assert_eq!((text.parse(), text.to_uppercase().parse()), (Ok(id), Ok(id)));
         assert_eq!(text.to_uppercase().parse::<ExportId>().unwrap().to_string(), text);
@@ -65,15 +66,17 @@ mod tests {
     }
 
     #[test]
-    fn an_id_knows_when_it_was_generated() {
-        let age = Timestamp::now().duration_since(ExportId::generate().created_at());
-        assert!(age.as_secs().abs() < 5, "{age}");
+    fn an_id_knows_when_its_export_was_made_and_sorts_by_that() {
+        let made: Timestamp = "2026-03-01T10:03:11.123Z".parse().unwrap();
+        let id = ExportId::new(made, [0xff; 10]);
+        assert_eq!(id.created_at(), made);
+        assert!(id < ExportId::new(made + jiff::SignedDuration::from_millis(1), [0; 10]));
     }
 
     #[test]
     fn exports_are_spread_over_all_shards() {
         let shards = (0..=255_u8).map(|last| {
-            let mut bytes = *ExportId::generate().0.as_bytes();
+            let mut bytes = *ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]).0.as_bytes();
             bytes[15] = last;
             ExportId(Uuid::from_bytes(bytes)).shard(8)
         });

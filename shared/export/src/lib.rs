@@ -65,7 +65,8 @@ pub use quota::{Quota, QuotaError, QuotaExceeded, QuotaKind, QuotaOverride, Requ
 pub use record::{
     ARCHIVE_LIFETIME, Archive, BUILD_LEASE, Backoff, COPY_LEASE, ClaimError, DueKind, Export,
     FIRST_BACKOFF, FOLLOW_UP_AFTER, Failure, FailureCode, Lane, Lease, MAX_BACKOFF, MAX_DEATHS,
-    MAX_FAILURES, Origin, REMOVAL_DELAY, RESEND_AFTER, STEP_TIMEOUT, State, Status,
+    MAX_FAILURES, MAX_RESEND_PAUSE, Origin, REMOVAL_DELAY, RESEND_AFTER, STEP_TIMEOUT, State,
+    Status,
 };
 pub use request::{ExportRequest, Order, Released};
 pub use secret::Secret;

@@ -40,6 +40,10 @@ pub const BUILD_LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// How long an export waits for a builder, at least, before its message counts as lost.
 pub const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(2);
 
+/// The longest time between two messages for an export that nobody builds, however long it has waited: so long is
+/// a message missed that was lost together with the answer that it was sent.
+pub const MAX_RESEND_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+
 /// How long a running export may go without finishing a step before the janitor sends the unfinished ones
 /// again. It is longer than a builder may hold steps.
 pub const STEP_TIMEOUT: SignedDuration = SignedDuration::from_mins(20);

@@ -179,7 +179,14 @@ mod tests {
         let acme = "acme".parse().unwrap();
         let params = [("jobId".to_owned(), vec!["export_1_2".to_owned()])].into();
         let origin = Origin { dialect: DIALECT.to_owned(), requested_by: "me".into(), params };
-        let new = Export::queued(ExportId::generate(), acme, request, NOW, day).with_origin(origin);
+        let new = Export::queued(
+            ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]),
+            acme,
+            request,
+            NOW,
+            day,
+        )
+        .with_origin(origin);
         let target = CopyTarget {
             bucket: "bucket".parse().unwrap(),
             prefix: "dir/".parse().unwrap(),

@@ -7,11 +7,12 @@ use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use cloud::{ExportTable, TokenTable};
-use export::{Privilege, Quota, QuotaExceeded, RequestCost, Token, TokenRecord, Workspace};
+use cloud::TokenTable;
+use export::{Privilege, QuotaExceeded, RequestCost, Token, TokenRecord, Workspace};
 use jiff::Timestamp;
+use service::Exports;
 
-use crate::{Problem, RETRY_AFTER_BUSY};
+use crate::{Problem, RETRY_AFTER_BUSY, is_busy};
 
 /// The header by which the holder of a token for several workspaces chooses one.
 const WORKSPACE_HEADER: &str = "decant-workspace";
@@ -26,8 +27,7 @@ const LENIENT_BASE64: GeneralPurpose = GeneralPurpose::new(
 #[derive(Clone, Debug)]
 pub struct Authenticator {
     tokens: TokenTable,
-    exports: ExportTable,
-    quota: Quota,
+    exports: Exports,
 }
 
 /// A token as a request carries it, and the workspace that the request chose. `Debug` shows neither.
@@ -63,13 +63,13 @@ pub enum AuthError {
     /// The workspace has used up a quota.
     QuotaExceeded(QuotaExceeded),
     /// The table of tokens or quotas cannot be read.
-    Unavailable(cloud::Error),
+    Unavailable(anyhow::Error),
 }
 
 impl Authenticator {
     /// Returns an authenticator that looks tokens up in `tokens`, and counts requests in `exports`.
-    pub fn new(tokens: TokenTable, exports: ExportTable, quota: Quota) -> Self {
-        Self { tokens, exports, quota }
+    pub fn new(tokens: TokenTable, exports: Exports) -> Self {
+        Self { tokens, exports }
     }
 
     /// Returns the holder of a credential, if their token has `privilege`. The request is counted.
@@ -102,7 +102,8 @@ impl Authenticator {
                 format!("Send the token as it was given to you: {e}."),
             )
         })?;
-        let record = self.tokens.get(token.id()).await.map_err(AuthError::Unavailable)?;
+        let record =
+            self.tokens.get(token.id()).await.map_err(|e| AuthError::Unavailable(e.into()))?;
         let record = record.filter(|record| record.matches(&token)).ok_or_else(|| {
             AuthError::Invalid(
                 "token_invalid",
@@ -114,19 +115,8 @@ impl Authenticator {
             return Err(AuthError::Invalid("token_ended", detail.to_owned()));
         }
         let caller = caller(&record, chosen, privilege)?;
-        self.spend(&caller.workspace, RequestCost::Itself, now).await?;
+        self.exports.spend(&caller.workspace, RequestCost::Itself, now).await?;
         Ok(caller)
-    }
-
-    /// Counts what a request of a workspace costs.
-    pub(crate) async fn spend(
-        &self,
-        workspace: &Workspace,
-        cost: RequestCost,
-        now: Timestamp,
-    ) -> Result<(), AuthError> {
-        self.exports.spend_requests(workspace, self.quota, cost, now).await??;
-        Ok(())
     }
 }
 
@@ -208,7 +198,7 @@ impl AuthError {
     pub fn retry_after(&self) -> Option<u64> {
         match self {
             Self::QuotaExceeded(over) => Some(over.retry_after),
-            Self::Unavailable(error) => error.is_busy().then_some(RETRY_AFTER_BUSY),
+            Self::Unavailable(error) => is_busy(error).then_some(RETRY_AFTER_BUSY),
             Self::Missing
             | Self::Invalid(..)
             | Self::WorkspaceRequired(_)
@@ -241,15 +231,18 @@ impl AuthError {
     }
 }
 
-impl From<cloud::Error> for AuthError {
-    fn from(error: cloud::Error) -> Self {
-        Self::Unavailable(error)
+impl From<service::Error> for AuthError {
+    fn from(error: service::Error) -> Self {
+        match error {
+            service::Error::QuotaExceeded(over) => Self::QuotaExceeded(over),
+            service::Error::Failed(error) => Self::Unavailable(error),
+        }
     }
 }
 
-impl From<QuotaExceeded> for AuthError {
-    fn from(over: QuotaExceeded) -> Self {
-        Self::QuotaExceeded(over)
+impl From<service::Error> for Problem {
+    fn from(error: service::Error) -> Self {
+        AuthError::from(error).into()
     }
 }
 
@@ -343,7 +336,7 @@ mod tests {
     fn who_has_used_up_a_quota_is_told_when_to_come_back() {
         let kind = export::QuotaKind::Requests;
         let over = QuotaExceeded { kind, most: 10, retry_after: 7 };
-        let response = Problem::from(AuthError::from(over)).into_response();
+        let response = Problem::from(AuthError::QuotaExceeded(over)).into_response();
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(response.headers()[header::RETRY_AFTER], "7");
     }

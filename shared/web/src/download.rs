@@ -5,12 +5,12 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use cloud::{Link, LinkMethod, LinkUse};
-use export::{Archive, ExportId, FileName};
+use cloud::{Link, LinkMethod};
+use export::{Archive, ExportId};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::{BaseUrl, Services};
+use crate::BaseUrl;
 
 /// The header that says how many rows of an export have something that could not be exported.
 const BAD_ROWS: &str = "decant-bad-rows";
@@ -41,35 +41,9 @@ pub fn wants_redirect(query: &str) -> Result<bool, String> {
     Ok(wanted.unwrap_or(true))
 }
 
-impl Services {
-    /// Signs a link to something of an archive, for the method of the request that asks for it.
-    pub async fn link(
-        &self,
-        archive: &Archive,
-        key: &str,
-        name: Option<&FileName>,
-        method: &Method,
-        now: Timestamp,
-    ) -> cloud::Result<Link> {
-        self.archives.sign(key, use_of(archive, method, now), name).await
-    }
-
-    /// Signs a link likewise, whose URL repeats what was asked for: some clients read it there.
-    pub async fn link_with_query(
-        &self,
-        archive: &Archive,
-        key: &str,
-        query: &str,
-        method: &Method,
-        now: Timestamp,
-    ) -> cloud::Result<Link> {
-        self.archives.sign_with_query(key, use_of(archive, method, now), query).await
-    }
-}
-
-fn use_of(archive: &Archive, method: &Method, now: Timestamp) -> LinkUse {
-    let method = if method == Method::HEAD { LinkMethod::Head } else { LinkMethod::Get };
-    LinkUse { method, from: now, lifetime: archive.link_lifetime(now) }
+/// Returns the method that a link has to be signed for if a request of this method is led to it.
+pub fn link_method(method: &Method) -> LinkMethod {
+    if method == Method::HEAD { LinkMethod::Head } else { LinkMethod::Get }
 }
 
 /// Leads to a file, or shows the link to it. Nobody may keep the answer: a link is made at each click.

@@ -112,7 +112,8 @@ impl<A: Api, P: Required> FromRequestParts<Kit<A>> for Authorized<A, P> {
 
     async fn from_request_parts(parts: &mut Parts, kit: &Kit<A>) -> Result<Self, A::Error> {
         let credential = A::credential(parts)?;
-        Ok(authorize(Arc::clone(&kit.0), &credential, Timestamp::now()).await?)
+        let now = kit.0.services().exports.clock.now();
+        Ok(authorize(Arc::clone(&kit.0), &credential, now).await?)
     }
 }
 
@@ -120,7 +121,8 @@ impl<A: Api> FromRequestParts<Kit<A>> for Public<A> {
     type Rejection = Infallible;
 
     async fn from_request_parts(_: &mut Parts, kit: &Kit<A>) -> Result<Self, Infallible> {
-        Ok(Self { app: Arc::clone(&kit.0), now: Timestamp::now() })
+        let now = kit.0.services().exports.clock.now();
+        Ok(Self { app: Arc::clone(&kit.0), now })
     }
 }
 

@@ -1,16 +1,13 @@
 //! What every HTTP function needs: who calls, under which base URL, and how to say what is wrong.
 
-mod admission;
 mod authentication;
 mod body;
 mod context;
-mod counting;
 mod download;
 mod kit;
 mod problem;
 mod serve;
 mod services;
-mod wait;
 
 /// The most bytes of a list in an answer: API Gateway and Lambda take 6 MB, headers and escapes included.
 pub const MAX_LIST_BYTES: usize = 4 << 20;
@@ -19,8 +16,7 @@ pub use authentication::{AuthError, Authenticator, Credential};
 pub use body::{is_json, nesting, parse_json};
 pub use context::BaseUrl;
 pub(crate) use context::with_context;
-pub use counting::Counted;
-pub use download::{lead_to, tell_bad_rows, wants_redirect};
+pub use download::{lead_to, link_method, tell_bad_rows, wants_redirect};
 pub(crate) use kit::router;
 pub use kit::{Api, Authorized, Edit, Kit, Public, Required, View};
 pub use problem::{Problem, RETRY_AFTER_BUSY, is_busy};

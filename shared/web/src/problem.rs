@@ -71,10 +71,15 @@ impl Problem {
     }
 }
 
-impl<E: Into<anyhow::Error>> From<E> for Problem {
+impl From<cloud::Error> for Problem {
+    fn from(error: cloud::Error) -> Self {
+        anyhow::Error::new(error).into()
+    }
+}
+
+impl From<anyhow::Error> for Problem {
     /// Ours to solve: the chain of causes goes to the log and nowhere else.
-    fn from(error: E) -> Self {
-        let error = error.into();
+    fn from(error: anyhow::Error) -> Self {
         error!("failed to {error:#}");
         if is_busy(&error) {
             let detail = "There is too much to do at the moment. Wait some seconds and try again.";
@@ -116,7 +121,7 @@ mod tests {
 
     #[test]
     fn what_will_go_well_in_a_moment_is_not_an_internal_error() {
-        let stale = cloud::Error::Stale(ExportId::generate());
+        let stale = cloud::Error::Stale(ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]));
         let response = Problem::from(anyhow::Error::new(stale).context("create")).into_response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers()[header::RETRY_AFTER], "5");

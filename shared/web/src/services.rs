@@ -1,37 +1,31 @@
-//! What every HTTP function works with.
+//! The clients and settings of every HTTP function.
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
 use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, TokenTable, env};
-use export::{Catalog, Export, Limits, Quota, Workspace};
+use export::{Catalog, Limits, Quota, Workspace};
 use jiff::SignedDuration;
-use tracing::{error, info};
+use service::{Clock, Exports, Links, Random};
 
 use crate::Authenticator;
 
 /// The clients and settings that an HTTP function holds for as long as it is warm.
 #[derive(Clone, Debug)]
 pub struct Services {
-    /// The records of exports.
-    pub exports: ExportTable,
-    /// The queue of exports to build.
-    pub queue: ExportQueue,
-    /// Where archives are.
-    pub archives: ArchiveBucket,
-    /// Where source objects are.
+    /// The exports.
+    pub exports: Exports,
+    /// Links to archives.
+    pub links: Links,
+    /// The lake.
     pub lake: LakeBucket,
-    /// Who calls.
+    /// The holders of tokens.
     pub authenticator: Authenticator,
-    /// What can be asked for.
+    /// The tables that can be exported.
     pub catalog: Arc<Catalog>,
     /// What a request may ask for at most, in every API.
     pub limits: Limits,
-    /// What a workspace may use, unless its operator set something else.
-    pub quota: Quota,
-    /// How long an export may take before it is given up.
-    pub time_limit: SignedDuration,
     /// The URL under which users reach the API, if it is not API Gateway's own.
     pub public_base_url: Option<String>,
 }
@@ -46,25 +40,28 @@ impl Services {
         let catalog_key: Option<String> = env::optional("CATALOG_KEY")?;
         let catalog = lake.catalog(catalog_key.as_deref()).await.context("load the catalog")?;
         let tokens = TokenTable::new(dynamodb.clone(), env::required("TOKEN_TABLE")?);
-        let exports = ExportTable::new(dynamodb, env::required("EXPORT_TABLE")?);
         let quota = Quota {
             exports_at_once: env::required("EXPORTS_AT_ONCE")?,
             exports_a_day: env::required("EXPORTS_A_DAY")?,
             requests_a_second: env::required("REQUESTS_A_SECOND")?,
             request_burst: env::required("REQUEST_BURST")?,
         };
-        Ok(Self {
+        let hours: u16 = env::required("DEADLINE_HOURS")?;
+        let exports = Exports {
+            table: ExportTable::new(dynamodb, env::required("EXPORT_TABLE")?),
             queue: ExportQueue::new(sqs, env::required("EXPORT_QUEUE_URL")?),
-            archives: ArchiveBucket::new(s3, env::required("EXPORT_BUCKET")?),
-            lake,
-            authenticator: Authenticator::new(tokens, exports.clone(), quota),
-            exports,
+            clock: Clock::system(),
+            random: Random::system(),
             quota,
+            time_limit: SignedDuration::from_hours(hours.into()),
+        };
+        Ok(Self {
+            authenticator: Authenticator::new(tokens, exports.clone()),
+            exports,
+            links: Links { archives: ArchiveBucket::new(s3, env::required("EXPORT_BUCKET")?) },
+            lake,
             catalog: Arc::new(catalog),
             limits: Limits { window_days: env::required("MAX_WINDOW_DAYS")?, ..Limits::default() },
-            time_limit: SignedDuration::from_hours(i64::from(env::required::<u16>(
-                "DEADLINE_HOURS",
-            )?)),
             public_base_url: env::optional("PUBLIC_BASE_URL")?,
         })
     }
@@ -78,17 +75,7 @@ impl Services {
         if !filters.into_iter().any(|filter| filter.contains('$')) {
             return Ok(Vec::new());
         }
-        let named = self.exports.named_filters(workspace).await?;
+        let named = self.exports.table.named_filters(workspace).await?;
         Ok(named.into_iter().map(|filter| (filter.id, filter.value)).collect())
-    }
-
-    /// Asks for an export that was just stored to be built.
-    ///
-    /// If the message is lost, the janitor sends it again: the export exists all the same.
-    pub async fn submit(&self, export: &Export) {
-        info!(export.id = %export.id, workspace = %export.workspace, "created export {}", export.id);
-        if let Err(e) = self.queue.send(export, 0).await {
-            error!(export.id = %export.id, "failed to {:#}", anyhow::Error::new(e));
-        }
     }
 }

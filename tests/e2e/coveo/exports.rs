@@ -117,7 +117,7 @@ async fn errors_are_told_in_one_shape() {
     let user = user().await;
     let deep = json!({ "from": "2026-03-01T00:00:00Z", "to": "2026-03-02T00:00:00Z", "commonFilters": ["(".repeat(100_000)] }).to_string();
     let pending = user.send("POST", &format!("{EXPORTS}?{DAY}"), &[], None).await.unwrap();
-    let unknown = ExportId::generate();
+    let unknown = tests::new_id();
     for (method, path, body, status, kind) in [
         ("POST", format!("{EXPORTS}?from=2026-03-01T00:00:00Z"), None, 400, "MissingParameter"),
         ("POST", format!("{EXPORTS}?from=2026-03-01&to=2026-03-02"), None, 400, "InvalidParameter"),

@@ -4,7 +4,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, Queue};
 use export::{Catalog, ExportId, ExportRequest, Format, TableSelection, Window};
 use fake_aws::{Call, FakeAws, Reply};
-use outbox::Outbox;
+use service::{Clock, FollowUp, Random};
 
 use super::*;
 use crate::watch::FAST;
@@ -21,8 +21,11 @@ async fn builder(
     let [notices, copies] =
         ["http://notices", "http://copies"].map(|url| Queue::new(sqs.clone(), url.into()));
     let s3 = cloud::s3_client(&config);
+    let clock = Clock::system();
     let app = App {
-        outbox: Outbox::new(exports.clone(), queue.clone(), notices, copies),
+        follow_up: FollowUp::new(exports.clone(), queue.clone(), notices, copies, clock),
+        clock,
+        random: Random::seeded(1),
         exports,
         queue,
         archives: ArchiveBucket::new(s3.clone(), "archives".into()),
@@ -45,7 +48,7 @@ fn running() -> Export {
     let hour = SignedDuration::from_hours(1);
     let window = Window::new(now - hour, now).unwrap();
     let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Jsonl);
-    let id = ExportId::generate();
+    let id = ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]);
     let queued = Export::queued(id, "acme".parse().unwrap(), request, now, hour);
     queued.claim(now).unwrap().planned(2)
 }

@@ -70,7 +70,7 @@ impl Scene {
     fn notice(&self) -> WebhookMessage {
         WebhookMessage {
             workspace: "acme".parse().unwrap(),
-            export: ExportId::generate(),
+            export: ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]),
             id: "msg_1".into(),
             url: format!("{}/hook", self.receiver.url()).parse().unwrap(),
             body: Body::new("{}"),

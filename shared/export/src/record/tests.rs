@@ -13,7 +13,13 @@ fn queued() -> Export {
     let window = Window::new(NOW, NOW + SignedDuration::from_hours(1)).unwrap();
     let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Jsonl);
     let acme = "acme".parse().unwrap();
-    Export::queued(ExportId::generate(), acme, request, NOW, SignedDuration::from_hours(24))
+    Export::queued(
+        ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]),
+        acme,
+        request,
+        NOW,
+        SignedDuration::from_hours(24),
+    )
 }
 
 fn lane() -> Lane {

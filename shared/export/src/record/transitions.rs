@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     ARCHIVE_LIFETIME, Archive, BUILD_LEASE, Backoff, ClaimError, Export, FIRST_BACKOFF, Failure,
-    Lane, Lease, MAX_BACKOFF, MAX_DEATHS, MAX_FAILURES, Origin, RESEND_AFTER, STEP_TIMEOUT, State,
+    Lane, Lease, MAX_BACKOFF, MAX_DEATHS, MAX_FAILURES, MAX_RESEND_PAUSE, Origin, RESEND_AFTER,
+    STEP_TIMEOUT, State,
 };
 use crate::{ExportId, ExportRequest, Workspace};
 
@@ -127,10 +128,24 @@ impl Export {
         Self { failures, ..self.fail(now, Failure::internal()) }
     }
 
-    /// Schedules the next check after its message was sent again. The pauses grow with the export's age, so
-    /// that a long queue is not filled with repeated messages.
+    /// Schedules the next check after its message was sent again. The pauses grow with the export's age up to
+    /// [`MAX_RESEND_PAUSE`], so that a long queue is not filled with repeated messages.
     pub fn with_message_resent(&self, now: Timestamp) -> Self {
-        let next = now + RESEND_AFTER.max(now.duration_since(self.created_at));
+        let age = now.duration_since(self.created_at);
+        self.with_check_at(now + age.clamp(RESEND_AFTER, MAX_RESEND_PAUSE))
+    }
+
+    /// Schedules the next check after its message could not be sent again. `None` if the export has ended.
+    pub fn with_message_unsent(&self, now: Timestamp) -> Option<Self> {
+        match self.state {
+            State::Queued { .. } | State::Running { .. } => {
+                Some(self.with_check_at(now + RESEND_AFTER))
+            }
+            _ => None,
+        }
+    }
+
+    fn with_check_at(&self, next: Timestamp) -> Self {
         match &self.state {
             State::Queued { .. } => self.with_state(State::Queued { resend_at: next }),
             State::Running { started_at, lease } => {

@@ -1,16 +1,14 @@
-//! How many rows an export would have: an export that writes nothing is made, and what it counts is
-//! remembered for some time, by what it counted.
+//! Counting the rows that an export would have: an export that writes nothing is made, and its answer is kept
+//! for a minute, by what it counted.
 
 use std::time::Duration;
 
-use anyhow::bail;
-use cloud::Joined;
 use export::{
-    CsvStyle, Export, ExportId, ExportRequest, Files, State, TableSelection, Workspace, sha256_hex,
+    CsvStyle, Export, ExportRequest, Files, State, TableSelection, Workspace, sha256_hex,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{AuthError, Services};
+use crate::{Exports, Joined, Result};
 
 /// How long an answer is given again without looking.
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
@@ -20,41 +18,34 @@ const FRESH: SignedDuration = SignedDuration::from_secs(60);
 pub enum Counted {
     /// So many rows of each table.
     Rows(Vec<u64>),
-    /// It takes longer than was waited. It goes on, and who asks again is told.
+    /// It takes longer than was waited. It goes on, and a later call gets the answer.
     Later,
     /// They cannot be counted, and why.
     Failed(String),
-    /// The workspace may not make the export that counts them.
-    Denied(AuthError),
 }
 
-impl Services {
-    /// Counts the rows of each table of a request, and waits no longer than `wait` for it.
+impl Exports {
+    /// Counts the rows of each table of a request, and waits no longer than `timeout` for it.
     pub async fn count_rows(
         &self,
         workspace: &Workspace,
         request: &ExportRequest,
-        wait: Duration,
+        timeout: Duration,
         now: Timestamp,
-    ) -> anyhow::Result<Counted> {
+    ) -> Result<Counted> {
         let request = counting(request);
         let key = sha256_hex(&[b"count/", &serde_json::to_vec(&request)?[..]].concat());
-        let id = ExportId::generate();
-        let new = Export::queued(id, workspace.clone(), request, now, self.time_limit);
-        let fresh = |export: &Export| match &export.state {
+        let new = self.draft(workspace, request, now)?;
+        let is_fresh = |export: &Export| match &export.state {
             State::Succeeded { archive } => now < archive.published_at + FRESH,
             State::Queued { .. } | State::Running { .. } => true,
             _ => false,
         };
-        let export = match self.join(&new, &key, fresh).await {
-            Err(denial) => return Ok(Counted::Denied(denial)),
-            Ok(Joined::Kept(export)) => *export,
-            Ok(Joined::New { .. }) => {
-                self.submit(&new).await;
-                new
-            }
+        let export = match self.join(&new, &key, is_fresh).await? {
+            Joined::Kept(export) => *export,
+            Joined::New { .. } => new,
         };
-        let export = self.wait_for(export, wait).await?;
+        let export = self.wait_for(export, timeout).await?;
         match export.state {
             State::Succeeded { archive } => {
                 Ok(Counted::Rows(archive.table_rows.unwrap_or_default()))
@@ -62,7 +53,7 @@ impl Services {
             State::Queued { .. } | State::Running { .. } => Ok(Counted::Later),
             State::Failed { failure, .. } => Ok(Counted::Failed(failure.detail)),
             State::Cancelled { .. } | State::Expired { .. } | State::Deleted { .. } => {
-                bail!("count rows: export {} has ended", export.id)
+                Err(anyhow::anyhow!("count rows: export {} has ended", export.id).into())
             }
         }
     }
@@ -80,3 +71,6 @@ fn counting(request: &ExportRequest) -> ExportRequest {
         ..ExportRequest::new(Vec::new(), request.window, request.format)
     }
 }
+
+#[cfg(test)]
+mod tests;

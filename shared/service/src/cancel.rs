@@ -1,0 +1,50 @@
+//! Ending exports at the wish of their user.
+
+use export::{Export, ExportId, Status, Workspace};
+use jiff::Timestamp;
+
+use crate::{Exports, FollowUp, Result};
+
+impl Exports {
+    /// Cancels an export that is not finished, and sees to what follows. Returns the export as it is then, which
+    /// may have ended otherwise; `None` if the workspace has no such export.
+    pub async fn cancel(
+        &self,
+        follow_up: &FollowUp,
+        workspace: &Workspace,
+        id: ExportId,
+        now: Timestamp,
+    ) -> Result<Option<Export>> {
+        let export = self.table.change(workspace, id, |export| export.cancel(now)).await?;
+        if let Some(export) = export.as_ref().filter(|e| e.status(now) == Status::Cancelled) {
+            follow_up.run(export).await;
+        }
+        Ok(export)
+    }
+
+    /// Ends an export if it is not finished, deletes its archive if it has one, and hides it. Returns the export as
+    /// it is then; `None` if the workspace has no such export.
+    pub async fn discard(
+        &self,
+        workspace: &Workspace,
+        id: ExportId,
+        now: Timestamp,
+    ) -> Result<Option<Export>> {
+        Ok(self.table.change(workspace, id, |export| Some(export.discard(now))).await?)
+    }
+
+    /// Deletes the archive of an export. The record says so at once; the janitor removes the objects, of which
+    /// there may be many. Returns the export as it is then, which may have none; `None` if the workspace has no
+    /// such export.
+    pub async fn delete(
+        &self,
+        workspace: &Workspace,
+        id: ExportId,
+        now: Timestamp,
+    ) -> Result<Option<Export>> {
+        Ok(self.table.change(workspace, id, |export| export.delete(now)).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,35 @@
+//! The decisions about exports: who may make one, which one stands for a key, what follows an end, what the
+//! janitor does. Each is a use case that reads and changes the stores of `cloud`.
+//!
+//! Time and randomness are values, [`Clock`] and [`Random`], so that tests run a day in no time and the same
+//! way each time. Nothing here knows HTTP.
+
+mod cancel;
+mod clock;
+mod count;
+mod create;
+mod error;
+mod exports;
+mod follow_up;
+mod lanes;
+mod links;
+mod quota;
+mod random;
+#[cfg(test)]
+mod simulation;
+mod slots;
+mod sweep;
+#[cfg(test)]
+mod testing;
+mod wait;
+
+pub use clock::Clock;
+pub use count::Counted;
+pub use create::{Created, IdempotencyKey, Joined};
+pub use error::{Error, Result};
+pub use exports::Exports;
+pub use follow_up::FollowUp;
+pub use lanes::{first_in_lane, start_next};
+pub use links::Links;
+pub use random::Random;
+pub use sweep::{Sweeper, Swept};
