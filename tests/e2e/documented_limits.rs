@@ -42,7 +42,7 @@ const ROWS: [(&str, &str); 59] = [
     ("prefix of a copy", "shared/export/src/bucket_copy.rs MAX_PREFIX_BYTES"),
     (
         "`Idempotency-Key`",
-        "functions/exports/src/idempotency.rs MAX_KEY_CHARS; shared/cloud/src/identities.rs IDENTITY_LIFETIME",
+        "functions/exports/src/idempotency.rs MAX_KEY_CHARS; shared/cloud/src/identities.rs IDEMPOTENCY_KEY_LIFETIME",
     ),
     (
         "file of the layout `files`",
@@ -128,13 +128,13 @@ const ROWS: [(&str, &str); 59] = [
     ("builders at work", "template BuilderConcurrency"),
     (
         "attempts to post a callback",
-        "number functions/notifier/src/schedule.rs WAITS + = 1; hours functions/notifier/src/schedule.rs WAITS",
+        "number shared/service/src/deliver/schedule.rs WAITS + = 1; hours shared/service/src/deliver/schedule.rs WAITS",
     ),
-    ("`Retry-After` of a receiver", "functions/notifier/src/schedule.rs MAX_RETRY_AFTER"),
+    ("`Retry-After` of a receiver", "shared/service/src/deliver/schedule.rs MAX_RETRY_AFTER"),
     ("a callback, from when it is due", "shared/export/src/callback.rs CALLBACK_TIMEOUT"),
     (
         "pause after a failure of ours with a message",
-        "shared/inbox/src/lib.rs FIRST_PAUSE; shared/inbox/src/lib.rs MAX_PAUSE",
+        "shared/service/src/outcome.rs FIRST_PAUSE; shared/service/src/outcome.rs MAX_PAUSE",
     ),
     (
         "pause after a failure of ours with what follows an export's end",
@@ -146,8 +146,8 @@ const ROWS: [(&str, &str); 59] = [
     ),
     (
         "exports that the janitor looks after at once",
-        "functions/janitor/src/round.rs AT_ONCE; \
-         template JanitorFunction.Timeout - functions/janitor/src/round.rs MARGIN",
+        "shared/service/src/sweep.rs AT_ONCE; \
+         template JanitorFunction.Timeout - shared/service/src/sweep.rs MARGIN",
     ),
     (
         "answer of a receiver",

@@ -3,10 +3,10 @@
 use anyhow::Context as _;
 use cloud::Claim;
 use export::{BUILD_LEASE, Export, Failure, MAX_DEATHS, MAX_FAILURES, STEP_TIMEOUT, State};
-use inbox::Outcome;
 use jiff::{SignedDuration, Timestamp};
 use lake::Plan;
 use lambda_runtime::tracing::{error, info};
+use service::Outcome;
 use tokio::time::Instant;
 
 use crate::{

@@ -7,11 +7,10 @@ use cloud::Job;
 use export::{
     Archive, BUILD_LEASE, ClaimError, Export, Failure, FailureCode, Lease, State, WorkKey,
 };
-use inbox::Outcome;
 use jiff::{SignedDuration, Timestamp};
 use lake::{ObjectError, Step};
 use lambda_runtime::tracing::{error, info, warn};
-use service::first_in_lane;
+use service::{Outcome, first_in_lane};
 use tokio::time::Instant;
 
 use crate::{

@@ -1,8 +1,8 @@
-//! What this function works with.
+//! The settings of this function.
 
 use aws_config::SdkConfig;
 use cloud::{ArchiveBucket, ExportQueue, ExportTable, KmsCipher, Queue, env};
-use service::{Clock, FollowUp};
+use service::{Clock, Copier, FollowUp};
 
 /// The settings `template.yaml` gives this function.
 #[derive(Debug)]
@@ -25,34 +25,20 @@ impl Settings {
     }
 }
 
-/// The clients this function holds for as long as it is warm.
-#[derive(Debug)]
-pub(crate) struct App {
-    pub(crate) exports: ExportTable,
-    pub(crate) archives: ArchiveBucket,
-    pub(crate) queue: Queue,
-    pub(crate) follow_up: FollowUp,
-    /// The time.
-    pub(crate) clock: Clock,
-    pub(crate) seal: KmsCipher,
-    /// What clients of users' buckets are made from.
-    pub(crate) aws: SdkConfig,
-}
-
-impl App {
-    pub(crate) fn new(aws: SdkConfig, settings: Settings) -> anyhow::Result<Self> {
-        let sqs = aws_sdk_sqs::Client::new(&aws);
-        let exports = ExportTable::new(aws_sdk_dynamodb::Client::new(&aws), settings.table);
-        let builds = ExportQueue::new(sqs.clone(), settings.export_queue_url);
-        let clock = Clock::system();
-        Ok(Self {
+impl Settings {
+    /// Returns what copies.
+    pub(crate) fn copier(self, aws: SdkConfig) -> anyhow::Result<Copier> {
+        let (sqs, clock) = (aws_sdk_sqs::Client::new(&aws), Clock::system());
+        let exports = ExportTable::new(aws_sdk_dynamodb::Client::new(&aws), self.table);
+        let builds = ExportQueue::new(sqs.clone(), self.export_queue_url);
+        Ok(Copier {
             follow_up: FollowUp::from_env(&aws, exports.clone(), builds, clock)?,
-            clock,
             exports,
-            archives: ArchiveBucket::new(cloud::s3_client(&aws), settings.bucket),
-            queue: Queue::new(sqs, settings.queue_url),
+            archives: ArchiveBucket::new(cloud::s3_client(&aws), self.bucket),
+            queue: Queue::new(sqs, self.queue_url),
             seal: KmsCipher::from_env(&aws)?,
             aws,
+            clock,
         })
     }
 }

@@ -7,7 +7,7 @@ use cloud::{Purpose, SIGNING_SECRETS, SigningSecret};
 use export::{Secret, Workspace, external_id};
 use jiff::Timestamp;
 use serde::Serialize;
-use uuid::{Builder, Uuid};
+use uuid::Uuid;
 use web::Problem;
 
 use crate::{
@@ -62,7 +62,8 @@ pub(crate) async fn add_secret(editor: Editor) -> Result<(StatusCode, Json<NewSe
     let secret = random.bytes::<SECRET_BYTES>()?;
     let secret = Secret::new(format!("whsec_{}", BASE64_STANDARD.encode(secret)));
     let sealed = editor.seal.seal(&secret, Purpose::Callback(workspace)).await?;
-    let id = Builder::from_random_bytes(random.bytes()?).into_uuid();
+    // Newest first is how they are listed, by their ids.
+    let id = random.uuid(now)?;
     let stored = SigningSecret { id, sealed, created_at: now };
     editor.services.exports.table.add_signing_secret(workspace, &stored).await?;
     Ok((StatusCode::CREATED, Json(NewSecret { id: stored.id, created_at: now, secret })))

@@ -3,6 +3,8 @@
 use aws_config::SdkConfig;
 use cloud::{DeliveryTable, ExportTable, KmsCipher, Queue, env};
 use export::CallbackHosts;
+use outbox::WebhookMessage;
+use service::{Clock, Deliverer, Outcome};
 
 use crate::post::Poster;
 
@@ -27,26 +29,35 @@ impl Settings {
     }
 }
 
-/// The clients this function holds for as long as it is warm.
+/// What this function holds for as long as it is warm.
 #[derive(Debug)]
 pub(crate) struct App {
-    pub(crate) queue: Queue,
-    pub(crate) deliveries: DeliveryTable,
-    /// Of these, only the secrets that callbacks are signed with.
-    pub(crate) exports: ExportTable,
-    pub(crate) seal: KmsCipher,
+    pub(crate) deliverer: Deliverer,
     pub(crate) poster: Poster,
 }
 
 impl App {
     pub(crate) fn new(aws: &SdkConfig, settings: Settings) -> anyhow::Result<Self> {
         let dynamodb = aws_sdk_dynamodb::Client::new(aws);
-        Ok(Self {
+        let deliverer = Deliverer {
             queue: Queue::new(aws_sdk_sqs::Client::new(aws), settings.queue_url),
             deliveries: DeliveryTable::new(dynamodb.clone(), settings.deliveries),
             exports: ExportTable::new(dynamodb, settings.exports),
             seal: KmsCipher::from_env(aws)?,
-            poster: Poster::new(settings.hosts)?,
-        })
+            clock: Clock::system(),
+        };
+        Ok(Self { deliverer, poster: Poster::new(settings.hosts)? })
+    }
+
+    /// Delivers a callback, whose message came so often.
+    pub(crate) async fn deliver(
+        &self,
+        message: &WebhookMessage,
+        received: u32,
+    ) -> anyhow::Result<Outcome> {
+        let post = async |seconds, signatures: &str| {
+            self.poster.post(message, seconds, signatures, self.deliverer.clock).await
+        };
+        self.deliverer.deliver(message, received, post).await
     }
 }

@@ -4,11 +4,8 @@
 //! callbacks are signed with. It connects to public addresses only.
 
 mod app;
-mod deliver;
 mod post;
 mod resolver;
-mod schedule;
-mod sign;
 
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
@@ -26,8 +23,8 @@ async fn main() -> Result<(), Error> {
 
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let deliver =
-            async |notice: WebhookMessage, received| deliver::run(app, &notice, received).await;
-        Ok::<_, Error>(inbox::each(&app.queue, event.payload, deliver).await)
+            async |message: WebhookMessage, received| app.deliver(&message, received).await;
+        Ok::<_, Error>(inbox::each(&app.deliverer.queue, event.payload, deliver).await)
     }))
     .await
 }

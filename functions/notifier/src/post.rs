@@ -10,6 +10,7 @@ use reqwest::{
     header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT},
     redirect::Policy,
 };
+use service::{Clock, Posted};
 use url::Url;
 
 use crate::resolver::Resolver;
@@ -28,21 +29,6 @@ pub(crate) struct Poster {
     allowed: Arc<CallbackHosts>,
 }
 
-/// What came of posting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    /// The status, if there was one.
-    pub(crate) status: Option<u16>,
-    /// The beginning of what was answered.
-    pub(crate) text: Option<String>,
-    /// Why it does not count, if it does not.
-    pub(crate) error: Option<String>,
-    /// Whether it may go better later.
-    pub(crate) again: bool,
-    /// In how many seconds, if the server says so.
-    pub(crate) retry_after: Option<i32>,
-}
-
 impl Poster {
     pub(crate) fn new(allowed: CallbackHosts) -> anyhow::Result<Self> {
         let allowed = Arc::new(allowed);
@@ -57,99 +43,86 @@ impl Poster {
         Ok(Self { client, allowed })
     }
 
-    /// Posts a notice, signed if there are signatures.
+    /// Posts a callback once, signed if there are signatures.
     pub(crate) async fn post(
         &self,
-        notice: &WebhookMessage,
+        message: &WebhookMessage,
         seconds: i64,
         signatures: &str,
-    ) -> Answer {
-        let Ok(url) = Url::parse(&notice.url.to_string()) else {
-            return Answer::refused("the URL cannot be read".to_owned());
+        clock: Clock,
+    ) -> Posted {
+        let Ok(url) = Url::parse(&message.url.to_string()) else {
+            return Posted::refused("the URL cannot be read".to_owned());
         };
         if let Err(forbidden) = self.allowed.url(&url) {
-            return Answer::refused(forbidden.to_string());
+            return Posted::refused(forbidden.to_string());
         }
         let mut post = self
             .client
             .post(url)
             .header(CONTENT_TYPE, "application/json;charset=utf-8")
             .header(USER_AGENT, "Decant")
-            .header("webhook-id", &notice.id)
+            .header("webhook-id", &message.id)
             .header("webhook-timestamp", seconds)
-            .body(notice.body.text().to_owned());
+            .body(message.body.text().to_owned());
         if !signatures.is_empty() {
             post = post.header("webhook-signature", signatures);
         }
         match post.send().await {
-            Ok(response) => Answer::of(response).await,
-            Err(error) => Answer::broken(&error),
+            Ok(response) => answered(response, clock.now()).await,
+            Err(error) => broken(&error),
         }
     }
 }
 
-impl Answer {
-    fn refused(why: String) -> Self {
-        Self { status: None, text: None, error: Some(why), again: false, retry_after: None }
+/// Returns what came of a post that got no answer.
+fn broken(error: &reqwest::Error) -> Posted {
+    let mut causes: Vec<&(dyn StdError + 'static)> = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause);
+        next = cause.source();
     }
+    if let Some(forbidden) = causes.iter().find_map(|cause| cause.downcast_ref::<ForbiddenHost>()) {
+        return Posted::refused(forbidden.to_string());
+    }
+    let error = if error.is_timeout() {
+        format!("there was no whole answer within {} seconds", TIMEOUT.as_secs())
+    } else {
+        // The first cause: what stands above it repeats the URL.
+        causes.last().map_or_else(|| "the request broke".to_owned(), ToString::to_string)
+    };
+    Posted { again: true, ..Posted::refused(error) }
+}
 
-    /// What comes of a callback that has to be signed, and cannot be.
-    pub(crate) fn unsigned() -> Self {
-        let why = "It was not posted: this workspace has no signing secret any more. Make one with \
-                   POST /v1/workspace/signing-secrets.";
-        Self { again: true, ..Self::refused(why.to_owned()) }
-    }
-
-    fn broken(error: &reqwest::Error) -> Self {
-        let mut causes: Vec<&(dyn StdError + 'static)> = Vec::new();
-        let mut next = error.source();
-        while let Some(cause) = next {
-            causes.push(cause);
-            next = cause.source();
+/// Returns what came of a post that was answered.
+async fn answered(mut response: Response, now: Timestamp) -> Posted {
+    let status = response.status();
+    let busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+    let retry_after = response.headers().get(RETRY_AFTER).filter(|_| busy);
+    let retry_after = retry_after.and_then(|v| seconds_of(v.to_str().ok()?, now));
+    let mut bytes = Vec::new();
+    while bytes.len() < MAX_ANSWER_BYTES {
+        match response.chunk().await {
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            // What counts is the status, and that is there.
+            Ok(None) | Err(_) => break,
         }
-        if let Some(forbidden) =
-            causes.iter().find_map(|cause| cause.downcast_ref::<ForbiddenHost>())
-        {
-            return Self::refused(forbidden.to_string());
-        }
-        let error = if error.is_timeout() {
-            format!("there was no whole answer within {} seconds", TIMEOUT.as_secs())
-        } else {
-            // The first cause: what stands above it repeats the URL.
-            causes.last().map_or_else(|| "the request broke".to_owned(), ToString::to_string)
-        };
-        Self { again: true, ..Self::refused(error) }
     }
-
-    async fn of(mut response: Response) -> Self {
-        let status = response.status();
-        let busy =
-            matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-        let retry_after = response.headers().get(RETRY_AFTER).filter(|_| busy);
-        let retry_after = retry_after.and_then(|v| seconds_of(v.to_str().ok()?, Timestamp::now()));
-        let mut bytes = Vec::new();
-        while bytes.len() < MAX_ANSWER_BYTES {
-            match response.chunk().await {
-                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-                // What counts is the status, and that is there.
-                Ok(None) | Err(_) => break,
-            }
-        }
-        bytes.truncate(4 * MAX_KEPT_CHARS);
-        let text: String = String::from_utf8_lossy(&bytes).chars().take(MAX_KEPT_CHARS).collect();
-        let error = match status {
-            _ if status.is_success() => None,
-            _ if status.is_redirection() => Some(format!(
-                "the server answered with status {}, and redirects are not followed",
-                status.as_u16()
-            )),
-            _ => Some(format!("the server answered with status {}", status.as_u16())),
-        };
-        let text = Some(text).filter(|text| !text.is_empty());
-        // As Standard Webhooks has it: a server that is gone says so, anything else may be mended.
-        let again = status != StatusCode::GONE;
-        Self { status: Some(status.as_u16()), text, error, again, retry_after }
-    }
+    bytes.truncate(4 * MAX_KEPT_CHARS);
+    let text: String = String::from_utf8_lossy(&bytes).chars().take(MAX_KEPT_CHARS).collect();
+    let error = match status {
+        _ if status.is_success() => None,
+        _ if status.is_redirection() => Some(format!(
+            "the server answered with status {}, and redirects are not followed",
+            status.as_u16()
+        )),
+        _ => Some(format!("the server answered with status {}", status.as_u16())),
+    };
+    let answer = Some(text).filter(|text| !text.is_empty());
+    // As Standard Webhooks has it: a server that is gone says so, anything else may be mended.
+    let again = status != StatusCode::GONE;
+    Posted { status: Some(status.as_u16()), answer, error, again, retry_after }
 }
 
 /// Reads a `Retry-After`, which is a number of seconds or a date.
@@ -190,7 +163,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let poster = Poster::new(CallbackHosts::Public).unwrap();
         for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0"] {
-            let notice = WebhookMessage {
+            let message = WebhookMessage {
                 workspace: "acme".parse().unwrap(),
                 export: export::ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]),
                 id: "msg".into(),
@@ -201,7 +174,7 @@ mod tests {
                 due: None,
                 until: Timestamp::UNIX_EPOCH,
             };
-            let answer = poster.post(&notice, 0, "").await;
+            let answer = poster.post(&message, 0, "", Clock::system()).await;
             let error = answer.error.unwrap();
             assert!(error.contains("not a public address"), "{host}: {error}");
             assert!(!answer.again, "{host}");

@@ -9,36 +9,12 @@ use anyhow::Context as _;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use cloud::Queue;
 use serde::de::DeserializeOwned;
+use service::{Outcome, retry_pause};
 use tracing::{error, info};
 
-/// How soon a message comes back whose handling failed for the first time, in seconds; each time after
-/// that, twice as late.
-pub const FIRST_PAUSE: i32 = 5;
-/// How late it comes back at most, in seconds.
-pub const MAX_PAUSE: i32 = 900;
 /// How soon a message comes back that cannot be read, in seconds. Another version may be able to read it, but
 /// what none can read is to be out of the way after a minute: queues deliver a message 20 times.
 const UNREADABLE_PAUSE: i32 = 2;
-
-/// What is to become of a message.
-#[derive(Debug)]
-pub enum Outcome {
-    /// It is not needed any more.
-    Done,
-    /// It has to come back.
-    ComeBack {
-        /// In how many seconds.
-        seconds: i32,
-        /// Why.
-        reason: &'static str,
-    },
-}
-
-/// Returns in how many seconds a message comes back whose handling failed after it was `received` so often.
-pub fn pause(received: u32) -> i32 {
-    let doublings = received.saturating_sub(1).min(16);
-    (FIRST_PAUSE << doublings).min(MAX_PAUSE)
-}
 
 /// Works on each message of a batch and reports those that have to come back. `work` is given what a
 /// message says, and how often it came, from 1.
@@ -92,19 +68,7 @@ async fn one<M: DeserializeOwned + Display>(
         }
         Err(error) => {
             error!(message.id = id, "failed to work on {about}: {error:#}");
-            Some(pause(received))
+            Some(retry_pause(received))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_whose_handling_fails_comes_back_later_and_later_up_to_a_quarter_of_an_hour() {
-        let pauses: Vec<i32> = (1..=10).map(pause).collect();
-        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
-        assert_eq!([pause(0), pause(u32::MAX)], [5, 900]);
     }
 }

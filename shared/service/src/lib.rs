@@ -6,13 +6,16 @@
 
 mod cancel;
 mod clock;
+mod copy;
 mod count;
 mod create;
+mod deliver;
 mod error;
 mod exports;
 mod follow_up;
 mod lanes;
 mod links;
+mod outcome;
 mod quota;
 mod random;
 #[cfg(test)]
@@ -24,12 +27,15 @@ mod testing;
 mod wait;
 
 pub use clock::Clock;
+pub use copy::Copier;
 pub use count::Counted;
 pub use create::{Created, IdempotencyKey, Joined};
+pub use deliver::{Deliverer, Posted};
 pub use error::{Error, Result};
 pub use exports::Exports;
 pub use follow_up::FollowUp;
 pub use lanes::{first_in_lane, start_next};
 pub use links::Links;
+pub use outcome::{Outcome, retry_pause};
 pub use random::Random;
 pub use sweep::{Sweeper, Swept};

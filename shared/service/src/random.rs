@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Context as _;
 use export::ExportId;
 use jiff::Timestamp;
+use uuid::{Builder, Uuid};
 
 /// Draws random bytes. Clones draw from the same source.
 #[derive(Clone, Debug)]
@@ -29,6 +30,12 @@ impl Random {
             None => getrandom::fill(&mut bytes).context("draw random bytes")?,
         }
         Ok(bytes)
+    }
+
+    /// Draws an id that sorts by when it was made (UUID version 7).
+    pub fn uuid(&self, now: Timestamp) -> anyhow::Result<Uuid> {
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        Ok(Builder::from_unix_timestamp_millis(millis, &self.bytes()?).into_uuid())
     }
 
     /// Draws an id for an export that is made at `now`.

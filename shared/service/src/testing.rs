@@ -1,17 +1,23 @@
 //! A scene for tests: all use cases over an AWS in memory, at a time that tests move.
 
-use cloud::{ArchiveBucket, DeliveryTable, ExportQueue, ExportTable, Job, Queue};
+use cloud::{
+    ArchiveBucket, DeliveryTable, ExportQueue, ExportTable, Job, KmsCipher, Purpose, Queue,
+    SigningSecret,
+};
 use export::{
-    Archive, Export, ExportId, ExportRequest, Format, Quota, TableSelection, Window, Workspace,
+    Archive, Export, ExportId, ExportRequest, Format, Quota, Secret, TableSelection, Window,
+    Workspace,
 };
 use jiff::{SignedDuration, Timestamp};
 use simulated_aws::{DELIVERY_TABLE, EXPORT_TABLE, Message, SimulatedAws};
 
-use crate::{Clock, Exports, FollowUp, Random, Sweeper};
+use crate::{Clock, Copier, Deliverer, Exports, FollowUp, Random, Sweeper};
 
 pub(crate) const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// The bucket of archives.
 pub(crate) const ARCHIVES: &str = "archives";
+/// A bucket of a user's.
+pub(crate) const CUSTOMER: &str = "customer";
 const BUILDS: &str = "https://sqs/builds";
 const CALLBACKS: &str = "https://sqs/callbacks";
 const COPIES: &str = "https://sqs/copies";
@@ -22,6 +28,8 @@ pub(crate) struct Scene {
     pub(crate) exports: Exports,
     pub(crate) follow_up: FollowUp,
     pub(crate) sweeper: Sweeper,
+    pub(crate) copier: Copier,
+    pub(crate) deliverer: Deliverer,
     pub(crate) acme: Workspace,
 }
 
@@ -40,15 +48,40 @@ impl Scene {
         let sqs = aws_sdk_sqs::Client::new(&config);
         let table = ExportTable::new(dynamodb.clone(), EXPORT_TABLE.into());
         let queue = ExportQueue::new(sqs.clone(), BUILDS.into());
-        let [callbacks, copies] =
+        let [callback_queue, copy_queue] =
             [CALLBACKS, COPIES].map(|url| Queue::new(sqs.clone(), url.into()));
-        let follow_up = FollowUp::new(table.clone(), queue.clone(), callbacks, copies, clock);
+        let follow_up = FollowUp::new(
+            table.clone(),
+            queue.clone(),
+            callback_queue.clone(),
+            copy_queue.clone(),
+            clock,
+        );
+        let archives = ArchiveBucket::new(cloud::s3_client(&config), ARCHIVES.into());
+        let deliveries = DeliveryTable::new(dynamodb, DELIVERY_TABLE.into());
+        let cipher = KmsCipher::new(aws_sdk_kms::Client::new(&config), "key".into());
+        let copier = Copier {
+            exports: table.clone(),
+            archives: archives.clone(),
+            queue: copy_queue,
+            follow_up: follow_up.clone(),
+            seal: cipher.clone(),
+            aws: config,
+            clock,
+        };
+        let deliverer = Deliverer {
+            queue: callback_queue,
+            deliveries: deliveries.clone(),
+            exports: table.clone(),
+            seal: cipher,
+            clock,
+        };
         let sweeper = Sweeper {
             exports: table.clone(),
             queue: queue.clone(),
-            archives: ArchiveBucket::new(cloud::s3_client(&config), ARCHIVES.into()),
+            archives,
             follow_up: follow_up.clone(),
-            deliveries: DeliveryTable::new(dynamodb, DELIVERY_TABLE.into()),
+            deliveries,
         };
         let exports = Exports {
             table,
@@ -63,7 +96,7 @@ impl Scene {
             },
             time_limit: DAY,
         };
-        Self { aws, exports, follow_up, sweeper, acme: "acme".parse().unwrap() }
+        Self { aws, exports, follow_up, sweeper, copier, deliverer, acme: "acme".parse().unwrap() }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -118,6 +151,21 @@ impl Scene {
     pub(crate) fn take_builds(&self) -> Vec<ExportId> {
         let job = |message: Message| serde_json::from_str::<Job>(&message.body).unwrap().export;
         self.aws.take_messages(BUILDS).into_iter().map(job).collect()
+    }
+
+    /// Takes the messages that ask for files to be copied.
+    pub(crate) fn take_copies(&self) -> Vec<ExportId> {
+        let job = |message: Message| serde_json::from_str::<Job>(&message.body).unwrap().export;
+        self.aws.take_messages(COPIES).into_iter().map(job).collect()
+    }
+
+    /// Stores a secret that callbacks are signed with.
+    pub(crate) async fn add_signing_secret(&self, secret: &str) {
+        let purpose = Purpose::Callback(&self.acme);
+        let sealed = self.deliverer.seal.seal(&Secret::new(secret.to_owned()), purpose).await;
+        let id = self.exports.random.uuid(self.now()).unwrap();
+        let stored = SigningSecret { id, sealed: sealed.unwrap(), created_at: self.now() };
+        self.exports.table.add_signing_secret(&self.acme, &stored).await.unwrap();
     }
 
     /// Takes the messages that ask for callbacks to be posted.

@@ -88,14 +88,28 @@ pub enum Fault {
 pub(crate) struct Reply {
     status: u16,
     body: Vec<u8>,
+    is_object: bool,
 }
 
 impl Reply {
     pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, body: body.into() }
+        Self { status, body: body.into(), is_object: false }
     }
 
-    /// Returns an error as services say it that speak JSON; the SDK's client of S3 finds the code, too.
+    /// Returns an object of S3, whose `ETag` does not change as objects here do not.
+    pub(crate) fn object(content: &[u8]) -> Self {
+        Self { is_object: true, ..Self::new(200, content) }
+    }
+
+    /// Returns an error as S3 says it.
+    pub(crate) fn s3_error(status: u16, code: &str) -> Self {
+        Self::new(
+            status,
+            format!("<Error><Code>{code}</Code><Message>as the test wants</Message></Error>"),
+        )
+    }
+
+    /// Returns an error as services say it that speak JSON.
     pub(crate) fn error(status: u16, code: &str) -> Self {
         Self::new(status, format!("{{\"__type\":\"{code}\",\"message\":\"as the test wants\"}}"))
     }
@@ -193,6 +207,9 @@ impl SimulatedAws {
         match fault {
             Fault::None | Fault::Unanswered => {}
             Fault::Refused => return response(Reply::broken()),
+            Fault::Denied(status, code) if target.is_none() => {
+                return response(Reply::s3_error(status, code));
+            }
             Fault::Denied(status, code) => return response(Reply::error(status, code)),
             Fault::Hangs => std::future::pending().await,
         }
@@ -215,7 +232,13 @@ impl SimulatedAws {
 fn response(reply: Reply) -> Result<HttpResponse, ConnectorError> {
     let status = StatusCode::try_from(reply.status);
     let status = status.map_err(|e| ConnectorError::other(e.into(), None))?;
-    Ok(HttpResponse::new(status, SdkBody::from(reply.body)))
+    let length = reply.body.len();
+    let mut response = HttpResponse::new(status, SdkBody::from(reply.body));
+    response.headers_mut().insert("content-length", length.to_string());
+    if reply.is_object {
+        response.headers_mut().insert("etag", "\"etag\"");
+    }
+    Ok(response)
 }
 
 fn locked<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {

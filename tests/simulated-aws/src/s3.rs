@@ -56,13 +56,14 @@ impl Objects {
     ) -> Reply {
         let Address { bucket, key, query } = address;
         match method {
+            "HEAD" => Reply::new(200, ""),
             "PUT" if !query.contains("uploadId") => {
                 self.put(bucket, key, body.to_vec());
                 Reply::new(200, "")
             }
             "GET" if query.contains("list-type=2") => Reply::new(200, self.list(bucket, query)),
             "GET" if range.is_none() => match self.get(bucket, key) {
-                Some(content) => Reply::new(200, content),
+                Some(content) => Reply::object(content),
                 None => Reply::new(404, "<Error><Code>NoSuchKey</Code></Error>"),
             },
             "POST" if query.starts_with("delete") => {

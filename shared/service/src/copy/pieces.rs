@@ -12,12 +12,12 @@ const MIN_PIECE_BYTES: u64 = 8 << 20;
 const MAX_PIECES: u64 = 9000;
 
 /// Returns how large the pieces of a file of `size` bytes are.
-pub(crate) fn piece_size(size: u64) -> usize {
+pub(super) fn piece_size(size: u64) -> usize {
     usize::try_from(size.div_ceil(MAX_PIECES).max(MIN_PIECE_BYTES)).unwrap_or(usize::MAX)
 }
 
 /// Cuts a stream into pieces of `size` bytes, the last of which may be shorter.
-pub(crate) fn pieces<E>(
+pub(super) fn pieces<E>(
     source: impl Stream<Item = Result<Bytes, E>> + Unpin,
     size: usize,
     gzip: bool,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sha2::Sha256;
 
 /// Returns the value of the header `webhook-signature`.
-pub(crate) fn signatures(
+pub(super) fn signatures(
     id: &str,
     at: Timestamp,
     body: &str,

@@ -9,14 +9,14 @@ const WAITS: [i32; 8] = [5, 60, 300, 1800, 3600, 7200, 14_400, 28_800];
 const MAX_RETRY_AFTER: i32 = 28_800;
 
 /// The longest that SQS delays a message, in seconds. Of a longer wait, the rest is spent hidden.
-pub(crate) const MAX_DELAY: i32 = 900;
+pub(super) const MAX_DELAY: i32 = 900;
 
 /// The longest that a message is hidden at once, in seconds. SQS allows 12 hours from when it came.
-pub(crate) const MAX_HIDDEN: i32 = 42_000;
+pub(super) const MAX_HIDDEN: i32 = 42_000;
 
 /// Returns how many seconds after its `post`th post, made `at`, a callback is posted again, if it is.
 /// `asked` is what the receiver asks for; it is never posted earlier for that.
-pub(crate) fn next_wait(
+pub(super) fn next_wait(
     post: u32,
     asked: Option<i32>,
     at: Timestamp,
