@@ -181,7 +181,7 @@ async fn a_source_object_that_changed_after_the_plan_fails_the_export() {
         let export = unsent(&user, Timestamp::now());
         let object =
             SourceObject { key: key(&user, "a.json"), etag: "\"0\"".into(), size_bytes: 9 };
-        let planned = lake::Planned {
+        let planned = lake::PlannedObject {
             object,
             way: lake::Way::Transcode,
             refer: false,
@@ -213,8 +213,13 @@ async fn a_source_object_that_changed_before_it_was_copied_fails_the_export() {
     let bytes = vec![b' '; usize::try_from(size_bytes).unwrap()];
     user.stack.put_source(&key(&user, "a.json.gz"), bytes).await.unwrap();
     let object = SourceObject { key: key(&user, "a.json.gz"), etag: "\"0\"".into(), size_bytes };
-    let planned =
-        lake::Planned { object, way: lake::Way::Splice, refer: true, partition: None, file: None };
+    let planned = lake::PlannedObject {
+        object,
+        way: lake::Way::Splice,
+        refer: true,
+        partition: None,
+        file: None,
+    };
     let plan =
         json!({ "steps": [{ "makes": { "rows": 0 }, "inside": true, "objects": [planned] }] });
     let segment = json!({

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use aws_config::SdkConfig;
 use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, env};
 use export::Catalog;
-use lake::ID_BYTES;
+use lake::KEY_BYTES;
 use service::{Clock, FollowUp, Random};
 
 use crate::watch::{PACE, Pace};
@@ -118,6 +118,6 @@ impl App {
 
     /// How many ids are gathered at a time, at most.
     pub(crate) fn most_ids(&self) -> usize {
-        usize::try_from(self.lookup_bytes).unwrap_or(usize::MAX) / ID_BYTES
+        usize::try_from(self.lookup_bytes).unwrap_or(usize::MAX) / KEY_BYTES
     }
 }

@@ -11,7 +11,7 @@ use cloud::{PieceWriter, Stored};
 use export::{Archive, ArchiveKey, BadRowsKey, Export, Files, PlainKey, TableSelection, WorkKey};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
-use lake::{Makes, Plan, Step};
+use lake::{Plan, Step, StepKind};
 
 use crate::{
     app::App,
@@ -86,7 +86,7 @@ fn archive_of(
     };
     let rows_of = |index: usize| {
         let steps = plan.steps.iter().zip(reports);
-        let of_table = steps.filter(|(step, _)| step.makes == Makes::Rows(index));
+        let of_table = steps.filter(|(step, _)| step.kind == StepKind::Rows(index));
         of_table.flat_map(|(_, report)| &report.made).map(rows).sum::<Option<u64>>()
     };
     let table_rows: Option<Vec<u64>> = (0..export.request.tables.len()).map(rows_of).collect();
@@ -167,7 +167,7 @@ fn table_members(
             content.push(Extent::Bytes(stored));
         }
         for (step, report) in plan.steps.iter().zip(reports) {
-            if step.makes == Makes::Rows(index) {
+            if step.kind == StepKind::Rows(index) {
                 for extent in extents(step, report).into_iter().flatten() {
                     push_extent(&mut content, extent);
                 }

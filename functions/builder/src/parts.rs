@@ -5,7 +5,7 @@ use archive::{Extent, Segment, plan_parts};
 use cloud::Stored;
 use export::{Export, FileKey, FileName, Parts, PlainFile};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use lake::{Makes, Pack, Plan};
+use lake::{Encoding, Plan, StepKind};
 
 use crate::{
     app::App,
@@ -27,10 +27,10 @@ const MAX_STRETCH_BYTES: u64 = 1 << 20;
 pub(crate) struct TooManyFiles(pub(crate) usize);
 
 /// Returns how rows are packed that are to become files: in stretches small enough to fill them.
-pub(crate) fn pack(parts: Parts) -> Pack {
+pub(crate) fn pack(parts: Parts) -> Encoding {
     let bytes = (parts.max_bytes / 16).clamp(1, MAX_STRETCH_BYTES);
     let rows = parts.max_rows.map_or(u64::MAX, |rows| (rows / 16).max(1));
-    Pack::Plain { bytes: usize::try_from(bytes).unwrap_or(usize::MAX), rows }
+    Encoding::Plain { bytes: usize::try_from(bytes).unwrap_or(usize::MAX), rows }
 }
 
 /// A file that is being put together.
@@ -113,7 +113,7 @@ fn drafts_of(
     };
     let mut drafts = vec![begin(0)];
     let steps = plan.steps.iter().zip(reports);
-    for (step, report) in steps.filter(|(step, _)| step.makes == Makes::Rows(index)) {
+    for (step, report) in steps.filter(|(step, _)| step.kind == StepKind::Rows(index)) {
         for (made, stretches) in report.made.iter().zip(extents(step, report)) {
             let Made::Poured(segment, _) = made else { continue };
             let full = drafts.last().is_some_and(|draft| {

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use cloud::Filings;
 use export::{Export, WorkKey};
-use lake::{Filed, Plan, lookup_tables};
+use lake::{ListedPartition, Plan, lookup_tables};
 
 use crate::app::App;
 
@@ -46,7 +46,7 @@ async fn filed(
     filings: &mut Filings<'_>,
     plan: &Plan,
     table: &str,
-) -> anyhow::Result<Vec<Filed>> {
+) -> anyhow::Result<Vec<ListedPartition>> {
     let table = app.catalog.table(table).context("find table in the catalog")?;
     match filings.of(app.catalog.dataset_of(table)).await {
         Ok((filed, objects)) if plan.object_count() + objects <= app.most_objects => {

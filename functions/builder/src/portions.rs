@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use lake::{Gather, Gathered, Selection, Step};
+use lake::{KeyScan, ScannedKeys, Selection, Step};
 
 use crate::{
     pouring::look,
@@ -35,8 +35,8 @@ impl Portions {
         &mut self,
         work: &mut Work<'_>,
         step: &Step,
-        gather: &Arc<Gather>,
-    ) -> anyhow::Result<Option<(Range<usize>, RangeInclusive<u64>, Gathered)>> {
+        gather: &Arc<KeyScan>,
+    ) -> anyhow::Result<Option<(Range<usize>, RangeInclusive<u64>, ScannedKeys)>> {
         let (most, workers) = (work.app.most_ids(), work.app.workers);
         while let Some(Portion { objects, first }) = self.0.pop() {
             let gather = Arc::clone(gather);
@@ -78,7 +78,7 @@ impl Portions {
         if let Some(held) = related::held(work).await? {
             return Ok(self.0.pop().map(|portion| (portion.objects, selection.with_sets(held))));
         }
-        let gather = Gather::every(&app.catalog, request, &request.tables[table].table)
+        let gather = KeyScan::every(&app.catalog, request, &request.tables[table].table)
             .context("find the table in the catalog")?;
         let gathered = self.gather(work, step, &Arc::new(gather)).await?;
         let Some((objects, records, mut gathered)) = gathered else { return Ok(None) };

@@ -6,11 +6,12 @@ use std::{
 };
 
 use anyhow::Context as _;
+use archive::Extent;
 use bytes::{Buf as _, Bytes};
 use cloud::PieceWriter;
 use export::SourceObject;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use lake::{Object, ObjectError, Pack, Planned, Pour, Poured, Selection, Stretch};
+use lake::{Encoding, InputObject, ObjectError, Pipeline, PlannedObject, RunOutput, Selection};
 use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver, UnboundedSender};
 
 use crate::{app::App, report::Content, watch::Watch};
@@ -20,17 +21,17 @@ const CHUNKS: usize = 16;
 /// Stretches under way to the bucket.
 const STRETCHES: usize = 2;
 
-/// What is to be poured: see [`Pour`].
+/// What is to be poured: see [`Pipeline`].
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) selection: Selection,
-    pub(crate) objects: Vec<Planned>,
+    pub(crate) objects: Vec<PlannedObject>,
     pub(crate) runs: Vec<Range<usize>>,
-    pub(crate) pack: Pack,
+    pub(crate) pack: Encoding,
 }
 
 /// A run's rows, and where its compressed bytes are.
-pub(crate) type Run = (Poured, Vec<Content>);
+pub(crate) type Run = (RunOutput, Vec<Content>);
 
 /// Opens objects, which are then sent by [`feed`].
 #[derive(Debug)]
@@ -49,12 +50,12 @@ impl BucketCredentials {
 /// Looks at objects in a way that makes nothing: `work` gets them, and what opens them.
 pub(crate) async fn look<T: Send + 'static>(
     app: &App,
-    planned: &[Planned],
+    planned: &[PlannedObject],
     watch: &mut Watch,
-    work: impl FnOnce(&[Object], &BucketCredentials) -> Result<T, ObjectError> + Send + 'static,
+    work: impl FnOnce(&[InputObject], &BucketCredentials) -> Result<T, ObjectError> + Send + 'static,
 ) -> anyhow::Result<T> {
     let sources: Vec<SourceObject> = planned.iter().map(|one| one.object.clone()).collect();
-    let objects: Vec<Object> = planned.iter().map(Planned::to_pour).collect();
+    let objects: Vec<InputObject> = planned.iter().map(PlannedObject::to_input).collect();
     let (ask, asked) = mpsc::unbounded_channel();
     let looking = tokio::task::spawn_blocking(move || work(&objects, &BucketCredentials { ask }));
     let fed = tokio::select! {
@@ -81,12 +82,12 @@ pub(crate) async fn pour(
         task.objects.iter().map(|planned| planned.object.clone()).collect();
     let mut contents = vec![Vec::new(); task.runs.len()];
     let (ask, asked) = mpsc::unbounded_channel();
-    let (output, mut outputs) = mpsc::channel::<(usize, Stretch)>(STRETCHES);
+    let (output, mut outputs) = mpsc::channel::<(usize, Extent<usize>)>(STRETCHES);
     let workers = app.workers;
     let pouring = tokio::task::spawn_blocking(move || {
-        let objects: Vec<Object> = task.objects.iter().map(Planned::to_pour).collect();
+        let objects: Vec<InputObject> = task.objects.iter().map(PlannedObject::to_input).collect();
         let (selection, objects) = (&task.selection, &objects[..]);
-        let pour = Pour { selection, objects, runs: task.runs, pack: task.pack, workers };
+        let pour = Pipeline { selection, objects, runs: task.runs, encoding: task.pack, workers };
         let opener = BucketCredentials { ask };
         pour.run(
             |index| opener.open(index),
@@ -96,7 +97,7 @@ pub(crate) async fn pour(
 
     let write = async {
         while let Some((run, stretch)) = outputs.recv().await {
-            if let Stretch::Bytes(bytes) = &stretch {
+            if let Extent::Bytes(bytes) = &stretch {
                 piece.push(bytes).await?;
             }
             Content::push(&mut contents[run], &stretch);

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use archive::Extent;
 use cloud::Stored;
 use export::WorkKey;
-use lake::{ID_BYTES, Ids, Makes, lookups};
+use lake::{KEY_BYTES, KeySet, StepKind, lookups};
 
 use crate::{
     report::Report,
@@ -29,7 +29,7 @@ pub(crate) struct Found {
 }
 
 /// Returns all that was looked up, in the order of [`lookups`], if it is little.
-pub(crate) async fn held(work: &mut Work<'_>) -> anyhow::Result<Option<Arc<[Ids]>>> {
+pub(crate) async fn held(work: &mut Work<'_>) -> anyhow::Result<Option<Arc<[KeySet]>>> {
     if work.held.is_none() {
         let found = found_before(work).await?;
         let total: u64 = found.iter().map(|one| one.bytes.end - one.bytes.start).sum();
@@ -41,7 +41,7 @@ pub(crate) async fn held(work: &mut Work<'_>) -> anyhow::Result<Option<Arc<[Ids]
 }
 
 /// Returns what was looked up of these ids, in the same order.
-pub(crate) async fn within(work: &mut Work<'_>, keys: &Ids) -> anyhow::Result<Arc<[Ids]>> {
+pub(crate) async fn within(work: &mut Work<'_>, keys: &KeySet) -> anyhow::Result<Arc<[KeySet]>> {
     let found = found_before(work).await?;
     read_sets(work, &found, Some(keys)).await
 }
@@ -55,7 +55,7 @@ async fn found_before(work: &mut Work<'_>) -> anyhow::Result<Arc<[Found]>> {
     let lookups = lookups(&app.catalog, &export.request);
     let mut found = Vec::new();
     for (number, step) in (0..).zip(&work.plan.steps[work.plan.first_pass()]) {
-        let Makes::Ids(first) = step.makes else { continue };
+        let StepKind::Keys(first) = step.kind else { continue };
         let key = WorkKey::report(&export.workspace, export.id, number);
         let report: Report =
             read(app, &key).await?.context("find the report of a step that is done")?;
@@ -63,7 +63,7 @@ async fn found_before(work: &mut Work<'_>) -> anyhow::Result<Arc<[Found]>> {
         let mut at = 0;
         // Once for each portion of the step.
         for (lookup, ids) in here.cycle().zip(&report.ids) {
-            let bytes = at..at + ids * ID_BYTES as u64;
+            let bytes = at..at + ids * KEY_BYTES as u64;
             at = bytes.end;
             found.push(Found { lookup, piece: report.piece.clone(), bytes });
         }
@@ -75,17 +75,17 @@ async fn found_before(work: &mut Work<'_>) -> anyhow::Result<Arc<[Found]>> {
 async fn read_sets(
     work: &Work<'_>,
     found: &[Found],
-    within: Option<&Ids>,
-) -> anyhow::Result<Arc<[Ids]>> {
+    within: Option<&KeySet>,
+) -> anyhow::Result<Arc<[KeySet]>> {
     let count = lookups(&work.app.catalog, &work.export.request).len();
-    let mut sets: Vec<Vec<Ids>> = vec![Vec::new(); count];
+    let mut sets: Vec<Vec<KeySet>> = vec![Vec::new(); count];
     for Found { lookup, piece, bytes } in found {
         let mut offset = bytes.start;
         while offset < bytes.end {
             let len = READ_BYTES.min(bytes.end - offset);
             let extent = Extent::Range { source: Stored::Work(piece.clone()), offset, len };
             let body = work.app.archives.open_extent(&work.app.lake, &extent).await?;
-            let ids = Ids::from_bytes(&body.collect().await.context("read ids")?);
+            let ids = KeySet::from_bytes(&body.collect().await.context("read ids")?);
             sets[*lookup].push(match within {
                 Some(within) => ids.within(within),
                 None => ids,
@@ -93,5 +93,5 @@ async fn read_sets(
             offset += len;
         }
     }
-    Ok(sets.into_iter().map(Ids::joined).collect())
+    Ok(sets.into_iter().map(KeySet::joined).collect())
 }

@@ -1,9 +1,9 @@
 //! What is kept of a step that is done.
 
-use archive::Segment;
+use archive::{Extent, Segment};
 use export::{Window, WorkKey};
 use jiff::Timestamp;
-use lake::{Account, BadRow, Step, Stretch};
+use lake::{BadRow, Stats, Step};
 use serde::{Deserialize, Serialize};
 
 /// What a step that is done made.
@@ -52,11 +52,11 @@ pub(crate) enum Content {
 
 impl Content {
     /// Appends a stretch that was made.
-    pub(crate) fn push(contents: &mut Vec<Self>, stretch: &Stretch) {
+    pub(crate) fn push(contents: &mut Vec<Self>, stretch: &Extent<usize>) {
         match (stretch, contents.last_mut()) {
-            (Stretch::Bytes(bytes), Some(Self::Piece(len))) => *len += bytes.len() as u64,
-            (Stretch::Bytes(bytes), _) => contents.push(Self::Piece(bytes.len() as u64)),
-            (Stretch::Object { object, offset, len }, _) => {
+            (Extent::Bytes(bytes), Some(Self::Piece(len))) => *len += bytes.len() as u64,
+            (Extent::Bytes(bytes), _) => contents.push(Self::Piece(bytes.len() as u64)),
+            (Extent::Range { source: object, offset, len }, _) => {
                 contents.push(Self::Object { object: *object, offset: *offset, len: *len });
             }
         }
@@ -71,21 +71,16 @@ impl Content {
 }
 
 impl Report {
-    pub(crate) fn new(
-        piece: WorkKey,
-        made: Vec<Made>,
-        account: Account,
-        made_at: Timestamp,
-    ) -> Self {
+    pub(crate) fn new(piece: WorkKey, made: Vec<Made>, stats: Stats, made_at: Timestamp) -> Self {
         Self {
             piece,
             made_at,
             made,
             ids: Vec::new(),
-            bad_rows: account.bad_rows,
-            listed: account.listed,
-            outside: account.outside,
-            times: account.times,
+            bad_rows: stats.bad_rows,
+            listed: stats.listed,
+            outside: stats.outside,
+            times: stats.times,
         }
     }
 

@@ -8,8 +8,8 @@ use cloud::PieceWriter;
 use export::{Export, Files, WorkKey, sha256_hex};
 use jiff::SignedDuration;
 use lake::{
-    Account, Ending, Gather, Ids, Makes, Pack, Plan, Planned, Selection, Step, Verified, Way,
-    lookups, runs_of,
+    Encoding, Ending, KeyScan, KeySet, Plan, PlannedObject, Selection, Stats, Step, StepKind,
+    Verified, Way, group_runs, lookups,
 };
 
 use crate::{
@@ -40,7 +40,7 @@ pub(crate) struct Work<'a> {
     /// What the first pass found, once it was asked for.
     pub(crate) found: Option<Arc<[Found]>>,
     /// All of it, if that is little.
-    pub(crate) held: Option<Arc<[Ids]>>,
+    pub(crate) held: Option<Arc<[KeySet]>>,
 }
 
 impl<'a> Work<'a> {
@@ -56,9 +56,9 @@ pub(crate) async fn done(work: &mut Work<'_>, number: u32, step: &Step) -> anyho
     if let Some(report) = read(app, &key).await? {
         return Ok(report);
     }
-    let report = match step.makes {
-        Makes::Ids(index) => found(work, number, step, index).await?,
-        Makes::Rows(index) => {
+    let report = match step.kind {
+        StepKind::Keys(index) => found(work, number, step, index).await?,
+        StepKind::Rows(index) => {
             let selection = selection(app, export, index)?;
             let keeps = step.inside && app.keep_days > 0 && !selection.is_related();
             let keep = keeps.then(|| Keep::new(work, step, &selection)).transpose()?;
@@ -146,22 +146,22 @@ async fn made(
     let (app, export) = (work.app, work.export);
     let key = piece.unwrap_or_else(|| WorkKey::piece(&export.workspace, export.id, number));
     if matches!(export.request.files, Files::Counts) {
-        let (rows, account) = counted(work, step, table).await?;
+        let (rows, stats) = counted(work, step, table).await?;
         let segment = Segment { rows, ..Segment::default() };
         return Ok(Report::new(
             key,
             vec![Made::Poured(segment, Vec::new())],
-            account,
+            stats,
             work.app.clock.now(),
         ));
     }
     let piece = app.archives.write_piece(&key);
     let poured = piece.filled(async |piece| poured(work, step, table, piece).await).await;
-    poured.map(|(made, account)| Report::new(key, made, account, work.app.clock.now()))
+    poured.map(|(made, stats)| Report::new(key, made, stats, work.app.clock.now()))
 }
 
-async fn counted(work: &mut Work<'_>, step: &Step, table: usize) -> anyhow::Result<(u64, Account)> {
-    let (mut rows, mut account) = (0, Account::default());
+async fn counted(work: &mut Work<'_>, step: &Step, table: usize) -> anyhow::Result<(u64, Stats)> {
+    let (mut rows, mut stats) = (0, Stats::default());
     let mut portions = Portions::of(step);
     while let Some((objects, selection)) = portions.next(work, step, table).await? {
         let workers = work.app.workers;
@@ -171,9 +171,9 @@ async fn counted(work: &mut Work<'_>, step: &Step, table: usize) -> anyhow::Resu
             });
         let (more, noticed) = counted.await?;
         rows += more;
-        account.add(noticed);
+        stats.add(noticed);
     }
-    Ok((rows, account))
+    Ok((rows, stats))
 }
 
 async fn poured(
@@ -181,27 +181,27 @@ async fn poured(
     step: &Step,
     table: usize,
     piece: &mut PieceWriter,
-) -> anyhow::Result<(Vec<Made>, Account)> {
+) -> anyhow::Result<(Vec<Made>, Stats)> {
     let alone = matches!(work.export.request.files, Files::Hourly(_));
     let pack = pack(work.app, work.export);
     let copied = if alone { copied(work, step, table).await? } else { Vec::new() };
     let is_copied = |index: usize| matches!(copied.get(index), Some(Some(_)));
     let runs = runs(work, step, table, (alone, pack), is_copied, piece).await?;
-    let (mut account, mut poured, mut stretches) = (Account::default(), Vec::new(), Vec::new());
+    let (mut stats, mut poured, mut stretches) = (Stats::default(), Vec::new(), Vec::new());
     for (run, contents) in runs {
-        account.add(run.account);
-        stretches.extend(run.stretches);
+        stats.add(run.stats);
+        stretches.extend(run.plain_segments);
         poured.push((run.segment, contents));
     }
-    if let Pack::Plain { .. } = pack {
+    if let Encoding::Plain { .. } = pack {
         let made =
             |segment: Segment| Made::Poured(segment, vec![Content::Piece(segment.stored_bytes)]);
-        return Ok((stretches.into_iter().map(made).collect(), account));
+        return Ok((stretches.into_iter().map(made).collect(), stats));
     }
     if !alone {
         let whole = poured.iter().fold(Segment::default(), |whole, (next, _)| whole.join(*next));
         let contents = poured.into_iter().flat_map(|(_, contents)| contents);
-        return Ok((vec![Made::Poured(whole, contents.collect())], account));
+        return Ok((vec![Made::Poured(whole, contents.collect())], stats));
     }
     let mut poured = poured.into_iter();
     let mut made = Vec::with_capacity(copied.len());
@@ -213,7 +213,7 @@ async fn poured(
         };
         made.push(copied);
     }
-    Ok((made, account))
+    Ok((made, stats))
 }
 
 /// Sees that the objects can go in as they are that are to. Returns `None` for those that are to be poured.
@@ -222,8 +222,8 @@ async fn copied(
     step: &Step,
     table: usize,
 ) -> anyhow::Result<Vec<Option<Made>>> {
-    let is_copy = |planned: &&Planned| planned.way == Way::Copy;
-    let copies: Vec<Planned> = step.objects.iter().filter(is_copy).cloned().collect();
+    let is_copy = |planned: &&PlannedObject| planned.way == Way::Copy;
+    let copies: Vec<PlannedObject> = step.objects.iter().filter(is_copy).cloned().collect();
     let (workers, selection) = (work.app.workers, selection(work.app, work.export, table)?);
     let verified = look(work.app, &copies, &mut work.watch, move |objects, opener| {
         selection.verify(objects, workers, |index| opener.open(index))
@@ -235,7 +235,7 @@ async fn copied(
         Ending::Unterminated => Made::Unterminated(verified.crc32),
     };
     let mut verified = verified.await?.into_iter();
-    let made = |planned: &Planned| match planned.way {
+    let made = |planned: &PlannedObject| match planned.way {
         Way::Copy => Ok(verified.next().context("find what was verified")?.map(made)),
         Way::Splice | Way::Transcode => Ok(None),
     };
@@ -248,7 +248,7 @@ async fn runs(
     work: &mut Work<'_>,
     step: &Step,
     table: usize,
-    (alone, pack): (bool, Pack),
+    (alone, pack): (bool, Encoding),
     is_copied: impl Fn(usize) -> bool,
     piece: &mut PieceWriter,
 ) -> anyhow::Result<Vec<Run>> {
@@ -260,7 +260,7 @@ async fn runs(
             let poured = (0..objects.len()).filter(|index| !is_copied(portion.start + index));
             poured.map(|index| index..index + 1).collect()
         } else {
-            runs_of(&objects.iter().map(Planned::to_pour).collect::<Vec<_>>())
+            group_runs(&objects.iter().map(PlannedObject::to_input).collect::<Vec<_>>())
         };
         let task = Task { selection, objects, runs: here, pack };
         for mut run in Box::pin(pour(work.app, task, piece, &mut work.watch)).await? {
@@ -282,11 +282,11 @@ async fn runs(
 }
 
 /// Returns how the rows of an export are packed.
-fn pack(app: &App, export: &Export) -> Pack {
+fn pack(app: &App, export: &Export) -> Encoding {
     match export.request.files {
         Files::Parts(parts) => parts::pack(parts),
         Files::Tables | Files::Single(_) | Files::Hourly(_) | Files::Counts => {
-            Pack::Deflate(app.compression_level)
+            Encoding::Deflate(app.compression_level)
         }
     }
 }
@@ -301,37 +301,37 @@ async fn found(
     let (app, export) = (work.app, work.export);
     let lookups = lookups(&app.catalog, &export.request);
     let table = &lookups.get(index).context("find what is looked up")?.table;
-    let gather = Gather::new(&app.catalog, &export.request, table)
+    let gather = KeyScan::new(&app.catalog, &export.request, table)
         .context("find the table and its columns in the catalog")?;
     let key = WorkKey::piece(&export.workspace, export.id, number);
     let (piece, gather) = (app.archives.write_piece(&key), Arc::new(gather));
     let gathered = piece.filled(async |piece| gathered(work, step, &gather, piece).await);
-    let (ids, mut account) = gathered.await?;
+    let (ids, mut stats) = gathered.await?;
     // Rows that are exported themselves are read again, and counted then.
     let dataset = |name: &str| app.catalog.table(name).map(|table| &table.dataset);
     if export.request.tables.iter().any(|other| dataset(&other.table) == dataset(table)) {
-        account = Account::default();
+        stats = Stats::default();
     }
-    Ok(Report::new(key, Vec::new(), account, work.app.clock.now()).with_ids(ids))
+    Ok(Report::new(key, Vec::new(), stats, work.app.clock.now()).with_ids(ids))
 }
 
 /// Writes the ids, and returns how many they are, for each portion and lookup.
 async fn gathered(
     work: &mut Work<'_>,
     step: &Step,
-    gather: &Arc<Gather>,
+    gather: &Arc<KeyScan>,
     piece: &mut PieceWriter,
-) -> anyhow::Result<(Vec<u64>, Account)> {
-    let (mut ids, mut account) = (Vec::new(), Account::default());
+) -> anyhow::Result<(Vec<u64>, Stats)> {
+    let (mut ids, mut stats) = (Vec::new(), Stats::default());
     let mut portions = Portions::of(step);
     while let Some((_, _, gathered)) = portions.gather(work, step, gather).await? {
         for set in gathered.ids {
             piece.push(&set.to_bytes()).await?;
             ids.push(set.len() as u64);
         }
-        account.add(gathered.account);
+        stats.add(gathered.stats);
     }
-    Ok((ids, account))
+    Ok((ids, stats))
 }
 
 /// What an export takes of one of its tables.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use cloud::Filings;
 use export::{Catalog, Dataset, ExportRequest, Fault};
-use lake::{Filed, Plan, Reason, Way, Ways, lookup_tables};
+use lake::{ListedPartition, Plan, Reason, Way, WayChooser, lookup_tables};
 use serde::Serialize;
 use web::Problem;
 
@@ -60,7 +60,7 @@ pub(crate) async fn explain(viewer: Viewer, Body(body): Body) -> Result<Json<Exp
         looked_up.push(table);
     }
     for (index, selection) in request.tables.iter().enumerate() {
-        let ways = Ways::new(catalog, &request, index);
+        let ways = WayChooser::new(catalog, &request, index);
         let (Some(ways), Some(table)) = (ways, catalog.table(&selection.table)) else { continue };
         let filed = filed(&mut filings, &plan, catalog.dataset_of(table)).await?;
         let mut sums: BTreeMap<(Way, Reason), (u64, u64)> = BTreeMap::new();
@@ -100,7 +100,7 @@ async fn filed(
     filings: &mut Filings<'_>,
     plan: &Plan,
     dataset: &Dataset,
-) -> Result<Vec<Filed>, Problem> {
+) -> Result<Vec<ListedPartition>, Problem> {
     match filings.of(dataset).await {
         Ok((filed, objects)) if plan.object_count() + objects <= MAX_OBJECTS => Ok(filed.to_vec()),
         Ok(_) | Err(cloud::Error::TooManyObjects) => Err(too_many()),

@@ -1,6 +1,6 @@
-//! A stretch of the archive: bytes to write, or a range of an object that is already stored.
+//! A part of a file: bytes to write, or a range of an object that is already stored.
 
-/// A stretch of the archive. `S` names an object in the bucket.
+/// A part of a file. `S` names a stored object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Extent<S> {
     /// Bytes that no object holds yet: headers and the like.

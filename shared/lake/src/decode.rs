@@ -1,4 +1,4 @@
-//! Source objects as plain bytes, whatever they are compressed with.
+//! Decompresses source objects.
 
 use std::{
     cell::Cell,
@@ -29,7 +29,7 @@ pub enum ObjectError {
         source: io::Error,
     },
     /// It is stored in a way that is not read. Trying again does not help.
-    #[error("read object {key}: it is not JSON Lines but {what}")]
+    #[error("read object {key}: it is not JSON LineSplitter but {what}")]
     Foreign {
         /// The object.
         key: String,
@@ -50,13 +50,13 @@ pub enum ObjectError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Reading it broke us: a fault of ours.
+    /// The code that read it panicked: a fault of Decant.
     #[error("read object {key}: the worker panicked")]
     Panicked {
         /// The object.
         key: String,
     },
-    /// Its bytes did not come. Trying again may help.
+    /// Its bytes could not be read. Trying again may help.
     #[error("read object {key}")]
     Unreadable {
         /// The object.
@@ -64,8 +64,8 @@ pub enum ObjectError {
         /// What the source said.
         source: io::Error,
     },
-    /// What was made could not be handed on.
-    #[error("hand on what was made")]
+    /// The receiver of the output failed.
+    #[error("pass output on")]
     Sink(#[source] io::Error),
 }
 
@@ -74,11 +74,11 @@ pub enum ObjectError {
 pub(crate) enum Stop<E> {
     Corrupt(io::Error),
     Unreadable(io::Error),
-    /// Whoever takes the content wants no more.
+    /// The receiver of the content wants no more.
     By(E),
 }
 
-/// Calls `each` with the content of an object, whose stored bytes are `input`.
+/// Calls `each` with the decompressed content of `input`, piece by piece.
 pub(crate) fn decode<E>(
     compression: Compression,
     input: impl Read,

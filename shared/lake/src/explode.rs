@@ -7,16 +7,16 @@ use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::{
+    field_ref::{FieldRef, field_ref, single},
     fields::{descend, is_blocked, is_empty},
     names::Names,
-    place::{Place, place, single},
 };
 
 /// The way to the rows of a table: lists in records, in elements of lists, and so on.
 #[derive(Debug)]
 pub(crate) struct Explode {
     /// Where the first list stands in the record.
-    first: Place,
+    first: FieldRef,
     levels: Vec<Listed>,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Element<'a> {
 /// Where the value of a column comes from.
 #[derive(Debug)]
 pub(crate) enum Source {
-    Record(Place),
+    Record(FieldRef),
     /// The element of a level, and the path below it.
     Element(usize, Vec<Names>),
     /// The name of an entry.
@@ -63,7 +63,7 @@ impl Explode {
             entries: *entries,
         };
         let levels = table.explode.iter().map(level).collect();
-        Some(Self { first: place(names, &first.path), levels })
+        Some(Self { first: field_ref(names, &first.path), levels })
     }
 
     /// Calls `each` for every row. What is no list has no rows, and costs no others: the first such
@@ -183,7 +183,7 @@ impl Source {
     /// Binds a column.
     pub(crate) fn of(column: &Column, names: &mut Vec<String>) -> Self {
         match column.level {
-            None => Self::Record(place(names, &column.path)),
+            None => Self::Record(field_ref(names, &column.path)),
             Some(level) if column.is_key => Self::Key(level),
             Some(level) => Self::Element(level, single(&column.path.0)),
         }
@@ -192,7 +192,7 @@ impl Source {
     /// Tells whether nothing is found because something that is not an object stands on the way.
     pub(crate) fn is_blocked(&self, found: &[Option<&str>], elements: &[Element<'_>]) -> bool {
         match self {
-            Self::Record(place) => place.is_blocked(found),
+            Self::Record(field) => field.is_blocked(found),
             Self::Element(level, path) => {
                 elements.get(*level).is_some_and(|element| is_blocked(element.json, path))
             }
@@ -208,7 +208,7 @@ impl Source {
         elements: &[Element<'a>],
     ) -> Option<&'a str> {
         match self {
-            Self::Record(place) => place.find(found),
+            Self::Record(field) => field.find(found),
             Self::Element(level, path) => descend(elements.get(*level)?.json, path),
             Self::Key(level) => elements.get(*level)?.key,
         }

@@ -1,4 +1,4 @@
-//! Fields of a JSON object, found without building a tree. Values are stretches of the row.
+//! Finds fields of a JSON object without building a tree. Values are slices of the row.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use serde_json::{error::Category, value::RawValue};
 
 use crate::{names::Names, scan::scan, text::text_of};
 
-/// So many values need no memory of their own.
+/// How many values need no allocation.
 const NEAR: usize = 16;
 
-/// Room for what is found in a row.
+/// Memory for the fields of a row, on the stack if they are few.
 #[derive(Debug, Default)]
-pub(crate) struct Room<'a> {
+pub(crate) struct FieldBuffer<'a> {
     near: [Option<&'a str>; NEAR],
     far: Vec<Option<&'a str>>,
 }
 
-impl<'a> Room<'a> {
+impl<'a> FieldBuffer<'a> {
     fn of(&mut self, len: usize) -> &mut [Option<&'a str>] {
         if len <= NEAR {
             return &mut self.near[..len];
@@ -28,14 +28,14 @@ impl<'a> Room<'a> {
 }
 
 /// Returns the values of `names` in the object `json`, none where it is missing. Of two fields with
-/// one name the last counts. The whole of `json` is checked to be one JSON object. Nothing was
-/// put into `room` before.
+/// one name the last counts. The whole of `json` is checked to be one JSON object. `buffer`
+/// has to be new.
 pub(crate) fn fields<'a, 'r>(
     json: &'a str,
     names: &Names,
-    room: &'r mut Room<'a>,
+    buffer: &'r mut FieldBuffer<'a>,
 ) -> Result<&'r [Option<&'a str>], String> {
-    let found = room.of(names.len());
+    let found = buffer.of(names.len());
     if !scan(json, names, found) {
         parse(json, names, found).map_err(|e| reason(&e))?;
     }
@@ -60,7 +60,7 @@ pub(crate) fn descend<'a>(value: &'a str, path: &[Names]) -> Option<&'a str> {
         if !value.starts_with('{') {
             return None;
         }
-        value = (*fields(value, name, &mut Room::default()).ok()?.first()?)?;
+        value = (*fields(value, name, &mut FieldBuffer::default()).ok()?.first()?)?;
     }
     Some(value)
 }
@@ -143,19 +143,23 @@ mod tests {
     fn escapes_duplicates_and_nesting_do_not_confuse_it() {
         let row =
             r#"{"x":{"a":1},"a":1,"\u00e4\"":[1, 2 ],"s":"\"b\":2","a":12345678901234567890}"#;
-        let mut room = Room::default();
-        let found = fields(row, &names(), &mut room).unwrap();
+        let mut buffer = FieldBuffer::default();
+        let found = fields(row, &names(), &mut buffer).unwrap();
         assert_eq!(found, [Some("12345678901234567890"), None, Some("[1, 2 ]")]);
 
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(110), "]".repeat(110));
-        let found = fields(&deep, &names(), &mut Room::default()).unwrap()[0];
+        let found = fields(&deep, &names(), &mut FieldBuffer::default()).unwrap()[0];
         assert_eq!(found.map(str::len), Some(221));
     }
 
     #[test]
     fn a_name_that_is_not_unicode_hides_no_other() {
         for row in [r#"{"a":1,"\ud83d":2}"#, r#"{"\ud83d":{"\ude00":2},"\u0061":1}"#] {
-            assert_eq!(fields(row, &names(), &mut Room::default()).unwrap()[0], Some("1"), "{row}");
+            assert_eq!(
+                fields(row, &names(), &mut FieldBuffer::default()).unwrap()[0],
+                Some("1"),
+                "{row}"
+            );
         }
         let below = r#"{"plan":"gold","\ud83d":1}"#;
         assert_eq!(descend(below, &[Names::new(vec!["plan".to_owned()])]), Some("\"gold\""));
@@ -186,7 +190,7 @@ mod tests {
         for row in
             ["\"card 4111\"", "[\"card 4111\"]", "4111", "{\"card\":\"4111\",x}", "card 4111"]
         {
-            let reason = fields(row, &names(), &mut Room::default()).unwrap_err();
+            let reason = fields(row, &names(), &mut FieldBuffer::default()).unwrap_err();
             assert!(!reason.contains("card") && !reason.contains("4111"), "{reason}");
         }
     }
@@ -195,7 +199,7 @@ mod tests {
     fn what_is_no_object_is_refused() {
         for row in ["", "[]", "1", "{", "{}{}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{\"x\":\"\n\"}"]
         {
-            assert!(fields(row, &names(), &mut Room::default()).is_err(), "{row}");
+            assert!(fields(row, &names(), &mut FieldBuffer::default()).is_err(), "{row}");
         }
     }
 
@@ -204,7 +208,7 @@ mod tests {
         fn it_agrees_with_a_tree(row in prop::collection::hash_map("[abä\"]{0,2}", "[a-z\\\\\"\n]{0,5}", 0..6)) {
             let text = serde_json::to_string(&row).unwrap();
             let tree: Value = serde_json::from_str(&text).unwrap();
-            for (name, value) in NAMES.iter().zip(fields(&text, &names(), &mut Room::default()).unwrap()) {
+            for (name, value) in NAMES.iter().zip(fields(&text, &names(), &mut FieldBuffer::default()).unwrap()) {
                 let value: Option<Value> = value.map(|text| serde_json::from_str(text).unwrap());
                 prop_assert_eq!(value.as_ref(), tree.get(name));
             }

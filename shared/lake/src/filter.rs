@@ -11,7 +11,7 @@ use crate::{decimal::Decimal, text::text_of};
 
 /// A test of a value.
 #[derive(Debug)]
-pub(crate) struct Check {
+pub(crate) struct ValueTest {
     /// Whether null passes.
     null: bool,
     what: What,
@@ -72,7 +72,7 @@ impl Order {
     }
 }
 
-impl Check {
+impl ValueTest {
     /// Prepares the test of a column's values; none if it makes no sense, which the filter's own check
     /// has seen to.
     pub(crate) fn new(kind: ColumnType, format: TimeFormat, test: &Test) -> Option<Self> {
@@ -211,7 +211,7 @@ mod tests {
         let filter: export::Filter = format!("x {filter}").parse().unwrap();
         let test = &filter.comparisons()[0].test;
         let value = Some(json).filter(|json| *json != "missing");
-        Check::new(kind, TimeFormat::Text, test).unwrap().passes(value)
+        ValueTest::new(kind, TimeFormat::Text, test).unwrap().passes(value)
     }
 
     #[test]

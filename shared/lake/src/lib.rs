@@ -1,53 +1,56 @@
-//! From source objects to segments: plan, decode, select, encode.
+//! The engine: reads source objects and returns segments.
 //!
-//! Synchronous, on as many threads as asked for, in bounded memory: bytes come in through
-//! [`std::io::Read`], compressed output leaves through a callback, in order. Knows the catalog, not AWS.
+//! Synchronous, on as many threads as asked for, in bounded memory. Bytes come in through
+//! [`std::io::Read`]; compressed output leaves through a callback, in order. Knows the catalog, not AWS.
 //!
-//! A row that cannot be read, or not all of it, is never dropped in silence: it is counted and listed as a
-//! [`BadRow`].
-//! An object that cannot be decoded is an [`ObjectError`], and nothing of the export is published.
+//! Every row that cannot be read in whole is counted and listed as a [`BadRow`]. An object that cannot be
+//! decoded is an [`ObjectError`], and then nothing of the export is published.
 
-mod account;
 mod bad_rows;
+mod convert;
 mod csv;
 mod decimal;
 mod decode;
+mod detect;
+mod encoding;
 mod explode;
+mod field_ref;
 mod fields;
 mod filter;
-mod gather;
 mod gzip;
-mod ids;
+mod input;
+mod key_scan;
+mod key_set;
 mod lines;
 mod names;
-mod place;
+mod object_scan;
+mod pipeline;
 mod plan;
-mod pour;
+mod predicate;
 mod records;
 mod release;
-mod rows;
-mod rule;
+mod row_time;
 mod scan;
 mod selection;
 mod separators;
 mod shape;
 mod splice;
+mod stats;
 mod stops;
-mod stored;
 mod text;
 mod values;
 mod verify;
-mod walk;
 
-pub use account::Account;
 pub use bad_rows::{BadRow, MAX_LISTED_BAD_ROWS};
 pub use decode::ObjectError;
-pub use gather::{Gather, Gathered};
-pub use ids::{ID_BYTES, Ids};
-pub use plan::{Filed, Makes, Plan, Planned, Reason, Step, Way, Ways};
-pub use pour::{Pack, Pour, Poured, runs_of};
-pub use rows::{Object, Stretch};
-pub use rule::{Lookup, lookup_tables, lookups};
+pub use detect::is_gzip;
+pub use encoding::Encoding;
+pub use input::InputObject;
+pub use key_scan::{KeyScan, ScannedKeys};
+pub use key_set::{KEY_BYTES, KeySet};
+pub use pipeline::{Pipeline, RunOutput, group_runs};
+pub use plan::{ListedPartition, Plan, PlannedObject, Reason, Step, StepKind, Way, WayChooser};
+pub use predicate::{Lookup, lookup_tables, lookups};
 pub use selection::Selection;
-pub use stored::is_gzip;
+pub use stats::Stats;
 pub use verify::{Ending, Verified};

@@ -1,10 +1,7 @@
-//! Lines of a decoded object. None is in memory that is larger than a row may be: of a longer one, the
-//! values are handed on one by one.
+//! Splits decoded bytes into lines. A line that is longer than a row may be is not held: its values are passed on
+//! one by one.
 
-use crate::values::{Value, Values};
-
-/// The longest row that is exported, in bytes.
-pub(crate) const MAX_ROW_BYTES: usize = 16 << 20;
+use crate::values::{MAX_ROW_BYTES, Value, ValueSplitter};
 
 /// What is wrong with a longer one.
 pub(crate) const TOO_LONG: &str = "it has more than 16 MiB, the most that a row may have";
@@ -22,7 +19,7 @@ pub(crate) enum Line<'a> {
 
 /// Where a line stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct LinePosition {
     /// Its number, from 1.
     pub(crate) number: u64,
     /// The first byte after its end, counted from 0; of no meaning for a part of a line.
@@ -32,51 +29,52 @@ pub(crate) struct Place {
 /// Puts lines together from bytes as they come. The last line needs no end; a line may end in LF or
 /// CRLF; a byte order mark at the beginning is left out.
 #[derive(Default)]
-pub(crate) struct Lines {
+pub(crate) struct LineSplitter {
     begun: Begun,
-    place: Place,
+    position: LinePosition,
     /// How many bytes came.
     read: u64,
 }
 
-impl Lines {
+impl LineSplitter {
     /// Calls `each` with every line that `bytes` completes.
     pub(crate) fn push<E>(
         &mut self,
         bytes: &[u8],
-        mut each: impl FnMut(Place, Line<'_>) -> Result<(), E>,
+        mut each: impl FnMut(LinePosition, Line<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let begin = self.read;
         self.read += bytes.len() as u64;
         let mut rest = bytes;
         while let Some(end) = memchr::memchr(b'\n', rest) {
             let after = bytes.len() - rest.len() + end + 1;
-            self.place = Place { number: self.place.number + 1, end: begin + after as u64 };
+            self.position =
+                LinePosition { number: self.position.number + 1, end: begin + after as u64 };
             if self.begun.is_empty() {
-                each(self.place, trimmed(self.place.number, &rest[..end]))?;
+                each(self.position, trimmed(self.position.number, &rest[..end]))?;
             } else {
-                self.begun.push(self.place, &rest[..end], &mut each)?;
-                self.begun.finish(self.place, &mut each)?;
+                self.begun.push(self.position, &rest[..end], &mut each)?;
+                self.begun.finish(self.position, &mut each)?;
             }
             rest = &rest[end + 1..];
         }
         if rest.is_empty() {
             return Ok(());
         }
-        let place = Place { number: self.place.number + 1, end: self.read };
-        self.begun.push(place, rest, &mut each)
+        let position = LinePosition { number: self.position.number + 1, end: self.read };
+        self.begun.push(position, rest, &mut each)
     }
 
     /// Calls `each` with the last line, if it has no end.
     pub(crate) fn finish<E>(
         mut self,
-        each: impl FnMut(Place, Line<'_>) -> Result<(), E>,
+        each: impl FnMut(LinePosition, Line<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.begun.is_empty() {
             return Ok(());
         }
-        let place = Place { number: self.place.number + 1, end: self.read };
-        self.begun.finish(place, each)
+        let position = LinePosition { number: self.position.number + 1, end: self.read };
+        self.begun.finish(position, each)
     }
 }
 
@@ -85,36 +83,36 @@ impl Lines {
 struct Begun {
     bytes: Vec<u8>,
     /// What cuts the line into values, once it is too long to be held.
-    values: Option<Values>,
+    values: Option<ValueSplitter>,
 }
 
 impl Begun {
     fn push<E>(
         &mut self,
-        place: Place,
+        position: LinePosition,
         bytes: &[u8],
-        mut each: impl FnMut(Place, Line<'_>) -> Result<(), E>,
+        mut each: impl FnMut(LinePosition, Line<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.values.is_none() && self.bytes.len() + bytes.len() <= MAX_ROW_BYTES {
             self.bytes.extend_from_slice(bytes);
             return Ok(());
         }
         let values = self.values.get_or_insert_default();
-        let mut part = |value: Value<'_>| each(place, Line::Part(value));
+        let mut part = |value: Value<'_>| each(position, Line::Part(value));
         let begun = std::mem::take(&mut self.bytes);
-        values.push(unmarked(place.number, &begun), &mut part)?;
+        values.push(unmarked(position.number, &begun), &mut part)?;
         values.push(bytes, part)
     }
 
     fn finish<E>(
         &mut self,
-        place: Place,
-        mut each: impl FnMut(Place, Line<'_>) -> Result<(), E>,
+        position: LinePosition,
+        mut each: impl FnMut(LinePosition, Line<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if let Some(values) = self.values.take() {
-            values.finish(|value| each(place, Line::Part(value)))?;
+            values.finish(|value| each(position, Line::Part(value)))?;
         }
-        each(place, trimmed(place.number, &self.bytes))?;
+        each(position, trimmed(position.number, &self.bytes))?;
         self.bytes.clear();
         Ok(())
     }
@@ -141,10 +139,10 @@ mod tests {
 
     /// The lines of what comes in these pieces.
     fn lines<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
-        let (mut lines, mut found) = (Lines::default(), Vec::<Vec<u8>>::new());
+        let (mut lines, mut found) = (LineSplitter::default(), Vec::<Vec<u8>>::new());
         let (mut number, mut ended) = (1, true);
-        let mut each = |place: Place, line: Line<'_>| {
-            assert_eq!(place.number, number);
+        let mut each = |position: LinePosition, line: Line<'_>| {
+            assert_eq!(position.number, number);
             match line {
                 Line::Whole(line) if ended => found.push(line.to_vec()),
                 Line::Whole(line) => assert!(line.is_empty()),

@@ -2,24 +2,24 @@
 
 use crate::{
     ObjectError,
+    detect::foreign,
     lines::{Line, TOO_LONG},
-    stored::foreign,
-    values::{Value, values},
+    values::{Value, split_values},
 };
 
 /// Objects of fewer rows are not judged by how many of them are bad.
 const MIN_JUDGED_ROWS: u64 = 100;
 
-/// Whoever looks at the records of an object.
-pub(crate) trait Take {
-    /// Why no more are wanted.
+/// Receives the records of an object.
+pub(crate) trait RecordVisitor {
+    /// Why it wants no more records.
     type Stop;
 
-    /// Tells whether the record of this number, counted from 1, is looked at.
+    /// Tells whether it wants the record of this number, counted from 1.
     fn wants(&self, number: u64) -> bool;
 
-    /// Looks at a record, which stands on this line. Returns what is wrong with it if none of it is of use.
-    fn take(
+    /// Receives a record and its line. Returns as inner error what is wrong with it if nothing of it can be used.
+    fn visit(
         &mut self,
         line: u64,
         number: u64,
@@ -33,9 +33,9 @@ pub(crate) trait Take {
     fn foreign(&mut self, what: &'static str) -> Self::Stop;
 }
 
-/// What is known of an object on the way through its records.
+/// Reads the records of an object, and counts the bad ones.
 #[derive(Debug, Default)]
-pub(crate) struct Records {
+pub(crate) struct RecordReader {
     /// How many there were.
     count: u64,
     /// Whether the first line only begins a list.
@@ -48,9 +48,9 @@ pub(crate) struct Records {
     first_bad: Option<(u64, String)>,
 }
 
-impl Records {
-    /// Hands on the records of a line.
-    pub(crate) fn line<T: Take>(
+impl RecordReader {
+    /// Passes the records of a line on.
+    pub(crate) fn line<T: RecordVisitor>(
         &mut self,
         to: &mut T,
         number: u64,
@@ -64,9 +64,9 @@ impl Records {
         // Nearly always, that is all.
         let mut reason = None;
         if to.wants(self.count + 1) {
-            match to.take(number, self.count + 1, record)? {
+            match to.visit(number, self.count + 1, record)? {
                 Ok(()) => {
-                    self.pass();
+                    self.count_good();
                     return Ok(());
                 }
                 Err(bad) => reason = Some(bad),
@@ -83,34 +83,39 @@ impl Records {
             return Ok(());
         }
         let before = self.count;
-        values(record, |value| self.value(to, number, value))?;
+        split_values(record, |value| self.value(to, number, value))?;
         self.begins_list |= number == 1 && self.count == before;
         Ok(())
     }
 
-    fn value<T: Take>(&mut self, to: &mut T, line: u64, value: Value<'_>) -> Result<(), T::Stop> {
+    fn value<T: RecordVisitor>(
+        &mut self,
+        to: &mut T,
+        line: u64,
+        value: Value<'_>,
+    ) -> Result<(), T::Stop> {
         if !to.wants(self.count + 1) {
             self.count += 1;
             return Ok(());
         }
         let taken = match value {
-            Value::Whole(record) => to.take(line, self.count + 1, record)?,
+            Value::Whole(record) => to.visit(line, self.count + 1, record)?,
             Value::TooLong => Err(TOO_LONG.to_owned()),
         };
         match taken {
-            Ok(()) => self.pass(),
+            Ok(()) => self.count_good(),
             Err(reason) => self.note_bad(to, line, reason),
         }
         Ok(())
     }
 
     /// Counts a record that can be read.
-    pub(crate) fn pass(&mut self) {
+    pub(crate) fn count_good(&mut self) {
         self.count += 1;
         self.looked_at += 1;
     }
 
-    fn note_bad<T: Take>(&mut self, to: &mut T, line: u64, reason: String) {
+    fn note_bad<T: RecordVisitor>(&mut self, to: &mut T, line: u64, reason: String) {
         self.count += 1;
         self.looked_at += 1;
         self.bad += 1;
@@ -134,7 +139,7 @@ impl Records {
         }
     }
 
-    /// Returns what an object is that is not JSON Lines, told from its first record, which is bad.
+    /// Returns what an object is that is not JSON Lines, judged by its first record, which is bad.
     fn foreign(&self, line: u64, record: &[u8]) -> Option<&'static str> {
         let is_first = line == 1 || (line == 2 && self.begins_list);
         match record.trim_ascii() {
@@ -149,7 +154,7 @@ impl Records {
 fn is_one(record: &[u8]) -> bool {
     let record = record.trim_ascii();
     let mut len = 0;
-    let only_first = values(record, |value| match value {
+    let only_first = split_values(record, |value| match value {
         Value::Whole(value) if len == 0 => {
             len = value.len();
             Ok(())

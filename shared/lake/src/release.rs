@@ -4,8 +4,8 @@ use export::{Dataset, Released};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    field_ref::{FieldRef, field_ref},
     filter::number_of,
-    place::{Place, place},
 };
 
 /// Which rows were released in time.
@@ -13,7 +13,7 @@ use crate::{
 pub(crate) struct Release {
     every: SignedDuration,
     after: SignedDuration,
-    duration: Place,
+    duration: FieldRef,
     released: Released,
 }
 
@@ -26,7 +26,7 @@ impl Release {
     ) -> Option<Self> {
         let (release, released) = (dataset.release.as_ref()?, released?);
         let (every, after) = (release.every, release.after);
-        Some(Self { every, after, duration: place(names, &release.duration), released })
+        Some(Self { every, after, duration: field_ref(names, &release.duration), released })
     }
 
     /// Tells whether a record of this time was released in time, which was filed by `arrived`.
@@ -70,7 +70,7 @@ mod tests {
     fn a_row_is_released_at_the_first_release_once_it_was_filed_and_has_ended_long_enough() {
         let at = |hour: i64, second: i64| Timestamp::from_second(hour * 3600 + second).unwrap();
         let hours = SignedDuration::from_hours;
-        let duration = place(&mut Vec::new(), &export::FieldPath(vec!["seconds".into()]));
+        let duration = field_ref(&mut Vec::new(), &export::FieldPath(vec!["seconds".into()]));
         let released = Released { from: None, to: Timestamp::MAX };
         let mut release = Release { every: hours(2), after: hours(1), duration, released };
         for (time, arrived, seconds, released_at) in [

@@ -3,20 +3,21 @@
 use std::{borrow::Cow, ops::RangeInclusive, sync::Arc};
 
 use export::{
-    Catalog, Column, Comparison, Compression, CsvStyle, ExportRequest, FieldPath, Filing, Filter,
-    Format, Reach, Table, TimeFormat, Window, parse_time,
+    Catalog, Column, Comparison, Compression, CsvStyle, ExportRequest, Filter, Format, Reach,
+    Table, TimeFormat, Window, parse_time,
 };
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     csv,
     explode::{Element, Explode, Source},
-    fields::{Room, fields},
-    ids::Ids,
+    field_ref::{FieldRef, field_ref},
+    fields::{FieldBuffer, fields},
+    key_set::KeySet,
     names::Names,
-    place::{Place, place},
+    predicate::{Binder, Predicate, Row, id_at, lookups},
     release::Release,
-    rule::{Binder, Row, Rule, id_at, lookups},
+    row_time::RowTime,
     separators::{has_separators, push_escaped},
     text::text_of,
 };
@@ -76,31 +77,22 @@ pub struct Selection {
     csv: CsvStyle,
     /// The fields of a record that are needed at all.
     names: Names,
-    pub(crate) time: Time,
+    pub(crate) time: RowTime,
     explode: Option<Explode>,
-    omit: Option<Place>,
+    omit: Option<FieldRef>,
     release: Option<Release>,
-    /// What rows belong to, if a rule asks for it.
-    relation: Option<Place>,
-    rules: Vec<Rule>,
-    /// As they are written, which is the same for the same rules.
+    /// The join key of rows, if a predicate needs it.
+    relation: Option<FieldRef>,
+    predicates: Vec<Predicate>,
+    /// As they are written, which is the same for the same predicates.
     filters: Vec<String>,
-    sets: Arc<[Ids]>,
+    sets: Arc<[KeySet]>,
     /// The records of an object that are looked at.
     records: RangeInclusive<u64>,
     /// Whether characters are escaped at which some readers end a line.
     escapes: bool,
     /// What is written of a row; none passes records through as they are.
     cells: Option<Vec<Cell>>,
-}
-
-/// Where a record's time stands, how it is written, and into which partition it belongs.
-#[derive(Debug)]
-pub(crate) struct Time {
-    place: Place,
-    path: FieldPath,
-    format: TimeFormat,
-    filing: Filing,
 }
 
 #[derive(Debug)]
@@ -132,15 +124,15 @@ impl Selection {
             }
             None => None,
         };
-        let time = Time::of(catalog, table, &mut names);
+        let time = RowTime::of(catalog, table, &mut names);
         let lookups = lookups(catalog, request);
         // What rows are chosen by and what tells this choice from others are made of the same.
         let required = table.require.as_deref().map(Filter::is_there);
         let filters: Vec<&Filter> = request.filters_of(&asked.table).chain(&required).collect();
         let mut binder = Binder { catalog, table, lookups: &lookups, names: &mut names };
-        let rules =
-            filters.iter().map(|filter| binder.bind(filter)).collect::<Option<Vec<Rule>>>()?;
-        let related = rules.iter().any(Rule::is_related);
+        let predicates =
+            filters.iter().map(|filter| binder.bind(filter)).collect::<Option<Vec<Predicate>>>()?;
+        let related = predicates.iter().any(Predicate::is_related);
         let relation = table.relation_path().filter(|_| related);
         let cell = |names: &mut Vec<String>, column: &Column| Cell {
             header: if request.display_names { &column.display } else { &column.name }.clone(),
@@ -159,10 +151,10 @@ impl Selection {
             csv: request.csv,
             time,
             explode: Explode::of(table, &mut names),
-            omit: table.omit.as_ref().map(|path| place(&mut names, path)),
+            omit: table.omit.as_ref().map(|path| field_ref(&mut names, path)),
             release: Release::of(dataset, request.released, &mut names),
-            relation: relation.map(|path| place(&mut names, path)),
-            rules,
+            relation: relation.map(|path| field_ref(&mut names, path)),
+            predicates,
             filters: filters.into_iter().map(|f| written(catalog, table, f)).collect(),
             sets: Arc::new([]),
             records: 1..=u64::MAX,
@@ -175,7 +167,7 @@ impl Selection {
 
     /// The same, knowing what was looked up, in the order of [`lookups`].
     #[must_use]
-    pub fn with_sets(self, sets: Arc<[Ids]>) -> Self {
+    pub fn with_sets(self, sets: Arc<[KeySet]>) -> Self {
         Self { sets, ..self }
     }
 
@@ -217,7 +209,8 @@ impl Selection {
         format!("{} {written:?}", self.row_identity())
     }
 
-    /// Returns a text that differs where other rows of the same records would be taken, likewise.
+    /// Returns a text that differs where other rows of the same records would be taken, but for the window and
+    /// what is looked up.
     pub fn row_identity(&self) -> String {
         let read = (&self.table, self.compression, self.max_bad_percent, &self.names, &self.time);
         let taken = (&self.explode, &self.omit, &self.release, &self.filters);
@@ -232,13 +225,13 @@ impl Selection {
 
     /// Whether rows are chosen by their columns.
     pub(crate) fn is_filtered(&self) -> bool {
-        !self.rules.is_empty()
+        !self.predicates.is_empty()
     }
 
     /// Judges a record where those that are taken go in as they are.
     pub(crate) fn judge(&self, record: &[u8]) -> Verdict {
-        let mut room = Room::default();
-        let (text, found) = match found(record, &self.names, &mut room) {
+        let mut buffer = FieldBuffer::default();
+        let (text, found) = match read_fields(record, &self.names, &mut buffer) {
             Ok(found) => found,
             Err(reason) => return Verdict::Bad(reason),
         };
@@ -252,15 +245,15 @@ impl Selection {
     }
 
     fn passes(&self, found: &[Option<&str>], elements: &[Element<'_>]) -> bool {
-        if self.rules.is_empty() {
+        if self.predicates.is_empty() {
             return true;
         }
         let row = Row { found, elements, id: id_at(self.relation.as_ref(), found) };
-        self.rules.iter().all(|rule| rule.passes(row, &self.sets))
+        self.predicates.iter().all(|predicate| predicate.passes(row, &self.sets))
     }
 
     fn omits(&self, found: &[Option<&str>]) -> bool {
-        let value = self.omit.as_ref().and_then(|place| place.find(found));
+        let value = self.omit.as_ref().and_then(|field| field.find(found));
         value == Some("true")
     }
 
@@ -301,8 +294,8 @@ impl Selection {
         mut each: impl FnMut(&str, &[Option<&str>], &[Element<'_>]) -> Result<(), String>,
     ) -> Result<Outcome, String> {
         let taken = |time, rows, flaw| Ok(Outcome::Taken(Taken { time, rows, flaw }));
-        let mut room = Room::default();
-        let (text, found) = found(record, &self.names, &mut room)?;
+        let mut buffer = FieldBuffer::default();
+        let (text, found) = read_fields(record, &self.names, &mut buffer)?;
         let time = self.time.read(found)?;
         if !self.window.contains(time) {
             return Ok(Outcome::Outside(time));
@@ -356,10 +349,10 @@ impl Selection {
         match self.format {
             Format::Csv => {
                 let altered = csv::push_row(out, values, self.csv);
-                let told = |i: usize| {
+                let describe = |i: usize| {
                     format!("{} is not Unicode: it is written with U+FFFD", cells[i].header)
                 };
-                altered.map(told).or(flaw)
+                altered.map(describe).or(flaw)
             }
             Format::Jsonl => {
                 for (i, (cell, value)) in cells.iter().zip(values).enumerate() {
@@ -423,42 +416,13 @@ fn written(catalog: &Catalog, table: &Table, filter: &Filter) -> String {
     format!("{filter}{columns}")
 }
 
-impl Time {
-    pub(crate) fn of(catalog: &Catalog, table: &Table, names: &mut Vec<String>) -> Time {
-        let dataset = catalog.dataset_of(table);
-        let (path, format) = (dataset.time.clone(), dataset.time_format);
-        Time { place: place(names, &path), path, format, filing: dataset.filing() }
-    }
-
-    /// Says why a record of this time is in the wrong partition, if it is. No export of its time looks for it
-    /// there.
-    pub(crate) fn misfiled(&self, time: Timestamp, partition: Option<Timestamp>) -> Option<String> {
-        let partition = partition?;
-        if self.filing.times(partition).contains(&time) {
-            return None;
-        }
-        let day_or_hour = if self.filing.span.as_hours() < 24 { "%Y-%m-%dT%H" } else { "%Y-%m-%d" };
-        let folder = partition.to_zoned(TimeZone::UTC).strftime(day_or_hour);
-        Some(format!("it is misfiled: its time is {time}, and its folder is that of {folder}"))
-    }
-
-    /// Reads it, or says why it cannot be read.
-    pub(crate) fn read(&self, found: &[Option<&str>]) -> Result<Timestamp, String> {
-        let Some(value) = self.place.find(found) else {
-            return Err(format!("it has no time: {} is missing", self.path));
-        };
-        parse_time(&text_of(value).text, self.format)
-            .ok_or_else(|| format!("its time, {}, cannot be read", self.path))
-    }
-}
-
 /// Returns a record as text, and the fields that are needed of it.
-pub(crate) fn found<'a, 'r>(
+pub(crate) fn read_fields<'a, 'r>(
     record: &'a [u8],
     names: &Names,
-    room: &'r mut Room<'a>,
+    buffer: &'r mut FieldBuffer<'a>,
 ) -> Result<(&'a str, &'r [Option<&'a str>]), String> {
     let text = simdutf8::basic::from_utf8(record).map_err(|_| "it is not UTF-8".to_owned())?;
-    let found = fields(text, names, room)?;
+    let found = fields(text, names, buffer)?;
     Ok((text, found))
 }

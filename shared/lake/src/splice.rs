@@ -6,37 +6,37 @@
 use std::io::Read;
 
 use archive::{
-    Segment,
+    Extent, Segment,
     deflate::{DeflateError, Receiver},
 };
 
 use crate::{
-    Account, Selection, Stretch,
+    Selection, Stats,
     gzip::{self, GzipError},
-    lines::{Line, Lines},
+    lines::{Line, LineSplitter},
     selection::Verdict,
 };
 
-/// The most stretches that are kept of an object. Each of its members makes two.
-const MAX_STRETCHES: usize = 1 << 16;
+/// The most extents of one object. Each gzip member makes two.
+const MAX_EXTENTS: usize = 1 << 16;
 
-/// Returns where the compressed stream of the gzip object number `index` is in `input`; none if not every
-/// row goes in as it is.
+/// Returns the compressed stream of the gzip object number `index` as a segment and its extents. `None` if a
+/// row of it is left out or changed.
 pub(crate) fn splice(
     selection: &Selection,
     index: usize,
     input: impl Read,
-) -> Option<(Segment, Account, Vec<Stretch>)> {
+) -> Option<(Segment, Stats, Vec<Extent<usize>>)> {
     let mut splice = Splice {
         selection,
         index,
-        lines: Lines::default(),
-        account: Account::default(),
+        lines: LineSplitter::default(),
+        stats: Stats::default(),
         rows: 0,
         row_bytes: 0,
         stored: crc32fast::Hasher::new(),
         stored_bytes: 0,
-        stretches: Vec::new(),
+        extents: Vec::new(),
     };
     let content = gzip::read(input, &mut splice).ok()?;
     let segment = Segment {
@@ -47,22 +47,22 @@ pub(crate) fn splice(
         rows: splice.rows,
     };
     // Blank lines, CRLF, a byte order mark, a last line without an end: all change the length.
-    (splice.row_bytes == content.len).then_some((segment, splice.account, splice.stretches))
+    (splice.row_bytes == content.len).then_some((segment, splice.stats, splice.extents))
 }
 
-/// Puts the stretches of an object together where the object is held. There is room: a stream has less
-/// added to it than the header before it and the checksum after it take (RFC 1952, section 2.3).
-pub(crate) fn put_together(mut object: Vec<u8>, stretches: Vec<Stretch>) -> Vec<u8> {
+/// Joins the extents of an object in its own memory. There is room: less is added to a stream than its gzip
+/// header and checksum took (RFC 1952, section 2.3).
+pub(crate) fn concatenate(mut object: Vec<u8>, extents: Vec<Extent<usize>>) -> Vec<u8> {
     let at = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
     let mut end = 0;
-    for stretch in stretches {
+    for extent in extents {
         let begin = end;
-        match stretch {
-            Stretch::Bytes(bytes) => {
+        match extent {
+            Extent::Bytes(bytes) => {
                 end += bytes.len();
                 object[begin..end].copy_from_slice(&bytes);
             }
-            Stretch::Object { offset, len, .. } => {
+            Extent::Range { offset, len, .. } => {
                 end += at(len);
                 object.copy_within(at(offset)..at(offset + len), begin);
             }
@@ -72,46 +72,46 @@ pub(crate) fn put_together(mut object: Vec<u8>, stretches: Vec<Stretch>) -> Vec<
     object
 }
 
-/// Looks at every row of a stream that is taken over.
+/// Checks every row of a stream.
 struct Splice<'a> {
     selection: &'a Selection,
     index: usize,
-    lines: Lines,
-    account: Account,
+    lines: LineSplitter,
+    stats: Stats,
     rows: u64,
     row_bytes: u64,
     stored: crc32fast::Hasher,
     stored_bytes: u64,
-    stretches: Vec<Stretch>,
+    extents: Vec<Extent<usize>>,
 }
 
-/// An object's compressed rows cannot be taken over.
-pub(crate) struct Refused;
+/// The stream cannot be used as it is.
+pub(crate) struct NotSpliceable;
 
-impl From<DeflateError> for Refused {
+impl From<DeflateError> for NotSpliceable {
     fn from(_: DeflateError) -> Self {
         Self
     }
 }
 
-impl From<GzipError> for Refused {
+impl From<GzipError> for NotSpliceable {
     fn from(_: GzipError) -> Self {
         Self
     }
 }
 
 impl Receiver for Splice<'_> {
-    type Error = Refused;
+    type Error = NotSpliceable;
 
-    fn content(&mut self, bytes: &[u8]) -> Result<(), Refused> {
-        let Self { selection, lines, account, rows, row_bytes, stretches, .. } = self;
-        if stretches.len() > MAX_STRETCHES {
-            return Err(Refused);
+    fn content(&mut self, bytes: &[u8]) -> Result<(), NotSpliceable> {
+        let Self { selection, lines, stats, rows, row_bytes, extents, .. } = self;
+        if extents.len() > MAX_EXTENTS {
+            return Err(NotSpliceable);
         }
         lines.push(bytes, |_, line| {
-            let Line::Whole(record) = line else { return Err(Refused) };
-            let Verdict::Taken(time) = selection.judge(record) else { return Err(Refused) };
-            account.span(time);
+            let Line::Whole(record) = line else { return Err(NotSpliceable) };
+            let Verdict::Taken(time) = selection.judge(record) else { return Err(NotSpliceable) };
+            stats.add_time(time);
             *rows += 1;
             *row_bytes += record.len() as u64 + 1;
             Ok(())
@@ -122,15 +122,15 @@ impl Receiver for Splice<'_> {
         self.stored.update(bytes);
         self.stored_bytes += bytes.len() as u64;
         let more = bytes.len() as u64;
-        match (at, self.stretches.last_mut()) {
+        match (at, self.extents.last_mut()) {
             _ if bytes.is_empty() => {}
-            (Some(at), Some(Stretch::Object { offset, len, .. })) if *offset + *len == at => {
+            (Some(at), Some(Extent::Range { offset, len, .. })) if *offset + *len == at => {
                 *len += more;
             }
-            (None, Some(Stretch::Bytes(last))) => last.extend_from_slice(bytes),
-            (None, _) => self.stretches.push(Stretch::Bytes(bytes.to_vec())),
+            (None, Some(Extent::Bytes(last))) => last.extend_from_slice(bytes),
+            (None, _) => self.extents.push(Extent::Bytes(bytes.to_vec())),
             (Some(offset), _) => {
-                self.stretches.push(Stretch::Object { object: self.index, offset, len: more });
+                self.extents.push(Extent::Range { source: self.index, offset, len: more });
             }
         }
     }

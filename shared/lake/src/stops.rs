@@ -5,7 +5,7 @@ use wide::u8x16;
 /// How many bytes are looked at together.
 pub(crate) const BLOCK: usize = 64;
 
-/// Returns the bytes of a block that do not mean themselves in a string (RFC 8259, section 7): quotes,
+/// Returns a mask of the bytes of a block that are special in a JSON string (RFC 8259, section 7): quotes,
 /// backslashes and control characters. The lowest bit stands for the first byte.
 #[inline]
 pub(crate) fn stops(block: &[u8; BLOCK]) -> u64 {

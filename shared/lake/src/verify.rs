@@ -14,9 +14,9 @@ use export::Compression;
 use memchr::memmem;
 
 use crate::{
-    Object, ObjectError, Selection,
+    InputObject, ObjectError, Selection,
     decode::{Stop, decode},
-    stored::{peek, stored_as},
+    detect::{detect, peek},
 };
 
 /// What is known of a gzip object that was read to its end.
@@ -41,12 +41,12 @@ pub enum Ending {
 
 impl Selection {
     /// Reads objects that are to go in as they are to their end, some at the same time. `open` gives an object's
-    /// stored bytes. Returns `None` for one that is to be poured instead: it is not gzip, or its content is not
+    /// stored bytes. Returns `None` for one that has to be converted instead: it is not gzip, or its content is not
     /// laid out as readers of JSON Lines expect. The first object that is damaged, that is of another kind, or that
     /// cannot be read is an error.
     pub fn verify<R: Read>(
         &self,
-        objects: &[Object],
+        objects: &[InputObject],
         workers: usize,
         open: impl Fn(usize) -> io::Result<R> + Sync,
     ) -> Result<Vec<Option<Verified>>, ObjectError> {
@@ -89,13 +89,13 @@ fn one<R: Read>(
 ) -> Result<Option<Verified>, ObjectError> {
     let unreadable = |source| ObjectError::Unreadable { key: key.to_owned(), source };
     let (head, input) = open().and_then(peek).map_err(unreadable)?;
-    match stored_as(compression, key, &head) {
+    match detect(compression, key, &head) {
         Ok(Compression::Gzip) => {}
         Ok(Compression::Auto | Compression::Zstd | Compression::None) => return Ok(None),
         Err(what) => return Err(ObjectError::Foreign { key: key.to_owned(), what }),
     }
     let mut input = Hashing { input, hasher: crc32fast::Hasher::new() };
-    let mut lines = Lines::default();
+    let mut lines = LineLayout::default();
     let decoded = decode(Compression::Gzip, &mut input, |bytes| {
         lines.push(bytes);
         Ok::<(), Infallible>(())
@@ -116,7 +116,7 @@ fn one<R: Read>(
 
 /// What is known of the lines of an object, from a look at few of its bytes.
 #[derive(Default)]
-struct Lines {
+struct LineLayout {
     /// The first two bytes.
     begin: Vec<u8>,
     last: Option<u8>,
@@ -124,7 +124,7 @@ struct Lines {
     has_empty_line: bool,
 }
 
-impl Lines {
+impl LineLayout {
     fn push(&mut self, bytes: &[u8]) {
         let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return };
         self.begin.extend(bytes.iter().take(2 - self.begin.len()));
@@ -168,17 +168,17 @@ impl<R: Read> Read for Hashing<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pour::tests::{gzip, jsonl};
+    use crate::pipeline::tests::{gzip, jsonl};
 
     fn verified(files: &[(&str, Vec<u8>)]) -> Result<Vec<Option<Verified>>, ObjectError> {
-        let object = |(key, file): &(&str, Vec<u8>)| Object {
+        let object = |(key, file): &(&str, Vec<u8>)| InputObject {
             key: (*key).to_owned(),
             size_bytes: file.len() as u64,
             likely_whole: false,
             refer: false,
             partition: None,
         };
-        let objects: Vec<Object> = files.iter().map(object).collect();
+        let objects: Vec<InputObject> = files.iter().map(object).collect();
         jsonl().verify(&objects, 2, |index| Ok(&files[index].1[..]))
     }
 
@@ -216,9 +216,9 @@ mod tests {
         ] {
             assert_eq!(verified(&[("a.json.gz", object)]).unwrap(), [None], "{what}");
         }
-        // Wherever the decoder ends a stretch of content.
+        // Wherever the decoder ends a piece of content.
         for cut in 0..6 {
-            let (mut lines, text) = (Lines::default(), b"{}\n\n{}");
+            let (mut lines, text) = (LineLayout::default(), b"{}\n\n{}");
             lines.push(&text[..cut]);
             lines.push(&text[cut..]);
             assert_eq!(lines.ending(), None, "{cut}");

@@ -8,7 +8,7 @@ use archive::{
 };
 use export::{Catalog, ExportRequest, Format, TableSelection, TimeFormat, Window, parse_time};
 use flate2::bufread::DeflateDecoder;
-use lake::{Object, ObjectError, Pack, Pour, Selection, Stretch, runs_of};
+use lake::{InputObject, ObjectError, Encoding, Pipeline, Selection, group_runs};
 use serde_json::value::RawValue;
 
 /// The columns of the table that is poured.
@@ -50,16 +50,16 @@ pub fn pour(key: &str, object: &[u8], format: Format, refer: bool) -> Result<Out
     let selection = &Selection::new(&catalog, &request, 0).unwrap();
     let size_bytes = if refer { 1 << 30 } else { object.len() as u64 };
     let objects =
-        &[Object { key: key.to_owned(), size_bytes, likely_whole: true, refer, partition: None }];
+        &[InputObject { key: key.to_owned(), size_bytes, likely_whole: true, refer, partition: None }];
     let pour =
-        Pour { selection, objects, runs: runs_of(objects), pack: Pack::Deflate(1), workers: 1 };
+        Pipeline { selection, objects, runs: group_runs(objects), encoding: Encoding::Deflate(1), workers: 1 };
     let mut stored = Vec::new();
     let poured = pour.run(
         |_| Ok(object),
         |_, stretch| {
             match stretch {
-                Stretch::Bytes(bytes) => stored.extend(bytes),
-                Stretch::Object { offset, len, .. } => {
+                Extent::Bytes(bytes) => stored.extend(bytes),
+                Extent::Range { offset, len, .. } => {
                     stored.extend(&object[offset as usize..(offset + len) as usize]);
                 }
             }
@@ -74,8 +74,8 @@ pub fn pour(key: &str, object: &[u8], format: Format, refer: bool) -> Result<Out
     assert_eq!(decoder.total_in(), stored.len() as u64);
     assert_eq!(run.segment.raw_bytes, content.len() as u64);
     let content = [selection.head(), content].concat();
-    let (rows, bad_rows) = (run.segment.rows, run.account.bad_rows);
-    Ok(Out { content, rows, bad_rows, spliced: run.account.spliced > 0 })
+    let (rows, bad_rows) = (run.segment.rows, run.stats.bad_rows);
+    Ok(Out { content, rows, bad_rows, spliced: run.stats.spliced > 0 })
 }
 
 /// Checks what came out of lines. Where a line is not one record, it may be several: then rows are added.

@@ -17,7 +17,7 @@ use export::{
     TableSelection, Window, parse_time,
 };
 use jiff::{SignedDuration, Timestamp};
-use lake::{Object, Pack, Plan, Planned, Pour, Selection, Stretch, runs_of};
+use lake::{Encoding, InputObject, Pipeline, Plan, PlannedObject, Selection, group_runs};
 
 const CATALOG: &str = r#"
 [[dataset]]
@@ -70,7 +70,8 @@ fn main() -> anyhow::Result<()> {
     let mut plan = Plan::default();
     plan.add_table(&catalog, &request, 0, filed(folder, request.window)?, u64::MAX);
     plan.mark_referred();
-    let objects: Vec<Planned> = plan.steps.into_iter().flat_map(|step| step.objects).collect();
+    let objects: Vec<PlannedObject> =
+        plan.steps.into_iter().flat_map(|step| step.objects).collect();
 
     let work = format!("{out}.work");
     let layout = if format == "gzip" {
@@ -108,16 +109,16 @@ fn filed(folder: &str, window: Window) -> anyhow::Result<Vec<(Timestamp, Vec<Sou
 /// Pours the rows into one member.
 fn poured(
     selection: &Selection,
-    planned: &[Planned],
+    planned: &[PlannedObject],
     work: &str,
     level: usize,
     workers: usize,
 ) -> anyhow::Result<Layout<Source>> {
-    let listed: Vec<Object> = planned.iter().map(Planned::to_pour).collect();
+    let listed: Vec<InputObject> = planned.iter().map(PlannedObject::to_input).collect();
     let level = u32::try_from(level)?;
     let objects = &listed[..];
-    let pack = Pack::Deflate(level);
-    let pour = Pour { selection, objects, runs: runs_of(objects), pack, workers };
+    let encoding = Encoding::Deflate(level);
+    let pour = Pipeline { selection, objects, runs: group_runs(objects), encoding, workers };
     let mut head = Vec::new();
     let mut whole = SegmentEncoder::new(level).encode(&selection.head(), 0, &mut head);
     // The rows go where they stay: after the archive's first header, which is written at the end.
@@ -128,13 +129,13 @@ fn poured(
         |index| File::open(&objects[index].key),
         |_, stretch| {
             content.push(match stretch {
-                Stretch::Bytes(bytes) => {
+                Extent::Bytes(bytes) => {
                     file.write_all(&bytes)?;
                     let len = bytes.len() as u64;
                     offset += len;
                     Extent::Range { source: Source::Work, offset: offset - len, len }
                 }
-                Stretch::Object { object, offset, len } => {
+                Extent::Range { source: object, offset, len } => {
                     let source = Source::Object(objects[object].key.clone());
                     Extent::Range { source, offset, len }
                 }
@@ -143,7 +144,7 @@ fn poured(
         },
     )?;
     whole = runs.iter().fold(whole, |whole: Segment, run| whole.join(run.segment));
-    let spliced: u64 = runs.iter().map(|run| run.account.spliced).sum();
+    let spliced: u64 = runs.iter().map(|run| run.stats.spliced).sum();
     eprintln!("{} rows of {} objects, {spliced} of them spliced", whole.rows, objects.len());
     Ok(layout(vec![Member {
         name: "events".parse()?,
@@ -169,7 +170,7 @@ fn complete(layout: &Layout<Source>, work: &str, out: &str) -> anyhow::Result<()
 }
 
 /// Puts the files in as they are.
-fn copied(objects: &[Planned]) -> anyhow::Result<Layout<Source>> {
+fn copied(objects: &[PlannedObject]) -> anyhow::Result<Layout<Source>> {
     let mut members = Vec::new();
     for planned in objects {
         let (mut file, mut hasher) = (File::open(&planned.object.key)?, crc32fast::Hasher::new());

@@ -1,4 +1,4 @@
-//! What an object is stored as, told from its key and from how it begins.
+//! Detects how an object is stored, from its first bytes and its key.
 
 use std::io::{self, Read};
 
@@ -45,7 +45,7 @@ pub(crate) fn peek<R: Read>(mut input: R) -> io::Result<(Vec<u8>, impl Read)> {
 
 /// Returns how an object is compressed that begins with `head`, or what it is if it cannot be JSON Lines.
 /// What the catalog says is not doubted, unless it says that nothing is compressed.
-pub(crate) fn stored_as(
+pub(crate) fn detect(
     compression: Compression,
     key: &str,
     head: &[u8],
@@ -160,7 +160,7 @@ mod tests {
             (Auto, "a.json", b"\xff\xfe{\0", Err("UTF-16")),
             (Auto, "a.json", b"\x12\x34\0\0\x56", Err("binary data")),
         ] {
-            assert_eq!(stored_as(compression, key, head), want, "{key} {head:?}");
+            assert_eq!(detect(compression, key, head), want, "{key} {head:?}");
         }
         assert!(is_gzip(Auto, "a.GZ") && !is_gzip(Auto, "gz") && is_gzip(Gzip, "a"));
     }

@@ -1,4 +1,4 @@
-//! Objects that are only looked at: by one worker each, in no order.
+//! Passes records of objects to a function, with several workers, in any order.
 
 use std::{
     io::{self, Read},
@@ -11,15 +11,15 @@ use std::{
 use export::Compression;
 
 use crate::{
-    Account, BadRow, Object, ObjectError,
+    BadRow, InputObject, ObjectError, Stats,
     decode::{Stop, decode},
-    lines::Lines,
-    records::{Records, Take},
-    stored::{peek, stored_as},
+    detect::{detect, peek},
+    lines::LineSplitter,
+    records::{RecordReader, RecordVisitor},
 };
 
-/// What is looked at.
-pub(crate) struct Look<'a> {
+/// Which records are passed on.
+pub(crate) struct ScanOptions<'a> {
     /// The table whose records they are.
     pub(crate) table: &'a str,
     pub(crate) compression: Compression,
@@ -29,15 +29,15 @@ pub(crate) struct Look<'a> {
     pub(crate) wanted: RangeInclusive<u64>,
 }
 
-/// Hands the records of every object to `each`, with what its worker has so far and the number of the
-/// record, until it has enough. Those of which it says what is wrong are counted as bad.
-pub(crate) fn walk<A: AsMut<Account> + Send, R: Read>(
-    look: &Look<'_>,
-    objects: &[Object],
+/// Calls `each` with the sum of its worker and every record of the objects, until it breaks. A record for which
+/// it returns an error is counted as bad.
+pub(crate) fn scan_objects<A: AsMut<Stats> + Send, R: Read>(
+    options: &ScanOptions<'_>,
+    objects: &[InputObject],
     workers: usize,
     open: impl Fn(usize) -> io::Result<R> + Sync,
     begin: impl Fn() -> A + Sync,
-    each: impl Fn(&mut A, &Object, At, &[u8]) -> Result<ControlFlow<()>, String> + Sync,
+    each: impl Fn(&mut A, &InputObject, At, &[u8]) -> Result<ControlFlow<()>, String> + Sync,
 ) -> Result<Vec<A>, ObjectError> {
     let next = AtomicUsize::new(0);
     let work = || {
@@ -45,8 +45,8 @@ pub(crate) fn walk<A: AsMut<Account> + Send, R: Read>(
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(object) = objects.get(index) else { return Ok(sum) };
-            let mut looking = Looking { look, object, sum: &mut sum, each: &each };
-            let result = catch_unwind(AssertUnwindSafe(|| looking.object(|| open(index))))
+            let mut scan = ObjectScan { options, object, sum: &mut sum, each: &each };
+            let result = catch_unwind(AssertUnwindSafe(|| scan.object(|| open(index))))
                 .unwrap_or_else(|_| Err(ObjectError::Panicked { key: object.key.clone() }));
             if !matches!(result, Ok(ControlFlow::Continue(()))) {
                 // The others need not begin another one.
@@ -74,18 +74,18 @@ pub(crate) struct At {
     pub(crate) record: u64,
 }
 
-/// Looks at one object.
-struct Looking<'l, A, F> {
-    look: &'l Look<'l>,
-    object: &'l Object,
+/// The scan of one object.
+struct ObjectScan<'l, A, F> {
+    options: &'l ScanOptions<'l>,
+    object: &'l InputObject,
     sum: &'l mut A,
     each: &'l F,
 }
 
-impl<A, F> Looking<'_, A, F>
+impl<A, F> ObjectScan<'_, A, F>
 where
-    A: AsMut<Account>,
-    F: Fn(&mut A, &Object, At, &[u8]) -> Result<ControlFlow<()>, String>,
+    A: AsMut<Stats>,
+    F: Fn(&mut A, &InputObject, At, &[u8]) -> Result<ControlFlow<()>, String>,
 {
     fn object<R: Read>(
         &mut self,
@@ -94,64 +94,64 @@ where
         let key = || self.object.key.clone();
         let unreadable = |source| ObjectError::Unreadable { key: key(), source };
         let (head, input) = open().and_then(peek).map_err(unreadable)?;
-        let stored = stored_as(self.look.compression, &self.object.key, &head)
+        let stored = detect(self.options.compression, &self.object.key, &head)
             .map_err(|what| ObjectError::Foreign { key: key(), what })?;
-        let (mut lines, mut records) = (Lines::default(), Records::default());
+        let (mut lines, mut records) = (LineSplitter::default(), RecordReader::default());
         let decoded = decode(stored, input, |bytes| {
-            lines.push(bytes, |place, line| records.line(self, place.number, line))
+            lines.push(bytes, |position, line| records.line(self, position.number, line))
         });
         let decoded = decoded.and_then(|()| {
-            let rest = lines.finish(|place, line| records.line(self, place.number, line));
+            let rest = lines.finish(|position, line| records.line(self, position.number, line));
             rest.map_err(Stop::By)
         });
         let key = self.object.key.clone();
         match decoded {
-            Ok(()) => records.check(&key, self.look.max_bad_percent).map(ControlFlow::Continue),
-            Err(Stop::By(Enough::Looked)) => Ok(ControlFlow::Break(())),
-            Err(Stop::By(Enough::Foreign(what))) => Err(ObjectError::Foreign { key, what }),
+            Ok(()) => records.check(&key, self.options.max_bad_percent).map(ControlFlow::Continue),
+            Err(Stop::By(ScanEnd::Done)) => Ok(ControlFlow::Break(())),
+            Err(Stop::By(ScanEnd::Foreign(what))) => Err(ObjectError::Foreign { key, what }),
             Err(Stop::Corrupt(source)) => Err(ObjectError::Corrupt { key, source }),
             Err(Stop::Unreadable(source)) => Err(ObjectError::Unreadable { key, source }),
         }
     }
 }
 
-/// Why no more records of an object are wanted.
-enum Enough {
-    Looked,
-    /// It is no JSON Lines, but this.
+/// Why a scan ends before the end of its object.
+enum ScanEnd {
+    Done,
+    /// It is not JSON Lines, but this.
     Foreign(&'static str),
 }
 
-impl<A, F> Take for Looking<'_, A, F>
+impl<A, F> RecordVisitor for ObjectScan<'_, A, F>
 where
-    A: AsMut<Account>,
-    F: Fn(&mut A, &Object, At, &[u8]) -> Result<ControlFlow<()>, String>,
+    A: AsMut<Stats>,
+    F: Fn(&mut A, &InputObject, At, &[u8]) -> Result<ControlFlow<()>, String>,
 {
-    type Stop = Enough;
+    type Stop = ScanEnd;
 
     fn wants(&self, number: u64) -> bool {
-        self.look.wanted.contains(&number)
+        self.options.wanted.contains(&number)
     }
 
-    fn take(
+    fn visit(
         &mut self,
         line: u64,
         number: u64,
         record: &[u8],
-    ) -> Result<Result<(), String>, Enough> {
+    ) -> Result<Result<(), String>, ScanEnd> {
         match (self.each)(self.sum, self.object, At { line, record: number }, record) {
             Ok(ControlFlow::Continue(())) => Ok(Ok(())),
-            Ok(ControlFlow::Break(())) => Err(Enough::Looked),
+            Ok(ControlFlow::Break(())) => Err(ScanEnd::Done),
             Err(reason) => Ok(Err(reason)),
         }
     }
 
     fn bad(&mut self, line: u64, reason: String) {
-        let (table, key) = (self.look.table, &self.object.key);
+        let (table, key) = (self.options.table, &self.object.key);
         self.sum.as_mut().bad(|| BadRow::new(table, key, line, reason, false));
     }
 
-    fn foreign(&mut self, what: &'static str) -> Enough {
-        Enough::Foreign(what)
+    fn foreign(&mut self, what: &'static str) -> ScanEnd {
+        ScanEnd::Foreign(what)
     }
 }

@@ -1,37 +1,40 @@
-//! What is noticed while rows are poured.
+//! Statistics of a conversion: bad rows, rows outside of the window, and the times of rows.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::{BadRow, MAX_LISTED_BAD_ROWS, Object};
+use crate::{BadRow, InputObject, MAX_LISTED_BAD_ROWS};
 
 /// Rows that could not be exported, and how objects were read.
 #[derive(Debug, Default)]
-pub struct Account {
+pub struct Stats {
     /// Rows with something that could not be exported, each counted once.
     pub bad_rows: u64,
     /// The first of them.
     pub listed: Vec<BadRow>,
     /// Objects whose compressed stream was taken over.
     pub spliced: u64,
-    /// Records that were left out because their time is outside of the window. Those of them that are in the
-    /// wrong partition are bad rows, too.
+    /// Records that were left out because their time is outside of the window. Those that were misfiled are
+    /// bad rows, too.
     pub outside: u64,
-    /// The earliest and the latest time of the others.
+    /// The earliest and the latest time of the records inside of the window.
     pub times: Option<(Timestamp, Timestamp)>,
 }
 
-impl Account {
-    /// Returns what several workers noticed in these objects, which each of them read in their order. The
-    /// list of bad rows is the same however the objects were shared out.
-    pub(crate) fn of_workers(objects: &[Object], accounts: impl IntoIterator<Item = Self>) -> Self {
+impl Stats {
+    /// Merges the statistics of several workers, each of which read some of these objects in order. The list
+    /// of bad rows is the same however the objects were shared out.
+    pub(crate) fn merge(
+        objects: &[InputObject],
+        all_stats: impl IntoIterator<Item = Self>,
+    ) -> Self {
         let places: HashMap<&str, usize> =
             objects.iter().enumerate().map(|(at, object)| (object.key.as_str(), at)).collect();
         let (mut whole, mut listed) = (Self::default(), Vec::new());
-        for mut account in accounts {
-            listed.append(&mut account.listed);
-            whole.add(account);
+        for mut stats in all_stats {
+            listed.append(&mut stats.listed);
+            whole.add(stats);
         }
         // Each worker lists its first ones, so the first ones of all are among them.
         listed.sort_by_key(|row| (places.get(row.object.as_str()).copied(), row.line));
@@ -39,7 +42,7 @@ impl Account {
         Self { listed, ..whole }
     }
 
-    /// Counts what the other counted, too.
+    /// Adds the counts of `other`.
     pub fn add(&mut self, other: Self) {
         self.bad_rows += other.bad_rows;
         let room = MAX_LISTED_BAD_ROWS.saturating_sub(self.listed.len());
@@ -47,7 +50,7 @@ impl Account {
         self.spliced += other.spliced;
         self.outside += other.outside;
         for time in other.times.into_iter().flat_map(|(first, last)| [first, last]) {
-            self.span(time);
+            self.add_time(time);
         }
     }
 
@@ -67,7 +70,7 @@ impl Account {
         }
     }
 
-    pub(crate) fn span(&mut self, time: Timestamp) {
+    pub(crate) fn add_time(&mut self, time: Timestamp) {
         let (first, last) = self.times.unwrap_or((time, time));
         self.times = Some((first.min(time), last.max(time)));
     }
@@ -80,28 +83,28 @@ mod tests {
     #[test]
     fn all_bad_rows_are_counted_and_only_the_first_are_listed() {
         let row = |line| BadRow::new("t", "k", line, String::new(), false);
-        let mut account = Account::default();
+        let mut stats = Stats::default();
         for line in 1..=MAX_LISTED_BAD_ROWS as u64 {
-            account.bad(|| row(line));
+            stats.bad(|| row(line));
         }
-        account.bad(|| unreachable!("nobody is told of it"));
-        let mut other = Account::default();
+        stats.bad(|| unreachable!("nobody is told of it"));
+        let mut other = Stats::default();
         other.bad(|| row(1));
-        account.add(other);
-        assert_eq!(account.bad_rows, MAX_LISTED_BAD_ROWS as u64 + 2);
-        assert_eq!(account.listed.len(), MAX_LISTED_BAD_ROWS);
+        stats.add(other);
+        assert_eq!(stats.bad_rows, MAX_LISTED_BAD_ROWS as u64 + 2);
+        assert_eq!(stats.listed.len(), MAX_LISTED_BAD_ROWS);
     }
 
     #[test]
     fn what_two_counted_is_counted_together() {
         let at = |second| Timestamp::from_second(second).unwrap();
         let counted = |spliced, seconds: &[i64]| {
-            let mut account = Account { spliced, ..Account::default() };
-            account.outside(None);
+            let mut stats = Stats { spliced, ..Stats::default() };
+            stats.outside(None);
             for second in seconds {
-                account.span(at(*second));
+                stats.add_time(at(*second));
             }
-            account
+            stats
         };
         let mut whole = counted(2, &[5, 3]);
         whole.add(counted(3, &[]));

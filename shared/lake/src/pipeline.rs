@@ -1,8 +1,7 @@
-//! Source objects in, segments out, on as many cores as there are.
+//! Reads source objects and returns segments, on several threads.
 //!
-//! Objects are read by one worker each, what has to be compressed by whoever is free, and everything
-//! comes out in the order of the objects. So many small objects keep all cores busy, and one huge
-//! one does, too.
+//! One worker reads an object. Any idle worker compresses what was read. Output leaves in the order of the
+//! objects. So many small objects keep all threads busy, and a single huge object does, too.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,77 +12,53 @@ use std::{
     thread,
 };
 
-use archive::{SEGMENT_BYTES, Segment, SegmentEncoder};
+use archive::{Extent, SEGMENT_BYTES, Segment, SegmentEncoder};
 
 use crate::{
-    Account, Object, ObjectError, Selection, Stretch,
-    rows::{Ended, Made, Rows, Stopped},
+    Encoding, InputObject, ObjectError, Selection, Stats,
+    convert::{Converter, Output, ReceiverClosed, RunError},
 };
 
-/// How much may wait to be handed on, in bytes: of all runs together, and of the one whose turn it is.
+/// The most bytes of output that may wait to be emitted: of all runs together, and of the first run alone.
 const MAX_WAITING_BYTES: usize = 16 << 20;
 
-/// What is to be poured, and how.
+/// Which objects are converted, and how.
 #[derive(Debug)]
-pub struct Pour<'a> {
-    /// Which rows, and how they are written.
+pub struct Pipeline<'a> {
+    /// Which rows are taken, and how they are written.
     pub selection: &'a Selection,
     /// The objects, in order.
-    pub objects: &'a [Object],
-    /// Which of them come out together.
+    pub objects: &'a [InputObject],
+    /// Which of them are converted together, each range a run.
     pub runs: Vec<Range<usize>>,
-    /// How rows are packed.
-    pub pack: Pack,
-    /// How many threads work on it.
+    /// How rows are encoded.
+    pub encoding: Encoding,
+    /// How many threads work.
     pub workers: usize,
 }
 
-/// How rows are packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pack {
-    /// Compressed, at one of libdeflate's levels, 1 (fast) to 12 (small).
-    Deflate(u32),
-    /// As they are, in stretches.
-    Plain {
-        /// How long a stretch gets, in bytes.
-        bytes: usize,
-        /// How many rows it gets.
-        rows: u64,
-    },
-}
-
-impl Pack {
-    /// How many bytes and rows are packed at a time.
-    pub(crate) fn cut(self) -> (usize, u64) {
-        match self {
-            Self::Deflate(_) => (SEGMENT_BYTES, u64::MAX),
-            Self::Plain { bytes, rows } => (bytes, rows),
-        }
-    }
-}
-
-/// What became of a run.
+/// What a run was converted into.
 #[derive(Debug, Default)]
-pub struct Poured {
+pub struct RunOutput {
     /// All its segments, joined.
     pub segment: Segment,
-    /// Each of them, where they are not compressed.
-    pub stretches: Vec<Segment>,
-    /// What was noticed on the way.
-    pub account: Account,
+    /// Each of them, where rows are not compressed.
+    pub plain_segments: Vec<Segment>,
+    /// How many rows were bad or outside of the window, and how objects were read.
+    pub stats: Stats,
 }
 
-impl Poured {
-    /// The same, followed by the other.
+impl RunOutput {
+    /// Appends the output of the run that follows.
     pub fn add(&mut self, other: Self) {
         self.segment = self.segment.join(other.segment);
-        self.stretches.extend(other.stretches);
-        self.account.add(other.account);
+        self.plain_segments.extend(other.plain_segments);
+        self.stats.add(other.stats);
     }
 }
 
-/// Joins neighbours until they are worth a segment: one run for each object, or for many small ones.
-pub fn runs_of(objects: &[Object]) -> Vec<Range<usize>> {
+/// Groups neighbouring small objects into runs of about one segment. A large object is a run of its own.
+pub fn group_runs(objects: &[InputObject]) -> Vec<Range<usize>> {
     let (mut runs, mut begin, mut bytes) = (Vec::new(), 0, 0);
     for (index, object) in objects.iter().enumerate() {
         if index > begin && bytes + object.size_bytes > SEGMENT_BYTES as u64 {
@@ -98,14 +73,14 @@ pub fn runs_of(objects: &[Object]) -> Vec<Range<usize>> {
     runs
 }
 
-impl Pour<'_> {
-    /// Pours everything. `open` gives an object's stored bytes; `sink` takes what each run is made
-    /// into, in order.
+impl Pipeline<'_> {
+    /// Converts all objects. `open` returns the stored bytes of an object by its index. `sink` receives the
+    /// output of each run, in order; a [`Extent::Range`] names an object by its index.
     pub fn run<R: Read>(
         &self,
         open: impl Fn(usize) -> io::Result<R> + Sync,
-        mut sink: impl FnMut(usize, Stretch) -> io::Result<()>,
-    ) -> Result<Vec<Poured>, ObjectError> {
+        mut sink: impl FnMut(usize, Extent<usize>) -> io::Result<()>,
+    ) -> Result<Vec<RunOutput>, ObjectError> {
         let shared = Shared::default();
         thread::scope(|scope| {
             let _guard = Guard(&shared);
@@ -119,35 +94,35 @@ impl Pour<'_> {
         })
     }
 
-    /// Hands everything on in order, as it gets ready.
+    /// Passes output to `sink` in order, as it becomes ready.
     fn collect(
         &self,
         shared: &Shared,
-        sink: &mut impl FnMut(usize, Stretch) -> io::Result<()>,
-    ) -> Result<Vec<Poured>, ObjectError> {
-        let mut poured: Vec<Poured> = Vec::with_capacity(self.runs.len());
+        sink: &mut impl FnMut(usize, Extent<usize>) -> io::Result<()>,
+    ) -> Result<Vec<RunOutput>, ObjectError> {
+        let mut outputs: Vec<RunOutput> = Vec::with_capacity(self.runs.len());
         for run in 0..self.runs.len() {
-            let mut whole = Poured::default();
+            let mut whole = RunOutput::default();
             for number in 0.. {
                 match shared.next(run, number) {
                     Next::Ready(ready) => {
                         whole.segment = whole.segment.join(ready.segment);
-                        if let Pack::Plain { .. } = self.pack {
-                            whole.stretches.push(ready.segment);
+                        if let Encoding::Plain { .. } = self.encoding {
+                            whole.plain_segments.push(ready.segment);
                         }
-                        for stretch in ready.stretches {
-                            sink(run, stretch).map_err(ObjectError::Sink)?;
+                        for extent in ready.extents {
+                            sink(run, extent).map_err(ObjectError::Sink)?;
                         }
                     }
                     Next::End(ended) => {
-                        whole.account = ended?;
+                        whole.stats = ended?;
                         break;
                     }
                 }
             }
-            poured.push(whole);
+            outputs.push(whole);
         }
-        Ok(poured)
+        Ok(outputs)
     }
 }
 
@@ -160,25 +135,25 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The next run to be begun.
+    /// The next run that a worker begins.
     next_run: usize,
-    /// The run that is being handed on.
+    /// The run that `sink` receives now.
     first_run: usize,
-    /// What is ready, by run and number in it.
+    /// Output that is ready, by run and number within the run.
     ready: BTreeMap<(usize, usize), Ready>,
-    /// How runs ended, and how much they were made into.
-    ended: BTreeMap<usize, (usize, Result<Account, ObjectError>)>,
-    /// What has to be compressed.
+    /// The runs that ended: how many outputs they have, and their statistics.
+    ended: BTreeMap<usize, (usize, Result<Stats, ObjectError>)>,
+    /// Rows that wait to be compressed.
     jobs: VecDeque<Job>,
-    /// The size of all that is ready or has to be compressed, in bytes.
+    /// The bytes of all output that is ready or waits to be compressed.
     waiting_bytes: usize,
-    /// How many workers have nothing to do.
+    /// How many workers are idle.
     idle: usize,
     stopped: bool,
 }
 
 impl State {
-    /// How much of a run is ready, in bytes.
+    /// Returns how many bytes of a run are ready.
     fn ready_bytes(&self, run: usize) -> usize {
         self.ready.range((run, 0)..(run + 1, 0)).map(|(_, ready)| ready.bytes()).sum()
     }
@@ -187,28 +162,28 @@ impl State {
 #[derive(Debug)]
 struct Ready {
     segment: Segment,
-    stretches: Vec<Stretch>,
+    extents: Vec<Extent<usize>>,
 }
 
 impl Ready {
     fn bytes(&self) -> usize {
-        let held = |stretch: &Stretch| match stretch {
-            Stretch::Bytes(bytes) => bytes.len(),
-            Stretch::Object { .. } => 0,
+        let held = |extent: &Extent<usize>| match extent {
+            Extent::Bytes(bytes) => bytes.len(),
+            Extent::Range { .. } => 0,
         };
-        self.stretches.iter().map(held).sum()
+        self.extents.iter().map(held).sum()
     }
 }
 
-/// Rows to compress, and where they belong.
+/// Converter to compress, and where they belong.
 #[derive(Debug)]
 struct Job {
-    place: (usize, usize),
+    position: (usize, usize),
     raw: Vec<u8>,
     rows: u64,
 }
 
-/// Stops everybody when its thread ends, so that nobody waits for one that panicked.
+/// Stops all threads when it is dropped, so that none waits for one that panicked.
 struct Guard<'a>(&'a Shared);
 
 impl Drop for Guard<'_> {
@@ -219,7 +194,7 @@ impl Drop for Guard<'_> {
 
 enum Next {
     Ready(Ready),
-    End(Result<Account, ObjectError>),
+    End(Result<Stats, ObjectError>),
 }
 
 impl Shared {
@@ -236,7 +211,7 @@ impl Shared {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for what comes next of a run.
+    /// Waits for output number `number` of a run, or for its end.
     fn next(&self, run: usize, number: usize) -> Next {
         let mut state = self.lock();
         if state.first_run != run {
@@ -250,8 +225,8 @@ impl Shared {
                 return Next::Ready(ready);
             }
             if state.ended.get(&run).is_some_and(|(count, _)| *count == number) {
-                let ended = state.ended.remove(&run).map(|(_, account)| account);
-                return Next::End(ended.unwrap_or_else(|| Ok(Account::default())));
+                let ended = state.ended.remove(&run).map(|(_, stats)| stats);
+                return Next::End(ended.unwrap_or_else(|| Ok(Stats::default())));
             }
             if state.stopped {
                 let gone = io::Error::other("a worker is gone");
@@ -264,33 +239,33 @@ impl Shared {
 
 /// One thread.
 struct Worker<'a> {
-    pour: &'a Pour<'a>,
+    pipeline: &'a Pipeline<'a>,
     shared: &'a Shared,
     encoder: SegmentEncoder,
 }
 
 impl<'a> Worker<'a> {
-    fn new(pour: &'a Pour<'a>, shared: &'a Shared) -> Self {
-        let level = match pour.pack {
-            Pack::Deflate(level) => level,
-            Pack::Plain { .. } => 1,
+    fn new(pipeline: &'a Pipeline<'a>, shared: &'a Shared) -> Self {
+        let level = match pipeline.encoding {
+            Encoding::Deflate(level) => level,
+            Encoding::Plain { .. } => 1,
         };
-        Self { pour, shared, encoder: SegmentEncoder::new(level) }
+        Self { pipeline, shared, encoder: SegmentEncoder::new(level) }
     }
 
-    /// Compresses what there is to compress, else begins the next run, until there is neither.
+    /// Compresses rows that wait, or else begins the next run, until neither is left.
     fn work<R: Read>(mut self, open: &impl Fn(usize) -> io::Result<R>) {
         let mut state = self.shared.lock();
         while !state.stopped {
             if let Some(job) = state.jobs.pop_front() {
                 drop(state);
-                self.pack(job);
+                self.encode(job);
                 state = self.shared.lock();
                 continue;
             }
             let run = state.next_run;
             let room = state.waiting_bytes < MAX_WAITING_BYTES || run == state.first_run;
-            if run < self.pour.runs.len() && room {
+            if run < self.pipeline.runs.len() && room {
                 state.next_run += 1;
                 drop(state);
                 self.run(run, open);
@@ -305,64 +280,69 @@ impl<'a> Worker<'a> {
 
     fn run<R: Read>(&mut self, run: usize, open: &impl Fn(usize) -> io::Result<R>) {
         let mut made = 0;
-        let result = self.pour_run(run, open, &mut made);
-        let account = match result {
-            Ok(account) => Ok(account),
-            Err(Ended::Failed(error)) => Err(error),
-            Err(Ended::Stopped) => return,
+        let result = self.convert_run(run, open, &mut made);
+        let stats = match result {
+            Ok(stats) => Ok(stats),
+            Err(RunError::Failed(error)) => Err(error),
+            Err(RunError::Closed) => return,
         };
-        self.shared.lock().ended.insert(run, (made, account));
+        self.shared.lock().ended.insert(run, (made, stats));
         self.shared.changed.notify_all();
     }
 
-    fn pour_run<R: Read>(
+    fn convert_run<R: Read>(
         &mut self,
         run: usize,
         open: &impl Fn(usize) -> io::Result<R>,
         made: &mut usize,
-    ) -> Result<Account, Ended> {
-        let pour = self.pour;
-        let mut rows = Rows::new(pour.selection, pour.pack, |next| {
+    ) -> Result<Stats, RunError> {
+        let pipeline = self.pipeline;
+        let mut rows = Converter::new(pipeline.selection, pipeline.encoding, |next| {
             *made += 1;
-            self.hand_on((run, *made - 1), next)
+            self.emit((run, *made - 1), next)
         });
-        for index in pour.runs[run].clone() {
-            let object = &pour.objects[index];
-            let poured = AssertUnwindSafe(|| rows.object(index, object, || open(index)));
+        for index in pipeline.runs[run].clone() {
+            let object = &pipeline.objects[index];
+            let outputs = AssertUnwindSafe(|| rows.object(index, object, || open(index)));
             // Nothing is done with what a panic leaves behind: the error ends the run.
-            catch_unwind(poured).unwrap_or_else(|_| {
-                Err(Ended::Failed(ObjectError::Panicked { key: object.key.clone() }))
+            catch_unwind(outputs).unwrap_or_else(|_| {
+                Err(RunError::Failed(ObjectError::Panicked { key: object.key.clone() }))
             })?;
         }
         rows.finish()
     }
 
-    /// Puts what was made where it belongs, and makes itself useful while there is too much of it.
-    fn hand_on(&mut self, place: (usize, usize), made: Made) -> Result<(), Stopped> {
+    /// Stores output of a run. While too much output waits, compresses what waits instead of reading on.
+    fn emit(&mut self, position: (usize, usize), made: Output) -> Result<(), ReceiverClosed> {
         match made {
-            Made::Rows { raw, rows } => {
+            Output::Rows { raw, rows } => {
                 let mut state = self.shared.lock();
                 state.waiting_bytes += raw.len();
-                state.jobs.push_back(Job { place, raw, rows });
+                state.jobs.push_back(Job { position, raw, rows });
             }
-            Made::Spliced { segment, stretches } => self.ready(place, Ready { segment, stretches }),
+            Output::Spliced { segment, extents } => {
+                self.ready(position, Ready { segment, extents });
+            }
         }
         self.shared.changed.notify_all();
         loop {
             let mut state = self.shared.lock();
             if state.stopped {
-                return Err(Stopped);
+                return Err(ReceiverClosed);
             }
-            // The run whose turn it is only waits for itself, as all others wait for it.
-            let is_first = place.0 == state.first_run;
-            let waiting = if is_first { state.ready_bytes(place.0) } else { state.waiting_bytes };
+            // The first run must never wait for later runs: their output is emitted only after its own. So
+            // it counts only its own output, which the collector takes at once. Later runs count all output.
+            // They may wait for the first run, which never waits for them: so there is no deadlock.
+            let is_first = position.0 == state.first_run;
+            let waiting =
+                if is_first { state.ready_bytes(position.0) } else { state.waiting_bytes };
             let too_much = waiting > MAX_WAITING_BYTES;
-            // Those who have nothing to do take some.
+            // Idle workers take the others.
             if too_much || state.jobs.len() > state.idle {
                 match state.jobs.pop_front() {
                     Some(job) => {
                         drop(state);
-                        self.pack(job);
+                        self.encode(job);
                     }
                     None => drop(self.shared.wait(state)),
                 }
@@ -372,28 +352,28 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn pack(&mut self, job: Job) {
-        let Job { place, raw, rows } = job;
+    fn encode(&mut self, job: Job) {
+        let Job { position, raw, rows } = job;
         let len = raw.len();
-        let (segment, stored) = match self.pour.pack {
-            Pack::Deflate(_) => {
+        let (segment, stored) = match self.pipeline.encoding {
+            Encoding::Deflate(_) => {
                 let mut stored = Vec::with_capacity(len / 4);
                 (self.encoder.encode(&raw, rows, &mut stored), stored)
             }
-            Pack::Plain { .. } => {
+            Encoding::Plain { .. } => {
                 let (crc32, bytes) = (crc32fast::hash(&raw), len as u64);
                 let (stored_crc32, stored_bytes) = (crc32, bytes);
                 (Segment { crc32, raw_bytes: bytes, stored_crc32, stored_bytes, rows }, raw)
             }
         };
         self.shared.lock().waiting_bytes -= len;
-        self.ready(place, Ready { segment, stretches: vec![Stretch::Bytes(stored)] });
+        self.ready(position, Ready { segment, extents: vec![Extent::Bytes(stored)] });
     }
 
-    fn ready(&self, place: (usize, usize), ready: Ready) {
+    fn ready(&self, position: (usize, usize), ready: Ready) {
         let mut state = self.shared.lock();
         state.waiting_bytes += ready.bytes();
-        state.ready.insert(place, ready);
+        state.ready.insert(position, ready);
         drop(state);
         self.shared.changed.notify_all();
     }

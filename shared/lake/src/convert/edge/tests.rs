@@ -9,8 +9,8 @@ use streams::{Bits, Choices, Token};
 
 use super::*;
 use crate::{
-    Pack,
-    pour::tests::{Filed, jsonl, written},
+    Encoding,
+    pipeline::tests::{Filed, jsonl, written},
 };
 
 /// Hands content on in pieces of so many bytes.
@@ -35,12 +35,12 @@ impl<T: Receiver> Receiver for Chopped<T> {
 }
 
 /// All that is made of an object: the content of what is taken over, and bytes.
-fn made(object: &[u8], piece: usize, sizes: Sizes) -> Vec<(u64, Vec<Stretch>)> {
+fn made(object: &[u8], piece: usize, sizes: Sizes) -> Vec<(u64, Vec<Extent<usize>>)> {
     let (selection, stream, mut all) = (jsonl(), RefCell::default(), Vec::new());
-    let mut rows = Rows::new(&selection, Pack::Deflate(1), |made| {
+    let mut rows = Converter::new(&selection, Encoding::Deflate(1), |made| {
         all.push(match made {
-            Made::Spliced { segment, stretches } => (segment.raw_bytes, stretches),
-            Made::Rows { raw, .. } => (0, vec![Stretch::Bytes(raw)]),
+            Output::Spliced { segment, extents } => (segment.raw_bytes, extents),
+            Output::Rows { raw, .. } => (0, vec![Extent::Bytes(raw)]),
         });
         Ok(())
     });
@@ -52,10 +52,10 @@ fn made(object: &[u8], piece: usize, sizes: Sizes) -> Vec<(u64, Vec<Stretch>)> {
 }
 
 /// The content of all that was made, as another reader sees it.
-fn content(made: &[(u64, Vec<Stretch>)]) -> String {
+fn content(made: &[(u64, Vec<Extent<usize>>)]) -> String {
     let (mut stored, mut encoder) = (Vec::new(), SegmentEncoder::new(1));
-    for (taken_over, stretches) in made {
-        let [Stretch::Bytes(bytes)] = &stretches[..] else { panic!("nothing is referred to") };
+    for (taken_over, extents) in made {
+        let [Extent::Bytes(bytes)] = &extents[..] else { panic!("nothing is referred to") };
         if *taken_over > 0 {
             stored.extend(bytes);
         } else {
@@ -84,11 +84,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn the_same_is_written_however_content_arrives(
-        stretches in prop::collection::vec((0..3000_usize, Filed::any()), 1..5),
+        extents in prop::collection::vec((0..3000_usize, Filed::any()), 1..5),
         level in 0_u32..10, is_long in any::<bool>(), piece in 500..50_000_usize
     ) {
-        // Rows that are nearly the same compress to blocks of much content.
-        let mut text: String = stretches.iter()
+        // Converter that are nearly the same compress to blocks of much content.
+        let mut text: String = extents.iter()
             .flat_map(|(rows, filed)| (0..*rows).map(|m| filed.row(900).replacen(":\"", &format!(":\"{m}"), 1)))
             .collect();
         if is_long {
@@ -106,9 +106,9 @@ proptest! {
             prop::collection::vec((0..150_usize, prop::sample::select(vec![30, 200, 500]), Filed::any()), 1..5), 1..4),
         choices in prop::collection::vec(any::<u8>(), 0..300), piece in 1..5000_usize
     ) {
-        let texts: Vec<String> = members.iter().map(|stretches| {
+        let texts: Vec<String> = members.iter().map(|extents| {
             // The same pages again after some rows: blocks refer to what stands far before them.
-            let rows = stretches.iter().flat_map(|(rows, size, filed)| {
+            let rows = extents.iter().flat_map(|(rows, size, filed)| {
                 (0..*rows).map(move |n| filed.row(size + n % 40))
             });
             rows.collect()
@@ -154,7 +154,7 @@ proptest! {
 /// Notes how much of the stream is kept whenever more is read.
 struct Watched<'k> {
     input: &'k [u8],
-    kept: &'k RefCell<Kept>,
+    kept: &'k RefCell<Retained>,
     most: &'k Cell<usize>,
 }
 
@@ -190,7 +190,7 @@ fn little_of_a_stream_is_kept_where_it_has_no_content() {
         ("empty members", [&member[..], &streams::member(&[3, 0], b"").repeat(50_000)].concat()),
     ] {
         let (selection, kept, most) = (jsonl(), RefCell::default(), Cell::new(0));
-        let mut rows = Rows::new(&selection, Pack::Deflate(1), |_| Ok(()));
+        let mut rows = Converter::new(&selection, Encoding::Deflate(1), |_| Ok(()));
         let mut edge = Edge::new(&mut rows, &kept, Sizes::SMALL);
         let input = Watched { input: &object, kept: &kept, most: &most };
         assert!(gzip::read(Tee { input, kept: &kept }, &mut edge).is_ok(), "{what}");

@@ -338,19 +338,19 @@ proptest! {
             objects.push(layout.object(&ids.map(|(id, record)| record.json(id)).collect::<Vec<_>>()));
         }
         objects.extend(damage.map(damaged));
-        let poured = try_pour(&asked.selection(), &objects, 2, claimed);
+        let output = try_convert(&asked.selection(), &objects, 2, claimed);
         if damage.is_some() {
-            let failed = matches!(poured, Err(ObjectError::Corrupt { .. } | ObjectError::Foreign { .. }));
-            prop_assert!(failed, "{:?}", poured);
+            let failed = matches!(output, Err(ObjectError::Corrupt { .. } | ObjectError::Foreign { .. }));
+            prop_assert!(failed, "{:?}", output);
             return Ok(());
         }
-        let (text, poured) = poured.unwrap();
+        let (text, output) = output.unwrap();
         if asked.whole {
             prop_assert_eq!(text.lines().collect::<Vec<_>>(), lines);
         } else {
             prop_assert_eq!(asked.read(&text), rows);
         }
-        let account = poured.account;
-        prop_assert_eq!((account.bad_rows, account.listed.len() as u64), (bad, bad), "{:?}", account.listed);
+        let stats = output.stats;
+        prop_assert_eq!((stats.bad_rows, stats.listed.len() as u64), (bad, bad), "{:?}", stats.listed);
     }
 }

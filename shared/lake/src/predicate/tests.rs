@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Gather, Ids, Object, Pack, Pour, Selection, runs_of};
+use crate::{Encoding, InputObject, KeyScan, KeySet, Pipeline, Selection, group_runs};
 
 const CATALOG: &str = r#"
     [[dataset]]
@@ -250,13 +250,13 @@ fn filter() -> impl Strategy<Value = String> {
 }
 
 /// What the engine makes of a table: the file, after all that had to be looked up was. Some `most` ids
-/// are gathered at a time.
-fn poured(catalog: &Catalog, request: &ExportRequest, lake: &Lake, most: usize) -> (String, u64) {
+/// are scanned at a time.
+fn exported(catalog: &Catalog, request: &ExportRequest, lake: &Lake, most: usize) -> (String, u64) {
     let stored = |table: &str| {
         let lines = lake[dataset(table)].iter().map(|record| format!("{record}\n"));
         lines.collect::<String>()
     };
-    let object = |data: &String| Object {
+    let object = |data: &String| InputObject {
         key: "a.json".to_owned(),
         size_bytes: data.len() as u64,
         likely_whole: false,
@@ -266,11 +266,11 @@ fn poured(catalog: &Catalog, request: &ExportRequest, lake: &Lake, most: usize) 
     let lookups = lookups(catalog, request);
     let mut sets = Vec::new();
     for (index, lookup) in lookups.iter().enumerate() {
-        let gather = Gather::new(catalog, request, &lookup.table).unwrap();
-        let place = lookups[..index].iter().filter(|other| other.table == lookup.table).count();
+        let scan = KeyScan::new(catalog, request, &lookup.table).unwrap();
+        let field = lookups[..index].iter().filter(|other| other.table == lookup.table).count();
         let data = stored(&lookup.table);
-        let found = portions(&gather, &object(&data), &data, most);
-        sets.push(Ids::joined(found.into_iter().map(|(_, mut ids)| ids.swap_remove(place))));
+        let found = portions(&scan, &object(&data), &data, most);
+        sets.push(KeySet::joined(found.into_iter().map(|(_, mut ids)| ids.swap_remove(field))));
     }
 
     let (mut text, mut count) = (String::new(), 0);
@@ -278,10 +278,10 @@ fn poured(catalog: &Catalog, request: &ExportRequest, lake: &Lake, most: usize) 
     let objects = &[object(&data)];
     let selection = || Selection::new(catalog, request, 0).unwrap();
     let selections: Vec<Selection> = if selection().is_related() {
-        let gather = Gather::every(catalog, request, &request.tables[0].table).unwrap();
-        let keys = portions(&gather, &objects[0], &data, most).into_iter();
+        let scan = KeyScan::every(catalog, request, &request.tables[0].table).unwrap();
+        let keys = portions(&scan, &objects[0], &data, most).into_iter();
         keys.map(|(lines, keys)| {
-            let here: Vec<Ids> = sets.iter().map(|set| set.within(&keys[0])).collect();
+            let here: Vec<KeySet> = sets.iter().map(|set| set.within(&keys[0])).collect();
             selection().with_sets(here.into()).with_records(lines)
         })
         .collect()
@@ -289,16 +289,16 @@ fn poured(catalog: &Catalog, request: &ExportRequest, lake: &Lake, most: usize) 
         vec![selection()]
     };
     for selection in selections {
-        let (runs, pack) = (runs_of(objects), Pack::Deflate(1));
-        let pour = Pour { selection: &selection, objects, runs, pack, workers: 1 };
+        let (runs, encoding) = (group_runs(objects), Encoding::Deflate(1));
+        let pipeline = Pipeline { selection: &selection, objects, runs, encoding, workers: 1 };
         let mut bytes = Vec::new();
-        let keep = |_, stretch| {
-            if let crate::Stretch::Bytes(more) = stretch {
+        let keep = |_, extent| {
+            if let archive::Extent::Bytes(more) = extent {
                 bytes.extend(more);
             }
             Ok(())
         };
-        pour.run(|_| Ok(data.as_bytes()), keep).unwrap();
+        pipeline.run(|_| Ok(data.as_bytes()), keep).unwrap();
         bytes.extend(archive::END_OF_MEMBER);
         flate2::read::DeflateDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
         count += selection.count(objects, 1, |_| Ok(data.as_bytes())).unwrap().0;
@@ -306,19 +306,19 @@ fn poured(catalog: &Catalog, request: &ExportRequest, lake: &Lake, most: usize) 
     (text, count)
 }
 
-/// What is gathered of an object, and of which lines, as often as it takes.
+/// The keys of an object, scan by scan, each with the lines that it read.
 fn portions(
-    gather: &Gather,
-    object: &Object,
+    scan: &KeyScan,
+    object: &InputObject,
     data: &str,
     most: usize,
-) -> Vec<(RangeInclusive<u64>, Vec<Ids>)> {
+) -> Vec<(RangeInclusive<u64>, Vec<KeySet>)> {
     let (mut found, mut next) = (Vec::new(), Some(1));
     while let Some(first) = next {
         let objects = std::slice::from_ref(object);
-        let gathered = gather.run(objects, first, most, 2, |_| Ok(data.as_bytes())).unwrap();
-        next = gathered.full.map(|line| line + 1);
-        found.push((first..=gathered.full.unwrap_or(u64::MAX), gathered.ids));
+        let scanned = scan.run(objects, first, most, 2, |_| Ok(data.as_bytes())).unwrap();
+        next = scanned.full.map(|line| line + 1);
+        found.push((first..=scanned.full.unwrap_or(u64::MAX), scanned.ids));
     }
     found
 }
@@ -356,7 +356,7 @@ proptest! {
             filters: vec![TableFilter { tables: vec![table.to_owned()], filter: filter.clone() }],
             ..ExportRequest::new(vec![TableSelection::whole(table)], window(), Format::Jsonl)
         };
-        let (file, count) = poured(&catalog, &request, &lake, most);
+        let (file, count) = exported(&catalog, &request, &lake, most);
 
         let mut want = String::new();
         for (record, element) in rows(&lake, table) {

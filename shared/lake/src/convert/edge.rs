@@ -1,13 +1,12 @@
-//! The inside of an object that a window cuts.
+//! Converts a gzip object of which some rows are outside of the window.
 //!
-//! Rows are mostly filed in order of time, so what is wanted of such an object are few stretches. The
-//! blocks in the midst of a stretch can be taken over bit for bit: what they refer to, 32 KiB at most
-//! before them, is wanted as well and stands before them as it did. Only what is around them is
-//! compressed again. (RFC 1951, section 2: blocks are independent but for these references.)
+//! Rows are mostly filed in order of time, so the wanted rows of such an object form few ranges. Deflate
+//! blocks inside of a range are copied bit for bit: they refer to at most 32 KiB before them (RFC 1951,
+//! section 2), which are wanted, too, and stand before them as they did. Only the rows around these blocks
+//! are compressed again.
 //!
-//! The object is read once. Of its content and of its stream no more is held than is still to be decided.
-//! What is decided depends on rows and blocks alone, not on how their bytes arrive, so that a builder that
-//! does the work again writes the same.
+//! The object is read once. Only content and stream that are not decided yet are held. Decisions depend on
+//! rows and blocks alone, not on how their bytes arrive, so a builder that repeats the work writes the same.
 
 mod blocks;
 
@@ -18,23 +17,23 @@ use std::{
 };
 
 use archive::{
-    SEGMENT_BYTES, Segment,
+    Extent, SEGMENT_BYTES, Segment,
     deflate::{Block, Receiver, push_blocks},
 };
 use blocks::Blocks;
 
-use super::{Ended, Made, Rows, Stopped, Stretch};
+use super::{Converter, Output, ReceiverClosed, RunError};
 use crate::{
     decode::Stop,
     gzip,
-    lines::{self, Line, Lines},
+    lines::{self, Line, LineSplitter},
     selection::Verdict,
 };
 
 /// How far back a block refers, in bytes.
 const HISTORY: u64 = 32 * 1024;
 
-/// Where it is decided what is taken over, in bytes.
+/// The sizes in bytes by which it is decided what is copied.
 #[derive(Clone, Copy, Debug)]
 struct Sizes {
     /// The least content that is worth being taken over.
@@ -72,11 +71,11 @@ impl Sizes {
     };
 }
 
-/// Pours the rows of a gzip object that go in as they are.
-pub(super) fn pour<F: FnMut(Made) -> Result<(), Stopped>>(
-    rows: &mut Rows<'_, F>,
+/// Converts the rows of a gzip object that are written as they are.
+pub(super) fn convert<F: FnMut(Output) -> Result<(), ReceiverClosed>>(
+    rows: &mut Converter<'_, F>,
     input: impl Read,
-) -> Result<(), Stop<Ended>> {
+) -> Result<(), Stop<RunError>> {
     let stream = RefCell::default();
     let sizes = if cfg!(fuzzing) { Sizes::SMALL } else { Sizes::REAL };
     let mut edge = Edge::new(rows, &stream, sizes);
@@ -84,41 +83,41 @@ pub(super) fn pour<F: FnMut(Made) -> Result<(), Stopped>>(
     edge.finish().map_err(Stop::By)
 }
 
-/// Looks at every row as it comes.
+/// Reads rows as they come.
 struct Edge<'e, 'a, F> {
-    lines: Lines,
-    cut: Cut<'e, 'a, F>,
+    lines: LineSplitter,
+    cut: Cutter<'e, 'a, F>,
 }
 
-impl<'e, 'a, F: FnMut(Made) -> Result<(), Stopped>> Edge<'e, 'a, F> {
-    fn new(rows: &'e mut Rows<'a, F>, stream: &'e RefCell<Kept>, sizes: Sizes) -> Self {
-        let cut = Cut {
+impl<'e, 'a, F: FnMut(Output) -> Result<(), ReceiverClosed>> Edge<'e, 'a, F> {
+    fn new(rows: &'e mut Converter<'a, F>, stream: &'e RefCell<Retained>, sizes: Sizes) -> Self {
+        let cut = Cutter {
             rows,
             sizes,
             stream,
             used: 0,
-            content: Kept::default(),
+            content: Retained::default(),
             blocks: Blocks::new(sizes),
             judged: 0,
             open: None,
         };
-        Self { lines: Lines::default(), cut }
+        Self { lines: LineSplitter::default(), cut }
     }
 
-    fn finish(self) -> Result<(), Ended> {
+    fn finish(self) -> Result<(), RunError> {
         let Self { lines, mut cut } = self;
-        lines.finish(|place, line| cut.line(place, line))?;
+        lines.finish(|position, line| cut.line(position, line))?;
         cut.close()
     }
 }
 
-impl<F: FnMut(Made) -> Result<(), Stopped>> Receiver for Edge<'_, '_, F> {
-    type Error = Stop<Ended>;
+impl<F: FnMut(Output) -> Result<(), ReceiverClosed>> Receiver for Edge<'_, '_, F> {
+    type Error = Stop<RunError>;
 
-    fn content(&mut self, bytes: &[u8]) -> Result<(), Stop<Ended>> {
+    fn content(&mut self, bytes: &[u8]) -> Result<(), Stop<RunError>> {
         let Self { lines, cut } = self;
         cut.content.push(bytes);
-        lines.push(bytes, |place, line| cut.line(place, line)).map_err(Stop::By)?;
+        lines.push(bytes, |position, line| cut.line(position, line)).map_err(Stop::By)?;
         cut.forget().map_err(Stop::By)
     }
 
@@ -135,63 +134,63 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Receiver for Edge<'_, '_, F> {
         self.cut.blocks.begin(block, at);
     }
 
-    fn passed(&mut self, at: u64) -> Result<(), Stop<Ended>> {
+    fn passed(&mut self, at: u64) -> Result<(), Stop<RunError>> {
         self.cut.used = at;
         self.cut.blocks.pass(at);
         self.cut.forget().map_err(Stop::By)
     }
 }
 
-/// Cuts an object into blocks that are taken over, and the rest.
-struct Cut<'e, 'a, F> {
-    rows: &'e mut Rows<'a, F>,
+/// Cuts an object into blocks that are copied, and rows that are compressed again.
+struct Cutter<'e, 'a, F> {
+    rows: &'e mut Converter<'a, F>,
     sizes: Sizes,
     /// The object, as stored.
-    stream: &'e RefCell<Kept>,
+    stream: &'e RefCell<Retained>,
     /// How much of it was decoded for certain.
     used: u64,
-    content: Kept,
+    content: Retained,
     blocks: Blocks,
     /// The end of the last row that was looked at.
     judged: u64,
-    open: Option<Open>,
+    open: Option<OpenRange>,
 }
 
-/// A stretch of rows that are wanted, up to the last one that was looked at.
-struct Open {
+/// A range of wanted rows, up to the last row that was read.
+struct OpenRange {
     begin: u64,
-    /// What is before this was handed on.
+    /// Everything before this was emitted.
     done: u64,
     end: u64,
-    /// The block at hand when nothing could be decided.
+    /// The current block when nothing could be decided.
     undecided_in: Option<u64>,
 }
 
-impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
-    fn line(&mut self, place: lines::Place, line: Line<'_>) -> Result<(), Ended> {
+impl<F: FnMut(Output) -> Result<(), ReceiverClosed>> Cutter<'_, '_, F> {
+    fn line(&mut self, position: lines::LinePosition, line: Line<'_>) -> Result<(), RunError> {
         let Line::Whole(record) = line else {
             self.close()?;
-            return self.rows.line(place.number, line);
+            return self.rows.line(position.number, line);
         };
-        let begin = std::mem::replace(&mut self.judged, place.end);
+        let begin = std::mem::replace(&mut self.judged, position.end);
         let (verdict, len) = (self.rows.selection.judge(record), record.len() as u64);
         // A carriage return, a byte order mark and a missing end are not as they should be.
-        let as_it_is = len + 1 == place.end - begin && len <= self.sizes.max_kept_row;
+        let as_it_is = len + 1 == position.end - begin && len <= self.sizes.max_kept_row;
         if let Verdict::Taken(time) = verdict
             && as_it_is
         {
-            self.rows.account.span(time);
-            self.rows.records.pass();
+            self.rows.stats.add_time(time);
+            self.rows.records.count_good();
             self.rows.row_count += 1;
-            let fresh = Open { begin, done: begin, end: begin, undecided_in: None };
+            let fresh = OpenRange { begin, done: begin, end: begin, undecided_in: None };
             let mut open = self.open.take().unwrap_or(fresh);
-            open.end = place.end;
+            open.end = position.end;
             let waiting = open.end - open.done;
             // More can only be decided once another block begins, or too much waits.
             let is_undecided =
                 open.undecided_in.is_some() && open.undecided_in == self.blocks.begun();
             if waiting > self.sizes.max_waiting || (waiting >= self.sizes.most && !is_undecided) {
-                self.hand_on(&mut open, false)?;
+                self.emit(&mut open, false)?;
             }
             self.open = Some(open);
             return Ok(());
@@ -199,27 +198,27 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
         self.close()?;
         match verdict {
             Verdict::Outside(time) => {
-                self.rows.records.pass();
-                self.rows.outside(place.number, time);
+                self.rows.records.count_good();
+                self.rows.outside(position.number, time);
             }
             Verdict::Omitted(time) => {
-                self.rows.records.pass();
-                self.rows.account.span(time);
+                self.rows.records.count_good();
+                self.rows.stats.add_time(time);
             }
             Verdict::Taken(_) | Verdict::Altered | Verdict::Bad(_) => {
-                self.rows.line(place.number, line)?;
+                self.rows.line(position.number, line)?;
             }
         }
         Ok(())
     }
 
-    /// No more belongs to the stretch.
-    fn close(&mut self) -> Result<(), Ended> {
-        self.open.take().map_or(Ok(()), |mut open| self.hand_on(&mut open, true))
+    /// Ends the open range.
+    fn close(&mut self) -> Result<(), RunError> {
+        self.open.take().map_or(Ok(()), |mut open| self.emit(&mut open, true))
     }
 
     /// Forgets what is not needed any more.
-    fn forget(&mut self) -> Result<(), Ended> {
+    fn forget(&mut self) -> Result<(), RunError> {
         let is_long = self.content.end() - self.judged > self.sizes.max_kept_row + 1;
         if is_long {
             self.close()?;
@@ -237,8 +236,8 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
         Ok(())
     }
 
-    /// Hands on what can be decided of a stretch: everything, if it is complete.
-    fn hand_on(&mut self, open: &mut Open, complete: bool) -> Result<(), Ended> {
+    /// Emits what can be decided of a range: all of it, if it is `complete`.
+    fn emit(&mut self, open: &mut OpenRange, complete: bool) -> Result<(), RunError> {
         while open.done < open.end {
             // All that a block refers to has to stand before it as it did.
             self.blocks.forget(open.done, open.begin);
@@ -255,7 +254,7 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
             if self.blocks.len(count) >= worth {
                 open.done = self.take_over(count)?.unwrap_or(open.done);
             } else if is_all {
-                self.blocks.give_up();
+                self.blocks.drop_first();
             } else {
                 open.undecided_in = self.blocks.begun();
                 break;
@@ -265,7 +264,7 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
     }
 
     /// Compresses content again.
-    fn again(&mut self, range: Range<u64>) -> Result<(), Ended> {
+    fn again(&mut self, range: Range<u64>) -> Result<(), RunError> {
         for piece in self.content.get(range).chunks(SEGMENT_BYTES) {
             self.rows.raw.extend_from_slice(piece);
             if self.rows.raw.len() >= SEGMENT_BYTES {
@@ -275,8 +274,8 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
         Ok(())
     }
 
-    /// Takes so many pieces over, and returns where their content ends.
-    fn take_over(&mut self, count: usize) -> Result<Option<u64>, Ended> {
+    /// Copies the first `count` pieces, and returns where their content ends.
+    fn take_over(&mut self, count: usize) -> Result<Option<u64>, RunError> {
         let Some(piece) = self.blocks.take(count) else { return Ok(None) };
         self.rows.flush()?;
         let content = self.content.get(piece.content.clone());
@@ -291,20 +290,20 @@ impl<F: FnMut(Made) -> Result<(), Stopped>> Cut<'_, '_, F> {
             stored_bytes: stored.len() as u64,
             rows: std::mem::take(&mut self.rows.row_count),
         };
-        self.rows.make(Made::Spliced { segment, stretches: vec![Stretch::Bytes(stored)] })?;
+        self.rows.emit_output(Output::Spliced { segment, extents: vec![Extent::Bytes(stored)] })?;
         Ok(Some(piece.content.end))
     }
 }
 
-/// The later part of many bytes.
+/// The last part of a stream of bytes.
 #[derive(Default)]
-struct Kept {
+struct Retained {
     bytes: Vec<u8>,
-    /// How many came before.
+    /// How many bytes were dropped before it.
     at: u64,
 }
 
-impl Kept {
+impl Retained {
     fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -333,10 +332,10 @@ impl Kept {
     }
 }
 
-/// Keeps what is read, too.
+/// Reads, and retains what is read.
 struct Tee<'k, R> {
     input: R,
-    kept: &'k RefCell<Kept>,
+    kept: &'k RefCell<Retained>,
 }
 
 impl<R: Read> Read for Tee<'_, R> {

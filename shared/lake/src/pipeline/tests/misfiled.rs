@@ -1,10 +1,10 @@
-//! A row in the wrong partition is told, unless an export of its own time would find it there.
+//! A row in the wrong partition is reported, unless an export of its own time would find it there.
 
 use export::{SourceObject, Workspace};
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
-use crate::{Plan, Planned};
+use crate::{Plan, PlannedObject};
 
 const CATALOG: &str = r#"
     [[dataset]]
@@ -33,7 +33,7 @@ fn acme() -> Workspace {
     "acme".parse().unwrap()
 }
 
-/// Where an export of this window looks, slowly told: by listing its partitions.
+/// Where an export of this window looks, slowly reported: by listing its partitions.
 fn partitions(catalog: &Catalog, window: Window) -> Vec<(Timestamp, String)> {
     let dataset = catalog.dataset_of(catalog.table("visits").unwrap());
     dataset.path.partitions(&acme(), window, (dataset.early, dataset.late)).unwrap().collect()
@@ -88,28 +88,28 @@ proptest! {
         }
         let mut plan = Plan::default();
         plan.add_table(&catalog, &request, 0, filed, u64::MAX).unwrap();
-        let planned = plan.steps.iter().flat_map(|step| &step.objects).map(Planned::to_pour);
-        let planned: Vec<Object> = planned.collect();
+        let planned = plan.steps.iter().flat_map(|step| &step.objects).map(PlannedObject::to_input);
+        let planned: Vec<InputObject> = planned.collect();
         let data: Vec<(&str, Vec<u8>)> = planned.iter().map(|object| {
             let (key, data) = objects.iter().find(|(key, _)| *key == object.key).unwrap();
             (&key[..], data.clone())
         }).collect();
         let selection = Selection::new(&catalog, &request, 0).unwrap();
 
-        let (text, poured) = pour_listed(&selection, &planned, &data, 2).unwrap();
+        let (text, output) = convert_listed(&selection, &planned, &data, 2).unwrap();
 
         let number = |line: &str| line.chars().filter(|c| *c != '"').collect::<String>().trim_start_matches("{id:")
             .split(',').next().unwrap().parse::<usize>().unwrap();
         prop_assert_eq!(text.lines().skip(usize::from(csv)).map(number).collect::<Vec<_>>(), want);
-        let told = |account: &Account| account.listed.iter().map(|row| (row.object.clone(), row.line)).collect::<Vec<_>>();
+        let reported = |stats: &Stats| stats.listed.iter().map(|row| (row.object.clone(), row.line)).collect::<Vec<_>>();
         let lines: Vec<(String, u64)> = bad.iter().map(|(key, line, _)| (key.clone(), *line)).collect();
-        prop_assert_eq!(told(&poured.account), lines.clone());
-        prop_assert_eq!(poured.account.bad_rows, bad.len() as u64);
-        for (row, (_, _, at)) in poured.account.listed.iter().zip(&bad) {
+        prop_assert_eq!(reported(&output.stats), lines.clone());
+        prop_assert_eq!(output.stats.bad_rows, bad.len() as u64);
+        for (row, (_, _, at)) in output.stats.listed.iter().zip(&bad) {
             prop_assert!(!row.exported && row.reason.contains(&at.to_string()), "{}", row.reason);
         }
         let counted = selection.count(&planned, 2, |index| Ok(&data[index].1[..])).unwrap().1;
-        prop_assert_eq!((told(&counted), counted.outside), (lines, poured.account.outside));
+        prop_assert_eq!((reported(&counted), counted.outside), (lines, output.stats.outside));
     }
 }
 

@@ -40,9 +40,9 @@ fn other_rows_have_another_number() {
         selection("tags", None, Format::Csv),
         selection("tags", None, Format::Jsonl),
     ] {
-        let (text, poured) = poured(&selection, "a.json", RECORDS.as_bytes());
+        let (text, output) = converted(&selection, "a.json", RECORDS.as_bytes());
         hasher.update(text.as_bytes());
-        for row in poured.account.listed {
+        for row in output.stats.listed {
             hasher.update(format!("{} {}", row.line, row.exported).as_bytes());
         }
     }

@@ -1,4 +1,4 @@
-//! Filters, bound to where the values stand in the records of a table.
+//! Predicates: filters, bound to the fields of the records of a table.
 
 use export::{
     Catalog, Column, Comparison, Dimension, ExportRequest, Filter, Reach, Table, Test, TimeFormat,
@@ -6,18 +6,18 @@ use export::{
 
 use crate::{
     explode::{Element, Explode, Source},
-    filter::Check,
-    ids::{Ids, id_of},
-    place::Place,
+    field_ref::FieldRef,
+    filter::ValueTest,
+    key_set::{KeySet, key_of},
 };
 
 /// A condition on a row.
 #[derive(Debug)]
-pub(crate) enum Rule {
-    All(Vec<Rule>),
-    Any(Vec<Rule>),
-    Value(At, Check),
-    /// What the row belongs to is in one of these sets.
+pub(crate) enum Predicate {
+    All(Vec<Predicate>),
+    Any(Vec<Predicate>),
+    Value(At, ValueTest),
+    /// The join key of the row is in one of these sets of keys (a semi-join).
     Related(Vec<usize>),
 }
 
@@ -30,17 +30,17 @@ pub(crate) enum At {
     Each(Explode, Source),
 }
 
-/// A row, as far as a rule looks at it.
+/// What a predicate reads of a row.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'r, 'a> {
     pub(crate) found: &'r [Option<&'a str>],
     pub(crate) elements: &'r [Element<'a>],
-    /// What the row belongs to.
+    /// The join key of the row.
     pub(crate) id: Option<u128>,
 }
 
-/// Rows of another table that are looked for, because a filter names one of its columns: what the rows
-/// belong to that pass is what its rows have to belong to.
+/// A semi-join: a filter names a column of another table, so only rows pass whose join key is that of a row of the
+/// other table that passes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {
     /// The table.
@@ -101,41 +101,41 @@ pub(crate) struct Binder<'a> {
 
 impl Binder<'_> {
     /// Binds a filter; none if the catalog does not know one of its columns.
-    pub(crate) fn bind(&mut self, filter: &Filter) -> Option<Rule> {
+    pub(crate) fn bind(&mut self, filter: &Filter) -> Option<Predicate> {
         Some(match filter {
-            Filter::All(filters) => Rule::All(self.bind_each(filters)?),
-            Filter::Any(filters) => Rule::Any(self.bind_each(filters)?),
+            Filter::All(filters) => Predicate::All(self.bind_each(filters)?),
+            Filter::Any(filters) => Predicate::Any(self.bind_each(filters)?),
             Filter::One(comparison) => self.bind_one(comparison)?,
         })
     }
 
-    fn bind_each(&mut self, filters: &[Filter]) -> Option<Vec<Rule>> {
+    fn bind_each(&mut self, filters: &[Filter]) -> Option<Vec<Predicate>> {
         filters.iter().map(|filter| self.bind(filter)).collect()
     }
 
-    fn bind_one(&mut self, comparison: &Comparison) -> Option<Rule> {
+    fn bind_one(&mut self, comparison: &Comparison) -> Option<Predicate> {
         match self.catalog.reach(self.table, &comparison.dimension)? {
             Reach::Own(column) => self.value(self.table, column, &comparison.test),
             Reach::Record(table, column) => self.value(table, column, &comparison.test),
             Reach::Related(_) => {
                 let wanted = lookups_of(self.catalog, self.table, comparison);
-                let place = |lookup| self.lookups.iter().position(|known| known == lookup);
-                wanted.iter().map(place).collect::<Option<_>>().map(Rule::Related)
+                let field = |lookup| self.lookups.iter().position(|known| known == lookup);
+                wanted.iter().map(field).collect::<Option<_>>().map(Predicate::Related)
             }
         }
     }
 
     /// Binds the test of a column of `table`, which has the same records.
-    fn value(&mut self, table: &Table, column: &Column, test: &Test) -> Option<Rule> {
+    fn value(&mut self, table: &Table, column: &Column, test: &Test) -> Option<Predicate> {
         let at = self.at(table, column, table.name != self.table.name)?;
-        Some(Rule::Value(at, self.check(table, column, test)?))
+        Some(Predicate::Value(at, self.check(table, column, test)?))
     }
 
     /// Binds what is looked for in records of its table, of which one row has to pass.
-    pub(crate) fn lookup(&mut self, lookup: &Lookup) -> Option<Rule> {
+    pub(crate) fn lookup(&mut self, lookup: &Lookup) -> Option<Predicate> {
         let column = self.table.find(&lookup.comparison.dimension.name)?;
         let at = self.at(self.table, column, true)?;
-        Some(Rule::Value(at, self.check(self.table, column, &lookup.comparison.test)?))
+        Some(Predicate::Value(at, self.check(self.table, column, &lookup.comparison.test)?))
     }
 
     /// Binds a column of a table with the same records, `seen_from_outside` if rows of another are tested.
@@ -147,18 +147,18 @@ impl Binder<'_> {
         Some(At::Here(source))
     }
 
-    fn check(&self, table: &Table, column: &Column, test: &Test) -> Option<Check> {
+    fn check(&self, table: &Table, column: &Column, test: &Test) -> Option<ValueTest> {
         let format: TimeFormat = self.catalog.dataset_of(table).time_format;
-        Check::new(column.kind, format, test)
+        ValueTest::new(column.kind, format, test)
     }
 }
 
-impl Rule {
+impl Predicate {
     /// Tells whether a row passes, given the sets of what was looked up.
-    pub(crate) fn passes(&self, row: Row<'_, '_>, sets: &[Ids]) -> bool {
+    pub(crate) fn passes(&self, row: Row<'_, '_>, sets: &[KeySet]) -> bool {
         match self {
-            Self::All(rules) => rules.iter().all(|rule| rule.passes(row, sets)),
-            Self::Any(rules) => rules.iter().any(|rule| rule.passes(row, sets)),
+            Self::All(predicates) => predicates.iter().all(|predicate| predicate.passes(row, sets)),
+            Self::Any(predicates) => predicates.iter().any(|predicate| predicate.passes(row, sets)),
             Self::Value(At::Here(source), check) => {
                 check.passes(source.find(row.found, row.elements))
             }
@@ -174,7 +174,9 @@ impl Rule {
     /// Whether rows have to be looked up in other tables for it.
     pub(crate) fn is_related(&self) -> bool {
         match self {
-            Self::All(rules) | Self::Any(rules) => rules.iter().any(Self::is_related),
+            Self::All(predicates) | Self::Any(predicates) => {
+                predicates.iter().any(Self::is_related)
+            }
             Self::Value(..) => false,
             Self::Related(_) => true,
         }
@@ -182,7 +184,7 @@ impl Rule {
 }
 
 /// Tells whether one of the values in a list passes. A list without any value is null as a whole.
-fn each(found: &[Option<&str>], explode: &Explode, source: &Source, check: &Check) -> bool {
+fn each(found: &[Option<&str>], explode: &Explode, source: &Source, check: &ValueTest) -> bool {
     let (mut some, mut all) = (false, true);
     let mut see = |elements: &[Element<'_>]| {
         let passes = check.passes(source.find(found, elements));
@@ -194,9 +196,9 @@ fn each(found: &[Option<&str>], explode: &Explode, source: &Source, check: &Chec
     if check.is_for_null() { all } else { some }
 }
 
-/// Returns what a row belongs to.
-pub(crate) fn id_at(place: Option<&Place>, found: &[Option<&str>]) -> Option<u128> {
-    place?.find(found).and_then(id_of)
+/// Returns the join key of a row.
+pub(crate) fn id_at(field: Option<&FieldRef>, found: &[Option<&str>]) -> Option<u128> {
+    field?.find(found).and_then(key_of)
 }
 
 #[cfg(test)]

@@ -74,17 +74,17 @@ impl Blocks {
         }
         let reach = self.stream_at.max(at.saturating_sub(HISTORY));
         self.begun = Some(Begun { bit, at, reach, stored });
-        self.let_go(bit);
+        self.drop_excess(bit);
     }
 
     /// The object was read up to this byte, and it belongs to no stream.
     pub(super) fn pass(&mut self, at: u64) {
         self.begun = None;
-        self.let_go(at * 8);
+        self.drop_excess(at * 8);
     }
 
-    /// Where much of the object was read for little content, nothing is kept waiting any longer.
-    fn let_go(&mut self, bit: u64) {
+    /// Drops all pieces if they hold back too much of the stream.
+    fn drop_excess(&mut self, bit: u64) {
         let begin = self.pieces.front().map_or(bit, |piece| piece.bits.start);
         if (bit - begin) / 8 > self.sizes.max_stored {
             self.pieces.clear();
@@ -189,8 +189,8 @@ impl Blocks {
         }))
     }
 
-    /// Gives the first piece up, or the block at hand if there is none.
-    pub(super) fn give_up(&mut self) {
+    /// Drops the first piece, or the current block if there is no piece.
+    pub(super) fn drop_first(&mut self) {
         if self.pieces.pop_front().is_none() {
             self.begun = None;
         }
