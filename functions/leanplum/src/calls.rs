@@ -38,15 +38,13 @@ pub(crate) async fn call(
     base: &str,
 ) -> Result<Envelope, ApiError> {
     if arguments.get("action") != Some("multi") {
-        return act(app, arguments, base, app.wait).await.map(Element::alone);
+        return act(app, arguments, base, Some(app.wait)).await.map(Element::alone);
     }
     let calls = arguments.calls()?;
     let (begun, mut response) = (Instant::now(), Vec::new());
     for (call, still) in calls.iter().zip((1..=calls.len()).rev()) {
-        let answered = match share(app.wait.saturating_sub(begun.elapsed()), still) {
-            Some(wait) => act(app, call, base, wait).await,
-            None => Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, NO_TIME)),
-        };
+        let wait = share(app.wait.saturating_sub(begun.elapsed()), still);
+        let answered = act(app, call, base, wait).await;
         response.push(answered.unwrap_or_else(ApiError::element));
     }
     Ok(Envelope { response })
@@ -58,12 +56,13 @@ fn share(left: Duration, still: usize) -> Option<Duration> {
     (!left.is_zero()).then_some(share)
 }
 
-/// Does an action, and waits no longer than `wait` to know whether there is any data.
+/// Does an action. One that has to know whether there is any data waits no longer than `wait` for that, and is
+/// refused if that is `None`.
 async fn act(
     app: &Public<App>,
     arguments: &Arguments,
     base: &str,
-    wait: Duration,
+    wait: Option<Duration>,
 ) -> Result<Element, ApiError> {
     match arguments.required("action")? {
         "exportData" => {
@@ -96,7 +95,7 @@ async fn export_data(
     editor: &Authorized<App, Edit>,
     arguments: &Arguments,
     base: &str,
-    wait: Duration,
+    wait: Option<Duration>,
 ) -> Result<Element, ApiError> {
     let (services, workspace, now) = (&editor.services, &editor.workspace, editor.now);
     let ask = Ask::read(arguments, now)?;
@@ -109,6 +108,8 @@ async fn export_data(
         return Err(ApiError::told("You cannot export data older than 60 days"));
     }
     let ask = ask.planned(&services.limits, now)?;
+    let no_time = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, NO_TIME);
+    let wait = wait.ok_or_else(no_time)?;
     // What is not counted in time may have rows; why it cannot be counted, the job will say.
     let counted = services.exports.count_rows(workspace, &ask.sessions(), wait, now).await?;
     match counted {
