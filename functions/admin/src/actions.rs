@@ -84,7 +84,7 @@ pub(crate) struct Listed {
 /// Does what `payload` asks for.
 pub(crate) async fn run(app: &App, payload: Value) -> anyhow::Result<Answer> {
     let action: Action = serde_json::from_value(payload).context("read the action")?;
-    let now = Timestamp::now();
+    let now = app.clock.now();
     match action {
         Action::CreateToken { workspaces, privileges, description, expires_in_days } => {
             ensure!(!workspaces.is_empty(), "make a token: it needs at least one workspace");
@@ -92,11 +92,7 @@ pub(crate) async fn run(app: &App, payload: Value) -> anyhow::Result<Answer> {
                 !privileges.is_empty(),
                 "make a token: it needs at least one of \"view\" and \"edit\""
             );
-            let mut random = [0; 40];
-            getrandom::fill(&mut random)
-                .map_err(std::io::Error::from)
-                .context("draw random bytes")?;
-            let token = Token::from_random(random);
+            let token = Token::from_random(app.random.bytes()?);
             let record = TokenRecord {
                 id: token.id().to_owned(),
                 secret_sha256: token.secret_sha256(),

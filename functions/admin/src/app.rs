@@ -2,6 +2,7 @@
 
 use aws_config::SdkConfig;
 use cloud::{ExportTable, LakeBucket, TokenTable, env};
+use service::{Clock, Random};
 
 /// The settings `template.yaml` gives this function.
 #[derive(Debug)]
@@ -31,6 +32,10 @@ pub(crate) struct App {
     pub(crate) exports: ExportTable,
     pub(crate) lake: LakeBucket,
     pub(crate) catalog_key: Option<String>,
+    /// The time.
+    pub(crate) clock: Clock,
+    /// Where tokens come from.
+    pub(crate) random: Random,
 }
 
 impl App {
@@ -41,6 +46,8 @@ impl App {
             exports: ExportTable::new(dynamodb, settings.export_table),
             lake: LakeBucket::new(cloud::s3_client(aws), settings.lake_bucket),
             catalog_key: settings.catalog_key,
+            clock: Clock::system(),
+            random: Random::system(),
         }
     }
 }

@@ -5,12 +5,20 @@ use axum::{
     body::Bytes,
     extract::RawQuery,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::from_fn,
     response::{IntoResponse, Response},
     routing::{any, get},
 };
 use web::{BaseUrl, Kit, Public};
 
-use crate::{app::App, arguments::Arguments, calls, error::ApiError, files, response::answer};
+use crate::{
+    app::App,
+    arguments::Arguments,
+    calls,
+    error::ApiError,
+    files,
+    response::{answer, expire_at_once},
+};
 
 pub(crate) fn all() -> Router<Kit<App>> {
     Router::new()
@@ -21,6 +29,7 @@ pub(crate) fn all() -> Router<Kit<App>> {
             (allow, ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "Use GET or HEAD."))
         })
         .fallback(async || ApiError::new(StatusCode::NOT_FOUND, "Calls are at /api?action=..."))
+        .layer(from_fn(expire_at_once))
 }
 
 /// `/api?action=...`: a call, its arguments in the query or the body.

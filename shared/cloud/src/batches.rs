@@ -156,7 +156,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_whose_claim_got_no_answer_is_ours() {
-        let now = Timestamp::now();
+        let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
         let window = Window::new(now, now + SignedDuration::from_hours(1)).unwrap();
         let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Jsonl);
         let workspace = "acme".parse().unwrap();

@@ -300,7 +300,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_claim_whose_answer_was_lost_is_ours() {
-        let now = Timestamp::now();
+        let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
         let window = Window::new(Timestamp::UNIX_EPOCH, now).unwrap();
         let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Csv);
         let time_limit = SignedDuration::from_hours(24);

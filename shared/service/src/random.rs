@@ -22,6 +22,7 @@ impl Random {
         Self(Some(Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)))))
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the one place where the machine is asked")]
     /// Draws bytes. Fails if the operating system has none.
     pub fn bytes<const N: usize>(&self) -> anyhow::Result<[u8; N]> {
         let mut bytes = [0; N];

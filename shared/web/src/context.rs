@@ -8,7 +8,9 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use jiff::Timestamp;
 use lambda_http::{RequestExt as _, request::RequestContext};
+use service::Clock;
 use tracing::{Instrument as _, info_span};
 
 /// The URL that our paths are appended to, without a slash at its end.
@@ -31,12 +33,25 @@ impl<S: Sync> FromRequestParts<S> for BaseUrl {
     }
 }
 
-/// Adds the [`BaseUrl`] to the request and `X-Request-Id` to its answer.
+/// When a request came.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestTime(pub Timestamp);
+
+impl<S: Sync> FromRequestParts<S> for RequestTime {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let found = parts.extensions.get::<Self>().copied();
+        Ok(found.unwrap_or(Self(Timestamp::UNIX_EPOCH)))
+    }
+}
+
+/// Adds [`BaseUrl`] and [`RequestTime`] to the request and `X-Request-Id` to its answer.
 ///
 /// `configured` is the base URL if the deployment sets one; without it, it is where API Gateway was
 /// reached. The `Host` header is never taken: links must not lead where a caller wants.
 pub(crate) async fn with_context(
-    State(configured): State<Option<String>>,
+    State((configured, clock)): State<(Option<String>, Clock)>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -53,6 +68,7 @@ pub(crate) async fn with_context(
     let id = id.unwrap_or_default();
     let url = configured.unwrap_or(url).trim_end_matches('/').to_owned();
     request.extensions_mut().insert(BaseUrl(url));
+    request.extensions_mut().insert(RequestTime(clock.now()));
 
     let span = info_span!("request", request.id = id, method = %request.method(), path = logged(request.uri().path()));
     let mut response = next.run(request).instrument(span).await;

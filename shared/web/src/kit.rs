@@ -16,7 +16,7 @@ use axum::{
 use export::{Privilege, Workspace};
 use jiff::Timestamp;
 
-use crate::{AuthError, Credential, Services, with_context};
+use crate::{AuthError, Credential, RequestTime, Services, with_context};
 
 /// An API: its clients and settings, how its requests carry a credential, and how it answers errors.
 pub trait Api: Send + Sync + 'static {
@@ -79,10 +79,11 @@ impl Required for Edit {
 ///
 /// The limit of axum for bodies is off: each API answers its own, smaller limit in its own words.
 pub(crate) fn router<A: Api>(app: A, routes: Router<Kit<A>>) -> Router {
-    let configured = app.services().public_base_url.clone();
+    let services = app.services();
+    let context = (services.public_base_url.clone(), services.exports.clock);
     routes
         .layer(DefaultBodyLimit::disable())
-        .layer(from_fn_with_state(configured, with_context))
+        .layer(from_fn_with_state(context, with_context))
         .with_state(Kit(Arc::new(app)))
 }
 
@@ -112,7 +113,7 @@ impl<A: Api, P: Required> FromRequestParts<Kit<A>> for Authorized<A, P> {
 
     async fn from_request_parts(parts: &mut Parts, kit: &Kit<A>) -> Result<Self, A::Error> {
         let credential = A::credential(parts)?;
-        let now = kit.0.services().exports.clock.now();
+        let Ok(RequestTime(now)) = RequestTime::from_request_parts(parts, kit).await;
         Ok(authorize(Arc::clone(&kit.0), &credential, now).await?)
     }
 }
@@ -120,8 +121,8 @@ impl<A: Api, P: Required> FromRequestParts<Kit<A>> for Authorized<A, P> {
 impl<A: Api> FromRequestParts<Kit<A>> for Public<A> {
     type Rejection = Infallible;
 
-    async fn from_request_parts(_: &mut Parts, kit: &Kit<A>) -> Result<Self, Infallible> {
-        let now = kit.0.services().exports.clock.now();
+    async fn from_request_parts(parts: &mut Parts, kit: &Kit<A>) -> Result<Self, Infallible> {
+        let RequestTime(now) = RequestTime::from_request_parts(parts, kit).await?;
         Ok(Self { app: Arc::clone(&kit.0), now })
     }
 }

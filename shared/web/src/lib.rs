@@ -14,8 +14,8 @@ pub const MAX_LIST_BYTES: usize = 4 << 20;
 
 pub use authentication::{AuthError, Authenticator, Credential};
 pub use body::{is_json, nesting, parse_json};
-pub use context::BaseUrl;
 pub(crate) use context::with_context;
+pub use context::{BaseUrl, RequestTime};
 pub use download::{lead_to, link_method, tell_bad_rows, wants_redirect};
 pub(crate) use kit::router;
 pub use kit::{Api, Authorized, Edit, Kit, Public, Required, View};

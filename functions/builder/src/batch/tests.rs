@@ -44,7 +44,7 @@ async fn builder(
 
 /// An export of two steps, of which none is done.
 fn running() -> Export {
-    let now = Timestamp::now();
+    let now = Clock::system().now();
     let hour = SignedDuration::from_hours(1);
     let window = Window::new(now - hour, now).unwrap();
     let request = ExportRequest::new(vec![TableSelection::whole("t")], window, Format::Jsonl);
