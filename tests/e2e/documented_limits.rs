@@ -114,7 +114,7 @@ const ROWS: [(&str, &str); 59] = [
     ("files of the layout `files`", "functions/builder/src/parts.rs MAX_FILES"),
     (
         "a row; a record with its lists",
-        "shared/lake/src/lines.rs MAX_ROW_BYTES; shared/lake/src/selection.rs MAX_RECORD_BYTES",
+        "shared/lake/src/values.rs MAX_ROW_BYTES; shared/lake/src/selection.rs MAX_RECORD_BYTES",
     ),
     (
         "rows of a source object that cannot be read",
@@ -124,7 +124,7 @@ const ROWS: [(&str, &str); 59] = [
         "bad rows that are listed; a reason",
         "shared/lake/src/bad_rows.rs MAX_LISTED_BAD_ROWS; shared/lake/src/bad_rows.rs MAX_REASON_BYTES",
     ),
-    ("what is looked at of an object to see what it is", "shared/lake/src/stored.rs HEAD_BYTES"),
+    ("what is looked at of an object to see what it is", "shared/lake/src/detect.rs HEAD_BYTES"),
     ("builders at work", "template BuilderConcurrency"),
     (
         "attempts to post a callback",
