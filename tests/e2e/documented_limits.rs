@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 /// or a default in it, `template` and a parameter with a default or a function's property, `code` and a
 /// constant that is computed, or the number or the sum of a list; ` + ` and ` - ` stand between two places.
 /// `=` is for numbers of AWS, which stand nowhere here.
-const ROWS: [(&str, &str); 59] = [
+const ROWS: [(&str, &str); 62] = [
     ("exports that are not finished", "template WorkspaceExportsAtOnce"),
     ("exports made on a day (UTC)", "template WorkspaceExportsADay"),
     ("requests a second, on average", "template WorkspaceRequestsPerSecond"),
@@ -118,13 +118,25 @@ const ROWS: [(&str, &str); 59] = [
     ),
     (
         "rows of a source object that cannot be read",
-        "shared/export/src/catalog.rs MAX_BAD_PERCENT; shared/lake/src/records.rs MIN_JUDGED_ROWS",
+        "shared/export/src/catalog/dataset.rs MAX_BAD_PERCENT; shared/lake/src/records.rs MIN_JUDGED_ROWS",
     ),
     (
         "bad rows that are listed; a reason",
         "shared/lake/src/bad_rows.rs MAX_LISTED_BAD_ROWS; shared/lake/src/bad_rows.rs MAX_REASON_BYTES",
     ),
     ("what is looked at of an object to see what it is", "shared/lake/src/detect.rs HEAD_BYTES"),
+    (
+        "path of a dataset",
+        "shared/export/src/partition/template.rs MAX_PATH_BYTES; shared/export/src/partition/template.rs MAX_PLACEHOLDERS",
+    ),
+    (
+        "how far from its own time a row may be filed",
+        "shared/export/src/catalog/dataset.rs MAX_FILING_HOURS",
+    ),
+    (
+        "names of workspaces of a dataset",
+        "shared/export/src/catalog/tenancy.rs MAX_TENANT_NAMES; shared/export/src/catalog/tenancy.rs MAX_TENANT_NAME_BYTES",
+    ),
     ("builders at work", "template BuilderConcurrency"),
     (
         "attempts to post a callback",

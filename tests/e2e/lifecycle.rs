@@ -335,7 +335,7 @@ async fn a_huge_object_is_taken_over_where_it_lies() {
     let object = encoder.finish().unwrap();
     assert!(object.len() > 32 << 20);
     let dataset = user.stack.catalog.datasets().find(|d| d.name == "amplitude_events").unwrap();
-    let folder = dataset.path.prefix(&user.workspace, at("2026-03-01T00:00:00Z"));
+    let folder = dataset.path.prefix(user.workspace.as_ref(), at("2026-03-01T00:00:00Z"));
     user.stack.put_source(&format!("{folder}huge.json.gz"), object).await.unwrap();
 
     let body = request("amplitude_events", "2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z", "jsonl");

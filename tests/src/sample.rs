@@ -48,7 +48,7 @@ impl Sample {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         }));
         let tables: Vec<&Table> = catalog.tables().filter(|t| t.dataset == dataset.name).collect();
-        let prefix = dataset.path.prefix(workspace, hour);
+        let prefix = dataset.path.prefix(workspace.as_ref(), hour);
         (0..self.objects_per_hour)
             .map(|part| {
                 let share = self.rows_per_hour / self.objects_per_hour

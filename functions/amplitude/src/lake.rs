@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use cloud::Tally;
-use export::{Dataset, Export, FailureCode, State, Status, Window, Workspace, sha256_hex};
-use jiff::{SignedDuration, Timestamp};
+use export::{
+    Calendar, Dataset, Export, FailureCode, Grain, State, Status, Window, Workspace, sha256_hex,
+};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use web::Services;
 
 use crate::{
@@ -13,7 +15,6 @@ use crate::{
     size,
 };
 
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// The most source objects that are listed of a range. An export holds no more, and reads no more than some
 /// hundred lists of them.
 pub(crate) const MAX_OBJECTS: usize = 100_000;
@@ -62,8 +63,8 @@ impl Lake {
         let mut lines: String = tallies.iter().map(line).collect();
         // Where each hour's rows are filed in that hour, another hour without any objects changes nothing.
         // Elsewhere, where a range ends chooses among the rows of an object.
-        let (early, late, span) = (dataset.early, dataset.late, dataset.path.span());
-        if !(early.is_zero() && late.is_zero() && span == HOUR) {
+        let by_hour = dataset.path.calendar() == &Calendar::new(Grain::Hour, TimeZone::UTC);
+        if !(dataset.early.is_zero() && dataset.late.is_zero() && by_hour) {
             lines += &window.to().to_string();
         }
         let print = sha256_hex(lines.as_bytes());
@@ -144,6 +145,8 @@ mod tests {
     };
 
     use super::*;
+
+    const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 

@@ -78,8 +78,13 @@ impl Portions {
         if let Some(held) = related::held(work).await? {
             return Ok(self.0.pop().map(|portion| (portion.objects, selection.with_sets(held))));
         }
-        let gather = KeyScan::every(&app.catalog, request, &request.tables[table].table)
-            .context("find the table in the catalog")?;
+        let gather = KeyScan::every(
+            &app.catalog,
+            &work.export.workspace,
+            request,
+            &request.tables[table].table,
+        )
+        .context("find the table in the catalog")?;
         let gathered = self.gather(work, step, &Arc::new(gather)).await?;
         let Some((objects, records, mut gathered)) = gathered else { return Ok(None) };
         let keys = gathered.ids.pop().unwrap_or_default();

@@ -301,7 +301,7 @@ async fn found(
     let (app, export) = (work.app, work.export);
     let lookups = lookups(&app.catalog, &export.request);
     let table = &lookups.get(index).context("find what is looked up")?.table;
-    let gather = KeyScan::new(&app.catalog, &export.request, table)
+    let gather = KeyScan::new(&app.catalog, &export.workspace, &export.request, table)
         .context("find the table and its columns in the catalog")?;
     let key = WorkKey::piece(&export.workspace, export.id, number);
     let (piece, gather) = (app.archives.write_piece(&key), Arc::new(gather));
@@ -337,7 +337,7 @@ async fn gathered(
 /// What an export takes of one of its tables.
 pub(crate) fn selection(app: &App, export: &Export, table: usize) -> anyhow::Result<Selection> {
     let request = &export.request;
-    let selection = Selection::new(&app.catalog, request, table)
+    let selection = Selection::new(&app.catalog, &export.workspace, request, table)
         .context("find the table and its columns in the catalog")?;
     Ok(match request.files {
         // Readers of these are known that split lines at more than line feeds.

@@ -1,12 +1,12 @@
 //! Source objects in the lake. Read only.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Mutex, PoisonError},
 };
 
 use aws_sdk_s3::Client;
-use export::{Catalog, Dataset, SourceObject, Window, Workspace, is_hidden, sha256_hex};
+use export::{Catalog, Dataset, SourceObject, Window, Workspace, sha256_hex};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -127,21 +127,16 @@ impl LakeBucket {
         add: impl FnMut(&mut T, SourceObject) -> Result<()> + Send,
     ) -> Result<Vec<(Timestamp, T)>> {
         let Listing { partitions, prefixes } = listing(dataset, workspace, window)?;
-        let times: HashMap<&str, Timestamp> =
-            partitions.iter().map(|(at, prefix)| (prefix.as_str(), *at)).collect();
         let folded = Mutex::new((BTreeMap::<Timestamp, T>::new(), add));
-        let (times, lock) = (&times, &folded);
+        let lock = &folded;
         let each = |object: SourceObject| {
-            // Folders below a partition belong to it.
-            let mut folders = object.key.rmatch_indices('/').map(|(end, _)| &object.key[..=end]);
-            let partition = folders.find_map(|folder| Some((times.get(folder)?, folder.len())));
-            let Some((at, len)) = partition else { return Ok(()) };
-            if is_hidden(&object.key[len..]) {
+            let partition = dataset.partition_of(workspace, &object.key);
+            let Some(at) = partition.filter(|at| partitions.binary_search(at).is_ok()) else {
                 return Ok(());
-            }
+            };
             let mut folded = lock.lock().unwrap_or_else(PoisonError::into_inner);
             let (filed, add) = &mut *folded;
-            add(filed.entry(*at).or_default(), object)
+            add(filed.entry(at).or_default(), object)
         };
         stream::iter(prefixes)
             .map(Ok)
@@ -198,24 +193,18 @@ impl LakeBucket {
     }
 }
 
-/// What is looked through for the rows of a window.
+/// What is listed for the rows of a window.
 struct Listing {
-    /// The partitions that may hold them, each with the beginning of its time.
-    partitions: Vec<(Timestamp, String)>,
-    /// What is listed: each partition by itself, or the days they are in.
+    /// The beginnings of the partitions that may hold them, in order.
+    partitions: Vec<Timestamp>,
+    /// The prefixes to list: each partition by itself, or the days they are in.
     prefixes: Vec<String>,
 }
 
 fn listing(dataset: &Dataset, workspace: &Workspace, window: Window) -> Result<Listing> {
-    let filed = (dataset.early, dataset.late);
-    let partitions = dataset.path.partitions(workspace, window, filed);
-    let partitions: Vec<_> = partitions.map_err(Error::aws("list partitions"))?.collect();
-    let prefixes = if partitions.len() > HOURS_OF_A_DAY {
-        let days = dataset.path.day_prefixes(workspace, window, filed);
-        days.map_err(Error::aws("list partitions"))?
-    } else {
-        partitions.iter().map(|(_, prefix)| prefix.clone()).collect()
-    };
+    let partitions = dataset.partitions(workspace, window);
+    let partitions = partitions.map_err(Error::aws("list partitions"))?;
+    let prefixes = dataset.prefixes(workspace, &partitions, HOURS_OF_A_DAY);
     Ok(Listing { partitions, prefixes })
 }
 

@@ -1,13 +1,18 @@
 //! The datasets and tables of a deployment.
 
+mod dataset;
+mod paths;
+mod raw_dataset;
 mod read;
+mod table;
+mod tenancy;
 
-use std::{collections::BTreeMap, fmt, ops::Range};
+use std::{collections::BTreeMap, fmt};
 
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{PartitionPath, TimeFormat};
+pub use dataset::{Compression, Dataset, Filing, MAX_BAD_PERCENT, MAX_FILING_HOURS, Release};
+pub use tenancy::{MAX_TENANT_NAME_BYTES, MAX_TENANT_NAMES, Tenancy, TenancyError, TenantSource};
 
 /// The datasets and tables of a deployment. Consistent once built.
 #[derive(Clone, Debug)]
@@ -23,74 +28,6 @@ pub struct Catalog {
 struct DialectTable {
     settings: toml::Table,
     place: CatalogError,
-}
-
-/// One kind of record in the lake.
-#[derive(Clone, Debug)]
-pub struct Dataset {
-    /// Its name in the catalog.
-    pub name: String,
-    /// The path of its objects.
-    pub path: PartitionPath,
-    /// The field that carries the time of a row.
-    pub time: FieldPath,
-    /// The format of that field.
-    pub time_format: TimeFormat,
-    /// How long before its own time a row may have been filed, for example by a client whose clock is ahead.
-    pub early: SignedDuration,
-    /// How long after its own time a row may have been filed.
-    pub late: SignedDuration,
-    /// How its objects are compressed.
-    pub compression: Compression,
-    /// How much of an object's rows may be unreadable, in percent. An export that reads one with more fails.
-    pub max_bad_percent: u8,
-    /// When its rows can be exported, for datasets that release rows late.
-    pub release: Option<Release>,
-    /// How far back its data goes. `None` means without limit.
-    pub retention: Option<SignedDuration>,
-    /// The most bytes of source objects, as stored, that one export may read, for dialects with such a limit.
-    pub max_export_bytes: u64,
-}
-
-/// How much of an object's rows may be unreadable, in percent, unless a dataset says otherwise.
-pub const MAX_BAD_PERCENT: u8 = 90;
-
-/// How far from its own time a dataset may file a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Filing {
-    /// How long the time is that one partition stands for.
-    pub span: SignedDuration,
-    /// How long before its own time a row may have been filed.
-    pub early: SignedDuration,
-    /// How long after its own time a row may have been filed.
-    pub late: SignedDuration,
-}
-
-/// When rows can be exported: at the first multiple of `every`, counted from 1970, at which they have been
-/// filed and their session ended `after` ago.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Release {
-    /// Hours between releases.
-    pub every: SignedDuration,
-    /// Hours between the end of a session and its release, at least.
-    pub after: SignedDuration,
-    /// The field with the duration of a session, in seconds.
-    pub duration: FieldPath,
-}
-
-/// How objects are compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Compression {
-    /// Detected from the first bytes: gzip, Zstandard or none.
-    #[default]
-    Auto,
-    /// gzip (RFC 1952), one member or many.
-    Gzip,
-    /// Zstandard (RFC 8878), one frame or many.
-    Zstd,
-    /// Not compressed.
-    None,
 }
 
 /// The rows and columns that users can export from a dataset.
@@ -225,24 +162,6 @@ impl Catalog {
     /// Returns the dataset of a table of this catalog.
     pub fn dataset_of(&self, table: &Table) -> &Dataset {
         &self.datasets[&table.dataset]
-    }
-}
-
-impl Dataset {
-    /// Returns how far from its own time a row may have been filed.
-    pub fn filing(&self) -> Filing {
-        Filing { span: self.path.span(), early: self.early, late: self.late }
-    }
-}
-
-impl Filing {
-    /// Returns the times that rows of the partition that begins at `partition` may have. An export whose
-    /// window holds none of them does not look there, so a row with another time is in no export of its time.
-    pub fn times(&self, partition: Timestamp) -> Range<Timestamp> {
-        let latest = self.span.saturating_add(self.early);
-        let start = partition.saturating_sub(self.late).unwrap_or(Timestamp::MIN);
-        let end = partition.saturating_add(latest).unwrap_or(Timestamp::MAX);
-        start..end
     }
 }
 

@@ -44,7 +44,8 @@ pub use callback::{CALLBACK_TIMEOUT, Callback, CallbackUrl, CallbackUrlError, De
 pub use callback_hosts::{CallbackHosts, ForbiddenHost};
 pub use catalog::{
     Catalog, CatalogError, Column, ColumnType, Compression, Dataset, FieldPath, Filing, Level,
-    MAX_BAD_PERCENT, Relation, Release, Table,
+    MAX_BAD_PERCENT, MAX_FILING_HOURS, MAX_TENANT_NAME_BYTES, MAX_TENANT_NAMES, Relation, Release,
+    Table, Tenancy, TenancyError, TenantSource,
 };
 pub use digest::sha256_hex;
 pub use fault::{Fault, Faults, MAX_FAULTS};
@@ -59,7 +60,8 @@ pub use key::{ArchiveKey, BadRowsKey, FileKey, PlainKey, WorkKey};
 pub use limits::{LINK_LIFETIME, Limits, MAX_BODY_BYTES, MAX_BODY_DEPTH, WindowTooLong};
 pub use named_filter::{MAX_NAMED_FILTERS, NamedFilter};
 pub use partition::{
-    MAX_PARTITIONS, PartitionPath, PartitionPathError, TooManyPartitions, is_hidden,
+    Calendar, Grain, MAX_PARTITIONS, MAX_PATH_BYTES, MAX_PLACEHOLDERS, PartitionPath,
+    PartitionPathError, TooManyPartitions,
 };
 pub use quota::{Quota, QuotaError, QuotaExceeded, QuotaKind, QuotaOverride, RequestCost};
 pub use record::{

@@ -1,25 +1,24 @@
-//! The folders of a dataset's objects, by hour or day.
+//! Where a dataset's objects lie: prefixes and names that tell a tenant and a time.
+//!
+//! A [`PartitionPath`] is a template such as `events/{workspace}/{yyyy}/{MM}/{dd}/{HH}/`. All objects of one hour,
+//! day or month of one tenant are a partition. The template may end inside of a name (`logs/{yyyy}{MM}{dd}-{HH}_`);
+//! what follows belongs to the partition.
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+mod calendar;
+mod key;
+mod template;
 
-use crate::{Window, Workspace, time::floor};
+use jiff::Timestamp;
 
-/// A template of the prefixes that hold a dataset's objects.
-///
-/// Placeholders: `{workspace}`, `{yyyy}`, `{MM}`, `{dd}` and, where objects are filed by hour,
-/// `{HH}`, all in UTC. Hive (`date={yyyy}-{MM}-{dd}/hour={HH}/`) and Firehose
-/// (`{yyyy}/{MM}/{dd}/{HH}/`) layouts are both templates.
+pub use calendar::{Calendar, Grain};
+pub use template::{MAX_PATH_BYTES, MAX_PLACEHOLDERS, PartitionPathError};
+use template::{Part, Unit};
+
+/// A template of the keys of a dataset's objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartitionPath(Vec<Part>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Text(String),
-    Workspace,
-    Year,
-    Month,
-    Day,
-    Hour,
+pub struct PartitionPath {
+    parts: Vec<Part>,
+    calendar: Calendar,
 }
 
 /// The most partitions of one window: eleven years of hours, more than `MaxWindowDays` allows.
@@ -32,251 +31,97 @@ pub const MAX_PARTITIONS: i64 = 100_000;
 #[error("the window touches more than {MAX_PARTITIONS} partitions")]
 pub struct TooManyPartitions;
 
-/// The reason why a template is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PartitionPathError {
-    /// A placeholder that does not exist.
-    #[error(
-        "{{{0}}} is no placeholder; there are {{workspace}}, {{yyyy}}, {{MM}}, {{dd}} and {{HH}}"
-    )]
-    Unknown(String),
-    /// A brace without its partner.
-    #[error("a '{{' or '}}' stands alone")]
-    Unbalanced,
-    /// It lacks a placeholder that tells one partition from another.
-    #[error("the path must contain {{{0}}}")]
-    Missing(&'static str),
-    /// A prefix that would also match the neighbour's objects.
-    #[error("the path must end in '/'")]
-    OpenEnd,
-}
-
 impl PartitionPath {
-    /// Reads a template.
+    /// Reads a template, whose times are in UTC.
     pub fn parse(text: &str) -> Result<Self, PartitionPathError> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some(open) = rest.find(['{', '}']) {
-            let (before, from) = rest.split_at(open);
-            if !before.is_empty() {
-                parts.push(Part::Text(before.to_owned()));
-            }
-            let inner = from.strip_prefix('{').ok_or(PartitionPathError::Unbalanced)?;
-            let (name, after) = inner.split_once('}').ok_or(PartitionPathError::Unbalanced)?;
-            parts.push(match name {
-                "workspace" => Part::Workspace,
-                "yyyy" => Part::Year,
-                "MM" => Part::Month,
-                "dd" => Part::Day,
-                "HH" => Part::Hour,
-                other => return Err(PartitionPathError::Unknown(other.to_owned())),
-            });
-            rest = after;
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
-        }
-        let must = [
-            (Part::Workspace, "workspace"),
-            (Part::Year, "yyyy"),
-            (Part::Month, "MM"),
-            (Part::Day, "dd"),
-        ];
-        if let Some((_, name)) = must.iter().find(|(part, _)| !parts.contains(part)) {
-            return Err(PartitionPathError::Missing(name));
-        }
-        if text.ends_with('/') { Ok(Self(parts)) } else { Err(PartitionPathError::OpenEnd) }
+        let parts = template::parse(text)?;
+        let grain = template::grain(&parts)?;
+        template::check(&parts)?;
+        Ok(Self { parts, calendar: Calendar::new(grain, jiff::tz::TimeZone::UTC) })
     }
 
-    /// Returns the prefixes that may hold rows of `window`, in order of time, each with the beginning of its
-    /// partition. Fails before the first one if there are more than [`MAX_PARTITIONS`].
-    ///
-    /// A row may have been filed `early` before its own time and `late` after it.
-    pub fn partitions(
+    /// Returns the template with its times in another time zone.
+    #[must_use]
+    pub fn in_zone(self, zone: jiff::tz::TimeZone) -> Self {
+        Self { calendar: Calendar::new(self.calendar.grain(), zone), ..self }
+    }
+
+    /// Returns how long a partition is, and in which time zone.
+    pub fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
+    /// Tells whether keys name a tenant.
+    pub fn has_workspace(&self) -> bool {
+        self.parts.contains(&Part::Workspace)
+    }
+
+    /// Returns the beginnings of the partitions that have times from `from` to `to`, in order. Fails before the
+    /// first one if there are more than [`MAX_PARTITIONS`].
+    pub fn begins(
         &self,
-        workspace: &Workspace,
-        window: Window,
-        (early, late): (SignedDuration, SignedDuration),
-    ) -> Result<impl Iterator<Item = (Timestamp, String)>, TooManyPartitions> {
-        let step = self.span();
-        let last = window.to().saturating_add(late).unwrap_or(Timestamp::MAX);
-        let from = window.from().saturating_sub(early).unwrap_or(Timestamp::MIN);
-        let first = floor(from, step);
-        let spans = last.duration_since(first).as_secs().checked_div(step.as_secs());
-        if spans.is_none_or(|spans| spans > MAX_PARTITIONS) {
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Timestamp>, TooManyPartitions> {
+        let spans = to.duration_since(from).as_secs() / self.calendar.grain().seconds();
+        if spans > MAX_PARTITIONS {
             return Err(TooManyPartitions);
         }
-        let begins = std::iter::successors(Some(first), move |at| at.checked_add(step).ok());
-        let begins = begins.take_while(move |at| *at < last);
-        Ok(begins.map(|at| (at, self.prefix(workspace, at))))
+        let first = self.calendar.begin_of(from);
+        let next = |at: &Timestamp| Some(self.calendar.end_of(*at)).filter(|end| end > at);
+        let begins = std::iter::successors(Some(first), next).take_while(|at| *at < to);
+        let begins: Vec<Timestamp> = begins.collect();
+        if begins.len() > usize::try_from(MAX_PARTITIONS).unwrap_or(usize::MAX) {
+            return Err(TooManyPartitions);
+        }
+        Ok(begins)
     }
 
-    /// Returns the length of one partition.
-    pub fn span(&self) -> SignedDuration {
-        SignedDuration::from_hours(if self.0.contains(&Part::Hour) { 1 } else { 24 })
+    /// Returns the prefix of all keys of the tenant's partition that begins at `begin`. Keys of other partitions may
+    /// have it, too, where the template has a wildcard or a minute.
+    pub fn prefix(&self, tenant: &str, begin: Timestamp) -> String {
+        let end = self.parts.iter().position(Part::is_open).unwrap_or(self.parts.len());
+        self.write(&self.parts[..end], tenant, begin)
     }
 
-    /// Returns one prefix for each day, which may hold other rows, too, for listings with fewer requests.
-    pub fn day_prefixes(
+    /// Returns the fewest prefixes under which all keys of these partitions are, none of which begins with another:
+    /// one for each partition, or one for each day if there are more than `max_partitions` partitions.
+    pub fn prefixes(
         &self,
-        workspace: &Workspace,
-        window: Window,
-        filed: (SignedDuration, SignedDuration),
-    ) -> Result<Vec<String>, TooManyPartitions> {
-        let day = self.0.iter().position(|part| *part == Part::Hour).unwrap_or(self.0.len());
-        let below =
-            |parts: &[Part]| [Part::Year, Part::Month, Part::Day].iter().all(|p| parts.contains(p));
-        let parts = if below(&self.0[..day]) { &self.0[..day] } else { &self.0[..] };
-        let mut prefixes: Vec<String> = self
-            .partitions(workspace, window, filed)?
-            .map(|(at, _)| written(parts, workspace, at))
-            .collect();
-        prefixes.dedup();
-        Ok(prefixes)
+        tenant: &str,
+        begins: &[Timestamp],
+        max_partitions: usize,
+    ) -> Vec<String> {
+        let day = if begins.len() > max_partitions { self.parts_of_day() } else { None };
+        let mut prefixes: Vec<String> = match day {
+            Some(parts) => begins.iter().map(|at| self.write(parts, tenant, *at)).collect(),
+            None => begins.iter().map(|at| self.prefix(tenant, *at)).collect(),
+        };
+        prefixes.sort_unstable();
+        // Of those that begin with another, the shortest comes first.
+        prefixes.dedup_by(|next, kept| next.starts_with(kept.as_str()));
+        prefixes
     }
 
-    /// Returns the prefix of the partition that holds `at`.
-    pub fn prefix(&self, workspace: &Workspace, at: Timestamp) -> String {
-        written(&self.0, workspace, at)
+    /// Returns the beginning of the partition that a tenant's object belongs to. `None` if it belongs to none, or if
+    /// it is hidden: by a convention of Hadoop, the name of such a file or folder begins with `_` or `.`.
+    pub fn partition_of(&self, tenant: &str, key: &str) -> Option<Timestamp> {
+        key::find(&self.parts, &self.calendar, tenant, key)
     }
-}
 
-/// Whether a key below a partition's prefix is hidden and has no data: by a convention of Hadoop, the name
-/// of such a file or folder begins with `_` or `.`.
-pub fn is_hidden(below: &str) -> bool {
-    below.split('/').any(|name| name.starts_with(['_', '.']))
-}
+    /// Returns the parts that name a day, if they stand before all that tell hours.
+    fn parts_of_day(&self) -> Option<&[Part]> {
+        let is_within = |part: &Part| part.is_open() || part.unit() == Some(Unit::Hour);
+        let parts = &self.parts[..self.parts.iter().position(is_within)?];
+        template::names_day(parts).then_some(parts)
+    }
 
-fn written(parts: &[Part], workspace: &Workspace, at: Timestamp) -> String {
-    let at = at.to_zoned(TimeZone::UTC).datetime();
-    parts
-        .iter()
-        .map(|part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Workspace => workspace.to_string(),
-            Part::Year => format!("{:04}", at.year()),
-            Part::Month => format!("{:02}", at.month()),
-            Part::Day => format!("{:02}", at.day()),
-            Part::Hour => format!("{:02}", at.hour()),
-        })
-        .collect()
+    fn write(&self, parts: &[Part], tenant: &str, begin: Timestamp) -> String {
+        let civil = self.calendar.civil(begin);
+        let day = || self.calendar.day_of(begin);
+        parts.iter().map(|part| part.write(tenant, civil, day)).collect()
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Of rows that are filed at their own time.
-    const NEVER: (SignedDuration, SignedDuration) = (SignedDuration::ZERO, SignedDuration::ZERO);
-
-    fn window(from: &str, to: &str) -> Window {
-        Window::new(from.parse().unwrap(), to.parse().unwrap()).unwrap()
-    }
-
-    fn prefixes(path: &PartitionPath, asked: Window, late: SignedDuration) -> Vec<String> {
-        let acme = "acme".parse().unwrap();
-        let partitions = path.partitions(&acme, asked, (SignedDuration::ZERO, late)).unwrap();
-        partitions.map(|(_, prefix)| prefix).collect()
-    }
-
-    #[test]
-    fn hive_and_firehose_layouts_are_both_templates() {
-        let asked = window("2026-02-28T23:10:00Z", "2026-03-01T00:00:00.000001Z");
-
-        for (template, want) in [
-            (
-                "e/w={workspace}/d={yyyy}-{MM}-{dd}/h={HH}/",
-                vec!["e/w=acme/d=2026-02-28/h=23/", "e/w=acme/d=2026-03-01/h=00/"],
-            ),
-            ("{workspace}/{yyyy}/{MM}/{dd}/", vec!["acme/2026/02/28/", "acme/2026/03/01/"]),
-        ] {
-            let path = PartitionPath::parse(template).unwrap();
-            assert_eq!(prefixes(&path, asked, SignedDuration::ZERO), want);
-        }
-    }
-
-    #[test]
-    fn an_hour_that_ends_the_window_is_not_opened_unless_rows_come_late() {
-        let path = PartitionPath::parse("{workspace}/{yyyy}{MM}{dd}{HH}/").unwrap();
-        let asked = window("2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z");
-
-        assert_eq!(prefixes(&path, asked, SignedDuration::ZERO), ["acme/2026030100/"]);
-        assert_eq!(
-            prefixes(&path, asked, SignedDuration::from_hours(1)),
-            ["acme/2026030100/", "acme/2026030101/"]
-        );
-        let early = (SignedDuration::from_mins(1), SignedDuration::ZERO);
-        let acme = "acme".parse().unwrap();
-        let mut partitions = path.partitions(&acme, asked, early).unwrap();
-        assert_eq!(partitions.next().unwrap().1, "acme/2026022823/");
-    }
-
-    #[test]
-    fn days_are_fewer_prefixes_than_hours() {
-        let acme = "acme".parse().unwrap();
-        let asked = window("2026-02-28T00:00:00Z", "2026-03-02T01:00:00Z");
-        for (template, want) in [
-            (
-                "{workspace}/d={yyyy}-{MM}-{dd}/h={HH}/",
-                vec!["acme/d=2026-02-28/h=", "acme/d=2026-03-01/h=", "acme/d=2026-03-02/h="],
-            ),
-            (
-                "{workspace}/{yyyy}/{MM}/{dd}/",
-                vec!["acme/2026/02/28/", "acme/2026/03/01/", "acme/2026/03/02/"],
-            ),
-        ] {
-            let path = PartitionPath::parse(template).unwrap();
-            assert_eq!(path.day_prefixes(&acme, asked, NEVER).unwrap(), want);
-        }
-    }
-
-    #[test]
-    fn a_window_that_nobody_checked_is_not_listed() {
-        let path = PartitionPath::parse("{workspace}/{yyyy}{MM}{dd}{HH}/").unwrap();
-        let acme = "acme".parse().unwrap();
-        let hours = |hours: i64| {
-            let from = Timestamp::UNIX_EPOCH;
-            let to = from + SignedDuration::from_hours(hours);
-            let asked = Window::new(from, to).unwrap();
-            path.partitions(&acme, asked, NEVER).map(Iterator::count)
-        };
-        assert_eq!(hours(MAX_PARTITIONS), Ok(100_000));
-        assert_eq!(hours(MAX_PARTITIONS + 1), Err(TooManyPartitions));
-        let ever = Window::new(Timestamp::MIN, Timestamp::MAX).unwrap();
-        assert_eq!(
-            path.day_prefixes(&acme, ever, (SignedDuration::MAX, SignedDuration::MAX)),
-            Err(TooManyPartitions)
-        );
-    }
-
-    #[test]
-    fn what_programs_leave_behind_is_hidden() {
-        for name in [
-            "_SUCCESS",
-            "_committed_1",
-            ".part-0.gz.crc",
-            "_temporary/0/part-0.gz",
-            "a/.b/c",
-            ".DS_Store",
-        ] {
-            assert!(is_hidden(name), "{name}");
-        }
-        for name in ["part_0.json.gz", "a/b.c/d_e", "date=1/part-0.json"] {
-            assert!(!is_hidden(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_template_that_could_mix_workspaces_or_hours_is_refused() {
-        use PartitionPathError::{Missing, OpenEnd, Unbalanced, Unknown};
-        for (template, want) in [
-            ("{yyyy}/{MM}/{dd}/", Missing("workspace")),
-            ("{workspace}/{yyyy}/{MM}/{dd}", OpenEnd),
-            ("{workspace}/{year}/", Unknown("year".into())),
-            ("{workspace}/{yyyy}/{MM}/{dd/", Unbalanced),
-            ("{workspace}}/", Unbalanced),
-        ] {
-            assert_eq!(PartitionPath::parse(template), Err(want), "{template}");
-        }
-    }
-}
+mod tests;

@@ -15,7 +15,7 @@ use crate::checked::checked_text;
 pub struct Workspace(String);
 
 /// The text cannot be the name of a workspace.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a workspace is 1 to 63 of a-z, 0-9, '-' and '_', the first a letter or a digit; got {0:?}"
 )]

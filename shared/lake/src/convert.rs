@@ -277,6 +277,7 @@ impl<F: FnMut(Output) -> Result<(), ReceiverClosed>> RecordVisitor for Converter
                 }
             }
             Ok(Outcome::Outside(time)) => self.outside(line, time),
+            Ok(Outcome::Foreign) => {}
             Err(reason) => return Ok(Err(reason)),
         }
         let (bytes, rows) = self.encoding.cut();

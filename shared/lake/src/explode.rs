@@ -240,7 +240,7 @@ mod tests {
         let window = Window::new(at("2026-03-01T00:00:00Z"), at("2026-03-02T00:00:00Z")).unwrap();
         let tables = vec![TableSelection::whole(table)];
         let request = ExportRequest::new(tables, window, Format::Csv);
-        let selection = Selection::new(&catalog, &request, 0).unwrap();
+        let selection = Selection::new(&catalog, &"acme".parse().unwrap(), &request, 0).unwrap();
         let mut out = selection.head();
         let record = session.replace('\n', "");
         let outcome = selection.push_rows(record.as_bytes(), None, &mut out).unwrap();

@@ -8,7 +8,7 @@ use std::{
     ops::ControlFlow,
 };
 
-use export::{Catalog, Compression, ExportRequest, Table, Window};
+use export::{Catalog, Compression, ExportRequest, Table, Window, Workspace};
 use jiff::Timestamp;
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     predicate::{Binder, Predicate, Row, lookups},
     row_time::RowTime,
     selection::{Outcome, read_fields},
+    tenant::Tenant,
 };
 
 /// How many keys are held before they are sorted and duplicates dropped.
@@ -35,6 +36,7 @@ pub struct KeyScan {
     window: Window,
     names: Names,
     time: RowTime,
+    tenant: Option<Tenant>,
     omit: Option<FieldRef>,
     relation: FieldRef,
     predicates: Vec<Predicate>,
@@ -55,24 +57,35 @@ pub struct ScannedKeys {
 impl KeyScan {
     /// Prepares the lookups of `request` in a table, in the order of [`lookups`]. `None` if the catalog lacks
     /// the table or a column.
-    pub fn new(catalog: &Catalog, request: &ExportRequest, table: &str) -> Option<Self> {
+    pub fn new(
+        catalog: &Catalog,
+        workspace: &Workspace,
+        request: &ExportRequest,
+        table: &str,
+    ) -> Option<Self> {
         let table = catalog.table(table)?;
         let lookups = lookups(catalog, request);
         let mut names = Vec::new();
         let mut binder = Binder { catalog, table, lookups: &lookups, names: &mut names };
         let here = lookups.iter().filter(|lookup| lookup.table == table.name);
         let predicates = here.map(|lookup| binder.lookup(lookup)).collect::<Option<_>>()?;
-        Self::with(catalog, table, request.window, names, predicates)
+        Self::with(catalog, workspace, table, request.window, names, predicates)
     }
 
     /// Prepares to read the keys of all rows of a table.
-    pub fn every(catalog: &Catalog, request: &ExportRequest, table: &str) -> Option<Self> {
+    pub fn every(
+        catalog: &Catalog,
+        workspace: &Workspace,
+        request: &ExportRequest,
+        table: &str,
+    ) -> Option<Self> {
         let all = vec![Predicate::All(Vec::new())];
-        Self::with(catalog, catalog.table(table)?, request.window, Vec::new(), all)
+        Self::with(catalog, workspace, catalog.table(table)?, request.window, Vec::new(), all)
     }
 
     fn with(
         catalog: &Catalog,
+        workspace: &Workspace,
         table: &Table,
         window: Window,
         mut names: Vec<String>,
@@ -84,6 +97,7 @@ impl KeyScan {
             max_bad_percent: catalog.dataset_of(table).max_bad_percent,
             window,
             time: RowTime::of(catalog, table, &mut names),
+            tenant: Tenant::of(catalog.dataset_of(table), workspace, &mut names),
             omit: table.omit.as_ref().map(|path| field_ref(&mut names, path)),
             relation: field_ref(&mut names, table.relation_path()?),
             predicates,
@@ -116,7 +130,9 @@ impl KeyScan {
         let found =
             scan_objects(&options, objects, workers, open, empty, |found, object, at, record| {
                 let Scanned { buffers, stats, full } = found;
-                let time = self.record(record, buffers)?;
+                let Some(time) = self.record(record, buffers)? else {
+                    return Ok(ControlFlow::Continue(()));
+                };
                 if self.window.contains(time) {
                     stats.add_time(time);
                 } else {
@@ -143,24 +159,32 @@ impl KeyScan {
         Ok(ScannedKeys { ids: ids.into_iter().map(KeySet::new).collect(), stats, full })
     }
 
-    /// Adds the key of a record if it is inside of the window and passes. Returns its time.
-    fn record(&self, record: &[u8], buffers: &mut [KeyBuffer]) -> Result<Timestamp, String> {
+    /// Adds the key of a record if it is inside of the window and passes. Returns its time; `None` if the
+    /// record is another tenant's.
+    fn record(
+        &self,
+        record: &[u8],
+        buffers: &mut [KeyBuffer],
+    ) -> Result<Option<Timestamp>, String> {
         let mut buffer = FieldBuffer::default();
         let (_, found) = read_fields(record, &self.names, &mut buffer)?;
+        if self.tenant.as_ref().is_some_and(|tenant| !tenant.owns(found)) {
+            return Ok(None);
+        }
         let time = self.time.read(found)?;
         if !self.window.contains(time) {
-            return Ok(time);
+            return Ok(Some(time));
         }
         let omitted = self.omit.as_ref().and_then(|field| field.find(found)) == Some("true");
         let id = self.relation.find(found).and_then(key_of).filter(|_| !omitted);
-        let Some(id) = id else { return Ok(time) };
+        let Some(id) = id else { return Ok(Some(time)) };
         let row = Row { found, elements: &[], id: None };
         for (predicate, buffer) in self.predicates.iter().zip(buffers) {
             if predicate.passes(row, &[]) {
                 buffer.push(id);
             }
         }
-        Ok(time)
+        Ok(Some(time))
     }
 }
 
@@ -232,6 +256,7 @@ impl Selection {
                             sum.stats.bad(row);
                         }
                     }
+                    Outcome::Foreign => {}
                     Outcome::Outside(time) => {
                         let row =
                             |reason| BadRow::new(&self.table, &object.key, at.line, reason, false);

@@ -37,6 +37,7 @@ mod shape;
 mod splice;
 mod stats;
 mod stops;
+mod tenant;
 mod text;
 mod values;
 mod verify;

@@ -286,7 +286,9 @@ impl<'a> WayChooser<'a> {
             return (Way::Transcode, Reason::WindowEdge);
         }
         // The first row that is not wanted says that they are not whole.
-        if self.request.filters_of(&selection.table).next().is_some() {
+        if dataset.tenancy.field().is_some()
+            || self.request.filters_of(&selection.table).next().is_some()
+        {
             return (Way::Splice, Reason::Filtered);
         }
         let way = match &self.request.files {

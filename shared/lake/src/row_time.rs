@@ -1,7 +1,7 @@
 //! The time of a record.
 
-use export::{Catalog, FieldPath, Filing, Table, TimeFormat, parse_time};
-use jiff::{Timestamp, tz::TimeZone};
+use export::{Catalog, FieldPath, Filing, Grain, Table, TimeFormat, parse_time};
+use jiff::Timestamp;
 
 use crate::{
     field_ref::{FieldRef, field_ref},
@@ -32,8 +32,13 @@ impl RowTime {
         if self.filing.times(partition).contains(&time) {
             return None;
         }
-        let day_or_hour = if self.filing.span.as_hours() < 24 { "%Y-%m-%dT%H" } else { "%Y-%m-%d" };
-        let folder = partition.to_zoned(TimeZone::UTC).strftime(day_or_hour);
+        let calendar = &self.filing.calendar;
+        let format = match calendar.grain() {
+            Grain::Hour => "%Y-%m-%dT%H",
+            Grain::Day => "%Y-%m-%d",
+            Grain::Month => "%Y-%m",
+        };
+        let folder = partition.to_zoned(calendar.zone().clone()).strftime(format);
         Some(format!("it is misfiled: its time is {time}, and its folder is that of {folder}"))
     }
 

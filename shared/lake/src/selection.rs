@@ -4,7 +4,7 @@ use std::{borrow::Cow, ops::RangeInclusive, sync::Arc};
 
 use export::{
     Catalog, Column, Comparison, Compression, CsvStyle, ExportRequest, Filter, Format, Reach,
-    Table, TimeFormat, Window, parse_time,
+    Table, TimeFormat, Window, Workspace, parse_time,
 };
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -19,6 +19,7 @@ use crate::{
     release::Release,
     row_time::RowTime,
     separators::{has_separators, push_escaped},
+    tenant::Tenant,
     text::text_of,
 };
 
@@ -31,6 +32,8 @@ pub(crate) enum Verdict {
     Omitted(Timestamp),
     /// It is outside of the window; with its time.
     Outside(Timestamp),
+    /// It is another tenant's.
+    Foreign,
     /// It goes in, but not byte for byte.
     Altered,
     /// It cannot be exported, and why.
@@ -44,6 +47,8 @@ pub(crate) enum Outcome {
     Taken(Taken),
     /// It is outside of the window; with its time.
     Outside(Timestamp),
+    /// It is another tenant's.
+    Foreign,
 }
 
 /// What is taken of a record that is inside of the window.
@@ -78,6 +83,8 @@ pub struct Selection {
     /// The fields of a record that are needed at all.
     names: Names,
     pub(crate) time: RowTime,
+    /// Whose rows are taken, where objects have those of several tenants.
+    tenant: Option<Tenant>,
     explode: Option<Explode>,
     omit: Option<FieldRef>,
     release: Option<Release>,
@@ -110,7 +117,12 @@ struct Cell {
 impl Selection {
     /// Prepares what `request` takes of its table number `index`; none if the catalog lacks the table,
     /// or a column.
-    pub fn new(catalog: &Catalog, request: &ExportRequest, index: usize) -> Option<Self> {
+    pub fn new(
+        catalog: &Catalog,
+        workspace: &Workspace,
+        request: &ExportRequest,
+        index: usize,
+    ) -> Option<Self> {
         let asked = request.tables.get(index)?;
         let table = catalog.table(&asked.table)?;
         let dataset = catalog.dataset_of(table);
@@ -125,6 +137,7 @@ impl Selection {
             None => None,
         };
         let time = RowTime::of(catalog, table, &mut names);
+        let tenant = Tenant::of(dataset, workspace, &mut names);
         let lookups = lookups(catalog, request);
         // What rows are chosen by and what tells this choice from others are made of the same.
         let required = table.require.as_deref().map(Filter::is_there);
@@ -150,6 +163,7 @@ impl Selection {
             format: request.format,
             csv: request.csv,
             time,
+            tenant,
             explode: Explode::of(table, &mut names),
             omit: table.omit.as_ref().map(|path| field_ref(&mut names, path)),
             release: Release::of(dataset, request.released, &mut names),
@@ -213,7 +227,7 @@ impl Selection {
     /// what is looked up.
     pub fn row_identity(&self) -> String {
         let read = (&self.table, self.compression, self.max_bad_percent, &self.names, &self.time);
-        let taken = (&self.explode, &self.omit, &self.release, &self.filters);
+        let taken = (&self.tenant, &self.explode, &self.omit, &self.release, &self.filters);
         format!("{ROWS} {read:?} {taken:?}")
     }
 
@@ -225,7 +239,7 @@ impl Selection {
 
     /// Whether rows are chosen by their columns.
     pub(crate) fn is_filtered(&self) -> bool {
-        !self.predicates.is_empty()
+        !self.predicates.is_empty() || self.tenant.is_some()
     }
 
     /// Judges a record where those that are taken go in as they are.
@@ -235,6 +249,9 @@ impl Selection {
             Ok(found) => found,
             Err(reason) => return Verdict::Bad(reason),
         };
+        if !self.owns(found) {
+            return Verdict::Foreign;
+        }
         match self.time.read(found) {
             Err(reason) => Verdict::Bad(reason),
             Ok(time) if !self.window.contains(time) => Verdict::Outside(time),
@@ -250,6 +267,11 @@ impl Selection {
         }
         let row = Row { found, elements, id: id_at(self.relation.as_ref(), found) };
         self.predicates.iter().all(|predicate| predicate.passes(row, &self.sets))
+    }
+
+    /// Tells whether a row is the tenant's. Nothing is said of others, not even that they are bad.
+    fn owns(&self, found: &[Option<&str>]) -> bool {
+        self.tenant.as_ref().is_none_or(|tenant| tenant.owns(found))
     }
 
     fn omits(&self, found: &[Option<&str>]) -> bool {
@@ -273,7 +295,7 @@ impl Selection {
         });
         Ok(match pushed.inspect_err(|_| out.truncate(begin))? {
             Outcome::Taken(taken) => Outcome::Taken(Taken { flaw: flaw.or(taken.flaw), ..taken }),
-            outside @ Outcome::Outside(_) => outside,
+            other @ (Outcome::Outside(_) | Outcome::Foreign) => other,
         })
     }
 
@@ -296,11 +318,14 @@ impl Selection {
         let taken = |time, rows, flaw| Ok(Outcome::Taken(Taken { time, rows, flaw }));
         let mut buffer = FieldBuffer::default();
         let (text, found) = read_fields(record, &self.names, &mut buffer)?;
+        if !self.owns(found) {
+            return Ok(Outcome::Foreign);
+        }
         let time = self.time.read(found)?;
         if !self.window.contains(time) {
             return Ok(Outcome::Outside(time));
         }
-        let arrived = || partition?.checked_add(self.time.filing.span).ok();
+        let arrived = || partition.map(|begin| self.time.filing.calendar.end_of(begin));
         let released = |release: &Release| release.has(time, arrived(), found);
         if self.omits(found) || !self.release.as_ref().is_none_or(released) {
             return taken(time, 0, None);

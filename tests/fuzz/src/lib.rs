@@ -47,7 +47,7 @@ pub fn pour(key: &str, object: &[u8], format: Format, refer: bool) -> Result<Out
     let time = |text: &str| text.parse().unwrap();
     let window = Window::new(time("1970-01-01T00:00:00Z"), time("1970-01-01T00:16:40Z")).unwrap();
     let request = ExportRequest::new(vec![TableSelection::whole("rows")], window, format);
-    let selection = &Selection::new(&catalog, &request, 0).unwrap();
+    let selection = &Selection::new(&catalog, &"acme".parse().unwrap(), &request, 0).unwrap();
     let size_bytes = if refer { 1 << 30 } else { object.len() as u64 };
     let objects =
         &[InputObject { key: key.to_owned(), size_bytes, likely_whole: true, refer, partition: None }];

@@ -205,6 +205,7 @@ impl<F: FnMut(Output) -> Result<(), ReceiverClosed>> Cutter<'_, '_, F> {
                 self.rows.records.count_good();
                 self.rows.stats.add_time(time);
             }
+            Verdict::Foreign => self.rows.records.count_good(),
             Verdict::Taken(_) | Verdict::Altered | Verdict::Bad(_) => {
                 self.rows.line(position.number, line)?;
             }

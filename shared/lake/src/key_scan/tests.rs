@@ -68,7 +68,8 @@ fn listed(stats: &Stats) -> Vec<(&str, u64, bool)> {
 #[test]
 fn what_is_passed_over_while_ids_are_gathered_is_counted() {
     let catalog = Catalog::parse("test", CATALOG).unwrap();
-    let scan = KeyScan::every(&catalog, &request("visits"), "visits").unwrap();
+    let scan =
+        KeyScan::every(&catalog, &"acme".parse().unwrap(), &request("visits"), "visits").unwrap();
     let open = |_| Ok(ROWS.as_bytes());
     let ScannedKeys { ids, stats, full } = scan.run(&objects(), 1, 1000, 2, open).unwrap();
     assert_eq!((&ids[..], full), (&[KeySet::new(vec![key_of("\"a\"").unwrap()])][..], None));
@@ -81,7 +82,8 @@ fn what_is_passed_over_while_ids_are_gathered_is_counted() {
 #[test]
 fn where_there_is_no_room_for_more_ids_it_says_so() {
     let catalog = Catalog::parse("test", CATALOG).unwrap();
-    let scan = KeyScan::every(&catalog, &request("visits"), "visits").unwrap();
+    let scan =
+        KeyScan::every(&catalog, &"acme".parse().unwrap(), &request("visits"), "visits").unwrap();
     let rows: String = (0..20)
         .map(|n| format!("{{\"id\":\"{}\",\"at\":\"2026-03-01T00:10:00Z\"}}\n", n / 2))
         .collect();
@@ -107,7 +109,8 @@ fn where_there_is_no_room_for_more_ids_it_says_so() {
 #[test]
 fn rows_are_counted_with_what_is_missed_of_them() {
     let catalog = Catalog::parse("test", CATALOG).unwrap();
-    let selection = Selection::new(&catalog, &request("words"), 0).unwrap();
+    let selection =
+        Selection::new(&catalog, &"acme".parse().unwrap(), &request("words"), 0).unwrap();
     let open = |_| Ok(ROWS.as_bytes());
     let (rows, stats) = selection.count(&objects(), 2, open).unwrap();
     assert_eq!((rows, stats.outside, stats.bad_rows), (4, 4, 6));

@@ -19,6 +19,7 @@ mod lost;
 mod misfiled;
 mod rows;
 mod splices;
+mod tenants;
 mod threads;
 
 const CATALOG: &str = r#"
@@ -60,7 +61,7 @@ fn selection(table: &str, columns: Option<&[&str]>, format: Format) -> Selection
     let columns = columns.map(|names| names.iter().map(|&name| name.to_owned()).collect());
     let table = TableSelection { columns, ..TableSelection::whole(table) };
     let request = ExportRequest::new(vec![table], hour.unwrap(), format);
-    Selection::new(&catalog, &request, 0).unwrap()
+    Selection::new(&catalog, &"acme".parse().unwrap(), &request, 0).unwrap()
 }
 
 pub(crate) fn jsonl() -> Selection {

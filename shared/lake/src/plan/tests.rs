@@ -12,6 +12,7 @@ const CATALOG: &str = r#"
     path = "{workspace}/{yyyy}/{MM}/{dd}/{HH}/"
     time = "at"
     early_hours = 0
+    late_hours = 0
     compression = "gzip"
 
     [[table]]
@@ -27,32 +28,37 @@ fn at(hours: i64) -> Timestamp {
 proptest! {
     #[test]
     fn a_window_gets_exactly_its_rows_however_they_were_filed(
-        early in 0..4_i64, late in 0..30_i64, daily in any::<bool>(), from in 0..200_i64, minutes in 1..6000_i64,
-        rows in prop::collection::vec((0..12_000_i64, -1000..=1000_i64), 0..200)
+        early in 0..240_i64, late in 0..1800_i64, from in 0..200_i64, minutes in 1..6000_i64,
+        hours in prop::sample::select(vec!["{HH}/", "", "{H}-"]), date in prop::sample::select(vec!["{MM}/{dd}/", "{M}/{d}/"]),
+        zone in prop::sample::select(vec!["UTC", "Asia/Kolkata", "Europe/Berlin", "America/St_Johns"]),
+        monthly in prop::bool::weighted(0.1), rows in prop::collection::vec((0..12_000_i64, -1000..=1000_i64), 0..200)
     ) {
-        let (hours, span) = if daily { ("", 1440) } else { ("{HH}/", 60) };
-        let catalog = CATALOG.replace("{HH}/", hours)
-            .replace("early_hours = 0", &format!("early_hours = {early}\nlate_hours = {late}"));
+        let path = if monthly { "{workspace}/{yyyy}/{MM}/".to_owned() } else { format!("{{workspace}}/{{yyyy}}/{date}{hours}") };
+        let catalog = CATALOG.replace("{workspace}/{yyyy}/{MM}/{dd}/{HH}/", &path)
+            .replace("early_hours = 0", &format!("zone = \"{zone}\"\nearly_minutes = {early}"))
+            .replace("late_hours = 0", &format!("late_minutes = {late}"));
         let catalog = Catalog::parse("test", &catalog).unwrap();
         let dataset = catalog.dataset_of(catalog.table("visits").unwrap());
-        let minute = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
+        // Days around the last Sunday of October, when clocks are set back.
+        let minute = |minute: i64| Timestamp::from_second(1_792_800_000 + minute * 60).unwrap();
         let window = Window::new(minute(from * 40), minute(from * 40 + minutes)).unwrap();
         let tables = vec![TableSelection::whole("visits")];
         let request = ExportRequest::new(tables, window, Format::Jsonl);
         let ways = WayChooser::new(&catalog, &request, 0).unwrap();
-        let listed: Vec<Timestamp> = dataset.path
-            .partitions(&"acme".parse().unwrap(), window, (dataset.early, dataset.late)).unwrap()
-            .map(|(at, _)| at).collect();
+        let acme = "acme".parse().unwrap();
+        let listed = dataset.partitions(&acme, window).unwrap();
+        let prefixes = dataset.prefixes(&acme, &listed, 24);
         for (time, off) in rows {
-            // ListedPartition up to `early` before its time, or up to `late` after it.
-            let most = if off < 0 { early } else { late };
-            let filed = time + off * most * 60 / 1000;
-            let partition = minute(filed.div_euclid(span) * span);
-            let time = minute(time);
+            // Filed up to `early` before its time, or up to `late` after it.
+            let filed = minute(time + off * if off < 0 { early } else { late } / 1000);
+            let partition = dataset.path.calendar().begin_of(filed);
+            let (key, time) = (dataset.path.prefix("acme", partition) + "part-0.gz", minute(time));
+            let is_listed = prefixes.iter().any(|prefix| key.starts_with(prefix.as_str()))
+                && dataset.partition_of(&acme, &key) == Some(partition) && listed.contains(&partition);
             if window.contains(time) {
-                prop_assert!(listed.contains(&partition), "{} filed at {}", time, partition);
+                prop_assert!(is_listed, "{} filed at {}", time, partition);
             } else {
-                prop_assert!(!listed.contains(&partition) || !ways.inside(partition), "{} filed at {}", time, partition);
+                prop_assert!(!is_listed || !ways.inside(partition), "{} filed at {}", time, partition);
             }
         }
     }
@@ -203,7 +209,7 @@ fn rows_are_only_taken_over_where_they_go_in_as_they_are() {
     // Where rows are filed by their own time and all of them are wanted, objects are copied.
     let hourly = |request: &mut ExportRequest| request.files = Files::Hourly("f".into());
     assert_eq!(of(&hourly), (Way::Copy, Reason::Whole));
-    let late = catalog.replace("early_hours = 0", "early_hours = 0\nlate_hours = 1");
+    let late = catalog.replace("late_hours = 0", "late_hours = 1");
     let early = catalog.replace("early_hours = 0", "early_hours = 1");
     for other in [late, early] {
         assert_eq!(way(&other, &hourly, 25, "a.gz"), (Way::Splice, Reason::Whole));

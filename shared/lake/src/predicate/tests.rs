@@ -266,7 +266,7 @@ fn exported(catalog: &Catalog, request: &ExportRequest, lake: &Lake, most: usize
     let lookups = lookups(catalog, request);
     let mut sets = Vec::new();
     for (index, lookup) in lookups.iter().enumerate() {
-        let scan = KeyScan::new(catalog, request, &lookup.table).unwrap();
+        let scan = KeyScan::new(catalog, &"acme".parse().unwrap(), request, &lookup.table).unwrap();
         let field = lookups[..index].iter().filter(|other| other.table == lookup.table).count();
         let data = stored(&lookup.table);
         let found = portions(&scan, &object(&data), &data, most);
@@ -276,9 +276,11 @@ fn exported(catalog: &Catalog, request: &ExportRequest, lake: &Lake, most: usize
     let (mut text, mut count) = (String::new(), 0);
     let data = stored(&request.tables[0].table);
     let objects = &[object(&data)];
-    let selection = || Selection::new(catalog, request, 0).unwrap();
+    let selection = || Selection::new(catalog, &"acme".parse().unwrap(), request, 0).unwrap();
     let selections: Vec<Selection> = if selection().is_related() {
-        let scan = KeyScan::every(catalog, request, &request.tables[0].table).unwrap();
+        let scan =
+            KeyScan::every(catalog, &"acme".parse().unwrap(), request, &request.tables[0].table)
+                .unwrap();
         let keys = portions(&scan, &objects[0], &data, most).into_iter();
         keys.map(|(lines, keys)| {
             let here: Vec<KeySet> = sets.iter().map(|set| set.within(&keys[0])).collect();
@@ -328,7 +330,7 @@ fn each_table_in_which_something_is_looked_up_is_named_once() {
     let catalog = Catalog::parse("test", CATALOG).unwrap();
     let of = |text: &str| {
         let related = |request: &ExportRequest| {
-            let selection = Selection::new(&catalog, request, 0).unwrap();
+            let selection = Selection::new(&catalog, &"acme".parse().unwrap(), request, 0).unwrap();
             assert_eq!(selection.is_related(), !lookups(&catalog, request).is_empty(), "{text}");
         };
         let filter = TableFilter { tables: vec!["searches".into()], filter: text.parse().unwrap() };

@@ -77,7 +77,8 @@ fn main() -> anyhow::Result<()> {
     let layout = if format == "gzip" {
         copied(&objects)?
     } else {
-        let selection = Selection::new(&catalog, &request, 0).context("select")?;
+        let selection =
+            Selection::new(&catalog, &"acme".parse()?, &request, 0).context("select")?;
         poured(&selection, &objects, &work, number(0, 6)?, number(1, 2)?)?
     };
     write(&layout, &work, out)?;

@@ -45,7 +45,13 @@ fn an_object_of_which_hardly_a_row_can_be_read_fails_by_its_first_bad_row() {
         let hour = ["2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z"].map(|at| at.parse().unwrap());
         let tables = vec![TableSelection::whole("visits")];
         let window = Window::new(hour[0], hour[1]).unwrap();
-        Selection::new(&catalog, &ExportRequest::new(tables, window, Format::Jsonl), 0).unwrap()
+        Selection::new(
+            &catalog,
+            &"acme".parse().unwrap(),
+            &ExportRequest::new(tables, window, Format::Jsonl),
+            0,
+        )
+        .unwrap()
     };
     for (max, text, first_bad) in [
         (90, lines(9, 0, 91), Some(10)),

@@ -58,7 +58,7 @@ fn what_is_kept_depends_on_what_is_required() {
         let tables = vec![TableSelection::whole("tags")];
         let window = Window::new(hour[0], hour[1]).unwrap();
         let request = ExportRequest::new(tables, window, Format::Csv);
-        Selection::new(&catalog, &request, 0).unwrap().row_identity()
+        Selection::new(&catalog, &"acme".parse().unwrap(), &request, 0).unwrap().row_identity()
     };
     let required = |column: &str| {
         CATALOG
@@ -77,8 +77,10 @@ fn what_is_kept_is_used_again_only_where_the_same_would_be_written() {
         let window = Window::new(hour[0], hour[1]).unwrap();
         let mut request = ExportRequest::new(tables, window, Format::Csv);
         change(&mut request);
-        let selection = Selection::new(&catalog, &request, 0).unwrap();
-        let escaping = Selection::new(&catalog, &request, 0).unwrap().escaping_separators();
+        let selection = Selection::new(&catalog, &"acme".parse().unwrap(), &request, 0).unwrap();
+        let escaping = Selection::new(&catalog, &"acme".parse().unwrap(), &request, 0)
+            .unwrap()
+            .escaping_separators();
         assert_ne!(selection.identity(), escaping.identity());
         assert_eq!(selection.row_identity(), escaping.row_identity());
         selection.identity()

@@ -232,7 +232,7 @@ impl Asked {
             let filter = filter.parse().unwrap();
             request.filters.push(TableFilter { tables: vec![self.table.to_owned()], filter });
         }
-        Selection::new(&catalog, &request, 0).unwrap()
+        Selection::new(&catalog, &"acme".parse().unwrap(), &request, 0).unwrap()
     }
 
     /// The cells of what was written, as a reader sees them.

@@ -36,7 +36,8 @@ fn acme() -> Workspace {
 /// Where an export of this window looks, slowly reported: by listing its partitions.
 fn partitions(catalog: &Catalog, window: Window) -> Vec<(Timestamp, String)> {
     let dataset = catalog.dataset_of(catalog.table("visits").unwrap());
-    dataset.path.partitions(&acme(), window, (dataset.early, dataset.late)).unwrap().collect()
+    let begins = dataset.partitions(&acme(), window).unwrap();
+    begins.into_iter().map(|at| (at, dataset.path.prefix("acme", at))).collect()
 }
 
 /// The window that only this instant is in.
@@ -94,7 +95,7 @@ proptest! {
             let (key, data) = objects.iter().find(|(key, _)| *key == object.key).unwrap();
             (&key[..], data.clone())
         }).collect();
-        let selection = Selection::new(&catalog, &request, 0).unwrap();
+        let selection = Selection::new(&catalog, &"acme".parse().unwrap(), &request, 0).unwrap();
 
         let (text, output) = convert_listed(&selection, &planned, &data, 2).unwrap();
 
@@ -120,7 +121,7 @@ fn a_misfiled_row_is_told_with_its_time_and_its_folder() {
         let window = instant("2026-06-01T00:00:00Z".parse().unwrap());
         let request =
             ExportRequest::new(vec![TableSelection::whole("visits")], window, Format::Csv);
-        let selection = Selection::new(&catalog, &request, 0).unwrap();
+        let selection = Selection::new(&catalog, &"acme".parse().unwrap(), &request, 0).unwrap();
         selection.time.misfiled(at.parse().unwrap(), Some(partition.parse().unwrap()))
     };
     let folder = "2026-03-01T10:00:00Z";

@@ -51,7 +51,8 @@ fn records_that_are_to_be_left_out_are() {
         let window = Window::new(hour[0], hour[1]).unwrap();
         let tables = vec![TableSelection::whole("visits")];
         let request = ExportRequest::new(tables, window, Format::Jsonl);
-        Selection::new(&catalog, &ExportRequest { filters, ..request }, 0).unwrap()
+        Selection::new(&catalog, &"acme".parse().unwrap(), &ExportRequest { filters, ..request }, 0)
+            .unwrap()
     };
     for (key, object) in [("a.json", text.clone().into_bytes()), ("a.gz", gzip(&text))] {
         for claimed in [Claimed::Small, Claimed::Large, Claimed::Referred, Claimed::Edge] {
@@ -76,7 +77,7 @@ fn what_cannot_be_where_it_is_looked_for_is_missed_and_told() {
     let reported = |table: &str, more: &str| {
         let window = Window::new(hour[0], hour[1]).unwrap();
         let request = ExportRequest::new(vec![TableSelection::whole(table)], window, Format::Csv);
-        let selection = Selection::new(&catalog, &request, 0).unwrap();
+        let selection = Selection::new(&catalog, &"acme".parse().unwrap(), &request, 0).unwrap();
         let meta = "\"meta\":{\"at\":\"2026-03-01T00:30:00Z\"}";
         let record = format!("{{\"page\":\"/a\",{meta},\"more\":{more}}}\n");
         let output = converted(&selection, "a.json", record.as_bytes()).1;
@@ -230,7 +231,7 @@ fn a_default_stands_where_there_is_no_value_and_instants_are_as_sql_has_them() {
         let columns = Some(vec!["n".to_owned(), "at".to_owned()]);
         let table = TableSelection { columns, ..TableSelection::whole("visits") };
         let request = ExportRequest::new(vec![table], window.unwrap(), format);
-        let selection = Selection::new(&catalog, &request, 0).unwrap();
+        let selection = Selection::new(&catalog, &"acme".parse().unwrap(), &request, 0).unwrap();
         let rows = ["3", "null"].map(|n| {
             format!("{{\"n\":{n},\"meta\":{{\"at\":\"2026-03-01T01:30:00.5+01:00\"}}}}\n")
         });

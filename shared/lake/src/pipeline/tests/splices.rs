@@ -165,7 +165,13 @@ fn objects_of_the_encoders_that_people_have_are_read_however_they_are_converted(
     let selection = |format| {
         let window = Window::new(times[0], times[1]).unwrap();
         let tables = vec![TableSelection::whole("liferay_page")];
-        Selection::new(&catalog, &ExportRequest::new(tables, window, format), 0).unwrap()
+        Selection::new(
+            &catalog,
+            &"acme".parse().unwrap(),
+            &ExportRequest::new(tables, window, format),
+            0,
+        )
+        .unwrap()
     };
     let (jsonl, csv) = (selection(Format::Jsonl), selection(Format::Csv));
     let content = String::from_utf8(streams::content_of_encoders()).unwrap();
