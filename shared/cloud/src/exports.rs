@@ -298,6 +298,38 @@ mod tests {
         }
     }
 
+    /// Records as the first version stored them, each with the state that it saw them in.
+    const STORED_BEFORE: &str = include_str!("exports/stored_before.jsonl");
+
+    #[test]
+    fn records_of_the_first_version_are_read_and_go_on() {
+        let now: Timestamp = "2026-03-01T10:00:00.123456Z".parse().unwrap();
+        for line in STORED_BEFORE.lines() {
+            let stored: serde_json::Value = serde_json::from_str(line).unwrap();
+            let name = &stored["name"];
+            let mut item: Item = to_item(&stored["record"]).unwrap();
+            let steps = stored["steps_done"].as_array().unwrap().iter().map(ToString::to_string);
+            let steps: Vec<String> = steps.collect();
+            if !steps.is_empty() {
+                item.insert("steps_done".to_owned(), AttributeValue::Ns(steps.clone()));
+            }
+
+            let export = export_of(item).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+
+            assert_eq!(
+                format!("{:?}", export.status(now)).to_lowercase(),
+                stored["status"],
+                "{name}"
+            );
+            assert_eq!(export.steps_done.len(), steps.len(), "{name}");
+            assert_eq!(export_of(item_of(&export).unwrap()).unwrap(), export, "{name}");
+            if export.status(now).is_unfinished() {
+                assert!(export.due().is_some() && export.cancel(now).is_some(), "{name}");
+            }
+        }
+        assert_eq!(STORED_BEFORE.lines().count(), 15);
+    }
+
     #[tokio::test]
     async fn a_claim_whose_answer_was_lost_is_ours() {
         let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();

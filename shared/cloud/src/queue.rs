@@ -131,4 +131,13 @@ mod tests {
         let text = format!("{{\"workspace\":\"acme\",\"export\":\"{id}\",\"priority\":3}}");
         assert_eq!(serde_json::from_str::<Job>(&text).unwrap().export, id);
     }
+
+    #[test]
+    fn messages_of_the_first_version_are_read() {
+        let id = "019ca8d7-2d00-71be-91b6-cdbd33a83dfe";
+        let whole = format!("{{\"workspace\":\"acme\",\"export\":\"{id}\"}}");
+        assert_eq!(serde_json::from_str::<Job>(&whole).unwrap().steps, None);
+        let steps = format!("{{\"workspace\":\"acme\",\"export\":\"{id}\",\"steps\":[3,7]}}");
+        assert_eq!(serde_json::from_str::<Job>(&steps).unwrap().steps, Some((3, 7)));
+    }
 }

@@ -79,3 +79,17 @@ impl WebhookMessage {
         Self { posts: self.posts + 1, due: Some(due), ..self.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_of_the_first_version_are_read() {
+        let message = r#"{"workspace":"acme","export":"019ca8d7-2d00-71be-91b6-cdbd33a83dfe",
+            "id":"msg_019ca8d7-2d00-71be-91b6-cdbd33a83dfe","url":"https://example.com/hook","body":"{}",
+            "secrets":["c2VhbGVk"],"until":"2026-03-02T10:00:00Z"}"#;
+        let message: WebhookMessage = serde_json::from_str(message).unwrap();
+        assert_eq!((message.body.text(), message.signed, message.posts), ("{}", true, 0));
+    }
+}
