@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 /// or a default in it, `template` and a parameter with a default or a function's property, `code` and a
 /// constant that is computed, or the number or the sum of a list; ` + ` and ` - ` stand between two places.
 /// `=` is for numbers of AWS, which stand nowhere here.
-const ROWS: [(&str, &str); 62] = [
+const ROWS: [(&str, &str); 63] = [
     ("exports that are not finished", "template WorkspaceExportsAtOnce"),
     ("exports made on a day (UTC)", "template WorkspaceExportsADay"),
     ("requests a second, on average", "template WorkspaceRequestsPerSecond"),
@@ -124,6 +124,7 @@ const ROWS: [(&str, &str); 62] = [
         "bad rows that are listed; a reason",
         "shared/lake/src/bad_rows.rs MAX_LISTED_BAD_ROWS; shared/lake/src/bad_rows.rs MAX_REASON_BYTES",
     ),
+    ("a block of Hadoop's Snappy", "shared/lake/src/hadoop.rs MAX_BLOCK_BYTES"),
     ("what is looked at of an object to see what it is", "shared/lake/src/detect.rs HEAD_BYTES"),
     (
         "path of a dataset",

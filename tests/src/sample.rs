@@ -175,6 +175,8 @@ fn written(time: Timestamp, name: &str, format: TimeFormat) -> Value {
                 .unwrap_or(Value::Null)
         }
         TimeFormat::Milliseconds => Value::from(time.as_millisecond()),
+        TimeFormat::Microseconds => Value::from(time.as_microsecond()),
+        TimeFormat::Nanoseconds => Value::from(time.as_microsecond() * 1000),
         // Amplitude's times have a blank, six digits and no zone.
         TimeFormat::Text if name.contains('_') => {
             civil.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string().into()

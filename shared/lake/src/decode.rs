@@ -2,13 +2,18 @@
 
 use std::{
     cell::Cell,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufRead as _, BufReader, Read},
+    rc::Rc,
 };
 
 use archive::deflate::{DeflateError, Receiver};
 use export::Compression;
 
-use crate::gzip::{self, GzipError};
+use crate::{
+    gzip::{self, GzipError},
+    hadoop::HadoopBlocks,
+    streams::{Lz4Frame, Streams},
+};
 
 /// How much of an object is held at a time, in bytes.
 const BUFFER: usize = 256 * 1024;
@@ -86,20 +91,43 @@ pub(crate) fn decode<E>(
 ) -> Result<(), Stop<E>> {
     match compression {
         Compression::Gzip => gzip::read(input, &mut Content(each)).map(drop),
-        Compression::Zstd => {
-            let failed = Cell::new(false);
-            let mut buffered = BufReader::new(Source { input, failed: &failed });
-            if buffered.fill_buf().map_err(Stop::Unreadable)?.is_empty() {
-                return Ok(());
-            }
-            let culprit = |e| if failed.get() { Stop::Unreadable(e) } else { Stop::Corrupt(e) };
-            let mut decoder =
-                zstd::stream::read::Decoder::with_buffer(buffered).map_err(culprit)?;
-            decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(culprit)?;
-            chunks(decoder, culprit, each)
+        Compression::Zstd => by_library(input, each, |buffered| {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(buffered)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+            Ok(decoder)
+        }),
+        Compression::Zlib => by_library(input, each, |buffered| {
+            Ok(Streams::new(buffered, flate2::bufread::ZlibDecoder::new))
+        }),
+        Compression::Bzip2 => {
+            by_library(input, each, |buffered| Ok(bzip2::bufread::MultiBzDecoder::new(buffered)))
+        }
+        Compression::Snappy => {
+            by_library(input, each, |buffered| Ok(snap::read::FrameDecoder::new(buffered)))
+        }
+        Compression::HadoopSnappy => {
+            by_library(input, each, |buffered| Ok(HadoopBlocks::new(buffered)))
+        }
+        Compression::Lz4 => {
+            by_library(input, each, |buffered| Ok(Streams::new(buffered, Lz4Frame::new)))
         }
         Compression::None | Compression::Auto => chunks(input, Stop::Unreadable, each),
     }
+}
+
+/// Decompresses with a library. An error is damage, unless it is that of the source.
+fn by_library<E, R: Read, D: Read>(
+    input: R,
+    each: impl FnMut(&[u8]) -> Result<(), E>,
+    decoder: impl FnOnce(BufReader<Source<R>>) -> io::Result<D>,
+) -> Result<(), Stop<E>> {
+    let failed = Rc::new(Cell::new(false));
+    let mut buffered = BufReader::new(Source { input, failed: Rc::clone(&failed) });
+    if buffered.fill_buf().map_err(Stop::Unreadable)?.is_empty() {
+        return Ok(());
+    }
+    let culprit = |e| if failed.get() { Stop::Unreadable(e) } else { Stop::Corrupt(e) };
+    chunks(decoder(buffered).map_err(culprit)?, culprit, each)
 }
 
 fn chunks<E>(
@@ -154,13 +182,19 @@ impl<E> From<GzipError> for Stop<E> {
 }
 
 /// Remembers whether it failed, since decoders pass its errors on as theirs.
-struct Source<'f, R> {
+struct Source<R> {
     input: R,
-    failed: &'f Cell<bool>,
+    failed: Rc<Cell<bool>>,
 }
 
-impl<R: Read> Read for Source<'_, R> {
+impl<R: Read> Read for Source<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.input.read(buf).inspect_err(|_| self.failed.set(true))
+        loop {
+            match self.input.read(buf) {
+                // Not every library tries again.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read.inspect_err(|_| self.failed.set(true)),
+            }
+        }
     }
 }

@@ -9,21 +9,20 @@ const HEAD_BYTES: u64 = 512;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+const SNAPPY: &[u8] = b"\xff\x06\0\0sNaPpY";
+const LZ4: &[u8] = &[0x04, 0x22, 0x4d, 0x18];
 
 /// How files begin that are not JSON Lines, and are met in lakes.
-const FOREIGN: [(&[u8], &str); 22] = [
+const FOREIGN: [(&[u8], &str); 19] = [
     (b"PAR1", "Parquet"),
     (b"PARE", "encrypted Parquet"),
     (b"Obj\x01", "Avro"),
     (b"ORC", "ORC"),
     (b"ARROW1", "Arrow"),
     (b"SEQ\x06", "a Hadoop sequence file"),
-    (b"BZh", "bzip2"),
     (b"\xfd7zXZ\0", "xz"),
     (b"\x5d\0\0", "LZMA"),
-    (b"\x04\x22\x4d\x18", "LZ4"),
-    (b"\x02\x21\x4c\x18", "LZ4"),
-    (b"\xff\x06\0\0sNaPpY", "Snappy"),
+    (b"\x02\x21\x4c\x18", "LZ4 of the legacy kind"),
     (b"\x89LZO", "LZO"),
     (b"\x1f\x9d", "compress"),
     (b"PK\x03\x04", "ZIP"),
@@ -52,15 +51,32 @@ pub(crate) fn detect(
 ) -> Result<Compression, &'static str> {
     let found = compression_of(head);
     match (compression, found) {
-        (Compression::Gzip | Compression::Zstd, _) => Ok(compression),
         (Compression::Auto, Some(found)) => Ok(found),
-        (Compression::None, Some(Compression::Gzip)) => Err("gzip"),
-        (Compression::None, Some(_)) => Err("Zstandard"),
+        (Compression::None, Some(found)) => Err(name(found)),
+        // These have no mark, and begin with zeros.
+        (Compression::Auto, None)
+            if by_key(key) == Compression::HadoopSnappy && !looks_like_json(head) =>
+        {
+            Ok(Compression::HadoopSnappy)
+        }
         (Compression::Auto | Compression::None, None) => match foreign(head) {
             Some(what) => Err(what),
             None if compression == Compression::Auto && !looks_like_json(head) => Ok(by_key(key)),
             None => Ok(Compression::None),
         },
+        (said, _) => Ok(said),
+    }
+}
+
+fn name(compression: Compression) -> &'static str {
+    match compression {
+        Compression::Gzip => "gzip",
+        Compression::Zlib => "zlib",
+        Compression::Zstd => "Zstandard",
+        Compression::Snappy | Compression::HadoopSnappy => "Snappy",
+        Compression::Bzip2 => "bzip2",
+        Compression::Lz4 => "LZ4",
+        Compression::Auto | Compression::None => "plain",
     }
 }
 
@@ -75,13 +91,17 @@ pub fn is_gzip(compression: Compression, key: &str) -> bool {
 fn by_key(key: &str) -> Compression {
     let suffix = key.rsplit_once('.').map_or("", |(_, suffix)| suffix);
     let is = |known: &[&str]| known.iter().any(|known| suffix.eq_ignore_ascii_case(known));
-    if is(&["gz", "gzip"]) {
-        Compression::Gzip
-    } else if is(&["zst", "zstd"]) {
-        Compression::Zstd
-    } else {
-        Compression::None
-    }
+    let suffixes: [(&[&str], Compression); 6] = [
+        (&["gz", "gzip"], Compression::Gzip),
+        (&["zst", "zstd"], Compression::Zstd),
+        (&["zz", "zlib"], Compression::Zlib),
+        (&["bz2", "bzip2"], Compression::Bzip2),
+        // Framed Snappy is known by its first bytes; the blocks of Hadoop have no mark.
+        (&["snappy", "hsnappy"], Compression::HadoopSnappy),
+        (&["lz4"], Compression::Lz4),
+    ];
+    let known = suffixes.iter().find(|(suffixes, _)| is(suffixes));
+    known.map_or(Compression::None, |(_, compression)| *compression)
 }
 
 fn compression_of(head: &[u8]) -> Option<Compression> {
@@ -91,6 +111,15 @@ fn compression_of(head: &[u8]) -> Option<Compression> {
         Some(Compression::Gzip)
     } else if head.starts_with(ZSTD) || skippable {
         Some(Compression::Zstd)
+    } else if head.starts_with(SNAPPY) {
+        Some(Compression::Snappy)
+    } else if head.starts_with(LZ4) {
+        Some(Compression::Lz4)
+    } else if matches!(head, [b'B', b'Z', b'h', b'1'..=b'9', b'1' | 0x17, ..]) {
+        Some(Compression::Bzip2)
+    } else if matches!(head, [0x78, 0x01 | 0x9c | 0xda, ..]) {
+        // The second byte tells the level. A fourth one, a circumflex, could be text.
+        Some(Compression::Zlib)
     } else {
         None
     }
@@ -101,7 +130,6 @@ pub(crate) fn foreign(head: &[u8]) -> Option<&'static str> {
     let begins = |magic: &[u8]| match magic {
         // These could be the first letters of a text as well.
         b"ORC" => head.starts_with(magic) && head.get(3).is_none_or(|byte| !is_printable(*byte)),
-        b"BZh" => matches!(head, [b'B', b'Z', b'h', b'1'..=b'9', b'1' | 0x17, ..]),
         _ => head.starts_with(magic),
     };
     if let Some((_, what)) = FOREIGN.iter().find(|(magic, _)| begins(magic)) {
@@ -135,7 +163,7 @@ mod tests {
 
     #[test]
     fn content_says_more_than_the_key() {
-        use Compression::{Auto, Gzip, None, Zstd};
+        use Compression::{Auto, Bzip2, Gzip, HadoopSnappy, Lz4, None, Snappy, Zlib, Zstd};
         let (gzip, zstd, json) =
             (&[0x1f, 0x8b, 8][..], &[0x28, 0xb5, 0x2f, 0xfd][..], &b" {\"a\":1}"[..]);
         for (compression, key, head, want) in [
@@ -154,7 +182,16 @@ mod tests {
             (Gzip, "a", json, Ok(Gzip)),
             (None, "a", json, Ok(None)),
             (None, "a.gz", gzip, Err("gzip")),
-            (Auto, "a.gz", b"BZh91AY&SY", Err("bzip2")),
+            (Auto, "a.gz", b"BZh91AY&SY", Ok(Bzip2)),
+            (None, "a.gz", b"BZh91AY&SY", Err("bzip2")),
+            (Auto, "a", b"\x78\x9c\xab", Ok(Zlib)),
+            (Auto, "a", b"x^2,1", Ok(None)),
+            (Auto, "a.ZLIB", b"x^", Ok(Zlib)),
+            (Auto, "a.snappy", b"\xff\x06\0\0sNaPpY", Ok(Snappy)),
+            (Auto, "a.snappy", b"\0\0\0\x05\0\0\0\x04", Ok(HadoopSnappy)),
+            (Auto, "a.hsnappy", b"", Ok(HadoopSnappy)),
+            (Auto, "a", b"\x04\x22\x4d\x18", Ok(Lz4)),
+            (HadoopSnappy, "a", b"text", Ok(HadoopSnappy)),
             (None, "a.json", b"PAR1\x15", Err("Parquet")),
             (Auto, "a.json", b"{\0\"\0", Err("UTF-16")),
             (Auto, "a.json", b"\xff\xfe{\0", Err("UTF-16")),

@@ -91,7 +91,7 @@ fn one<R: Read>(
     let (head, input) = open().and_then(peek).map_err(unreadable)?;
     match detect(compression, key, &head) {
         Ok(Compression::Gzip) => {}
-        Ok(Compression::Auto | Compression::Zstd | Compression::None) => return Ok(None),
+        Ok(_) => return Ok(None),
         Err(what) => return Err(ObjectError::Foreign { key: key.to_owned(), what }),
     }
     let mut input = Hashing { input, hasher: crc32fast::Hasher::new() };

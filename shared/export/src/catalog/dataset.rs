@@ -70,13 +70,23 @@ pub struct Release {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Compression {
-    /// Detected from the first bytes: gzip, Zstandard or none.
+    /// Detected from the first bytes, or the key where they tell nothing.
     #[default]
     Auto,
     /// gzip (RFC 1952), one member or many.
     Gzip,
+    /// zlib (RFC 1950), one stream or many.
+    Zlib,
     /// Zstandard (RFC 8878), one frame or many.
     Zstd,
+    /// Snappy in its framing format.
+    Snappy,
+    /// Snappy in the blocks of Hadoop.
+    HadoopSnappy,
+    /// bzip2, one stream or many.
+    Bzip2,
+    /// LZ4 in frames, one or many.
+    Lz4,
     /// Not compressed.
     None,
 }
