@@ -3,7 +3,7 @@
 
 use axum::{Json, http::StatusCode};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use cloud::{Purpose, SIGNING_SECRETS, SigningSecret};
+use cloud::{SIGNING_SECRETS, SigningSecret};
 use export::{Secret, Workspace, external_id};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -58,14 +58,10 @@ pub(crate) async fn read(viewer: Viewer) -> Result<Json<View>, Problem> {
 /// one before stays in use; those before it do not.
 pub(crate) async fn add_secret(editor: Editor) -> Result<(StatusCode, Json<NewSecret>), Problem> {
     let (workspace, now) = (&editor.workspace, editor.now);
-    let random = &editor.services.exports.random;
-    let secret = random.bytes::<SECRET_BYTES>()?;
+    let exports = &editor.services.exports;
+    let secret = exports.random.bytes::<SECRET_BYTES>()?;
     let secret = Secret::new(format!("whsec_{}", BASE64_STANDARD.encode(secret)));
-    let sealed = editor.seal.seal(&secret, Purpose::Callback(workspace)).await?;
-    // Newest first is how they are listed, by their ids.
-    let id = random.uuid(now)?;
-    let stored = SigningSecret { id, sealed, created_at: now };
-    editor.services.exports.table.add_signing_secret(workspace, &stored).await?;
+    let stored = exports.add_signing_secret(&editor.seal, workspace, &secret, now).await?;
     Ok((StatusCode::CREATED, Json(NewSecret { id: stored.id, created_at: now, secret })))
 }
 

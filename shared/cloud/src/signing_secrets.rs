@@ -14,7 +14,7 @@ use crate::{
     exports::{Item, pk, text},
 };
 
-/// How many are in use at the same time, so that a receiver can change from one to the next.
+/// How many secrets are in use at the same time, so that a receiver can change from one to the next.
 pub const SIGNING_SECRETS: usize = 2;
 
 /// A signing secret, as it is stored.
@@ -77,8 +77,8 @@ impl ExportTable {
         Ok(output.items.unwrap_or_default().iter().filter_map(sealed).collect())
     }
 
-    /// Stores a signing secret, and forgets the oldest of those that are more than there may be.
-    pub async fn add_signing_secret(
+    /// Stores a signing secret.
+    pub async fn put_signing_secret(
         &self,
         workspace: &Workspace,
         secret: &SigningSecret,
@@ -93,9 +93,6 @@ impl ExportTable {
             .send()
             .await
             .map_err(Error::aws("put signing secret"))?;
-        for old in self.signing_secrets(workspace).await?.iter().skip(SIGNING_SECRETS) {
-            self.remove_signing_secret(workspace, old.id).await?;
-        }
         Ok(())
     }
 

@@ -18,6 +18,7 @@ mod links;
 mod outcome;
 mod quota;
 mod random;
+mod signing_secrets;
 #[cfg(test)]
 mod simulation;
 mod slots;

@@ -1,9 +1,6 @@
 //! A scene for tests: all use cases over an AWS in memory, at a time that tests move.
 
-use cloud::{
-    ArchiveBucket, DeliveryTable, ExportQueue, ExportTable, Job, KmsCipher, Purpose, Queue,
-    SigningSecret,
-};
+use cloud::{ArchiveBucket, DeliveryTable, ExportQueue, ExportTable, Job, KmsCipher, Queue};
 use export::{
     Archive, Export, ExportId, ExportRequest, Format, Quota, Secret, TableSelection, Window,
     Workspace,
@@ -161,11 +158,8 @@ impl Scene {
 
     /// Stores a secret that callbacks are signed with.
     pub(crate) async fn add_signing_secret(&self, secret: &str) {
-        let purpose = Purpose::Callback(&self.acme);
-        let sealed = self.deliverer.seal.seal(&Secret::new(secret.to_owned()), purpose).await;
-        let id = self.exports.random.uuid(self.now()).unwrap();
-        let stored = SigningSecret { id, sealed: sealed.unwrap(), created_at: self.now() };
-        self.exports.table.add_signing_secret(&self.acme, &stored).await.unwrap();
+        let (seal, secret) = (&self.deliverer.seal, Secret::new(secret.to_owned()));
+        self.exports.add_signing_secret(seal, &self.acme, &secret, self.now()).await.unwrap();
     }
 
     /// Takes the messages that ask for callbacks to be posted.

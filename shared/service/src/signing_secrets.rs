@@ -1,0 +1,54 @@
+//! Changing the secrets that callbacks are signed with.
+
+use cloud::{KmsCipher, Purpose, SIGNING_SECRETS, SigningSecret};
+use export::{Secret, Workspace};
+use jiff::Timestamp;
+
+use crate::{Exports, Result};
+
+impl Exports {
+    /// Stores another signing secret of a workspace, sealed. The one before stays in use; older ones are removed.
+    pub async fn add_signing_secret(
+        &self,
+        seal: &KmsCipher,
+        workspace: &Workspace,
+        secret: &Secret,
+        now: Timestamp,
+    ) -> Result<SigningSecret> {
+        let sealed = seal.seal(secret, Purpose::Callback(workspace)).await?;
+        // Secrets are listed by their ids, newest first.
+        let stored = SigningSecret { id: self.random.uuid(now)?, sealed, created_at: now };
+        self.table.put_signing_secret(workspace, &stored).await?;
+        for old in self.table.signing_secrets(workspace).await?.iter().skip(SIGNING_SECRETS) {
+            self.table.remove_signing_secret(workspace, old.id).await?;
+        }
+        Ok(stored)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::testing::Scene;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_third_secret_retires_the_first_and_is_signed_with_first() {
+        let scene = Scene::new();
+        for secret in ["whsec_MQ==", "whsec_Mg==", "whsec_Mw=="] {
+            scene.add_signing_secret(secret).await;
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        let mut kept = Vec::new();
+        for sealed in scene.exports.table.sealed_secrets(&scene.acme).await.unwrap() {
+            let purpose = Purpose::Callback(&scene.acme);
+            kept.push(
+                scene.deliverer.seal.open(&sealed, purpose).await.unwrap().reveal().to_owned(),
+            );
+        }
+        assert_eq!(kept, ["whsec_Mw==", "whsec_Mg=="]);
+        let listed = scene.exports.table.signing_secrets(&scene.acme).await.unwrap();
+        assert_eq!(listed.len(), SIGNING_SECRETS);
+    }
+}
