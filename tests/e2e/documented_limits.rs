@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 /// or a default in it, `template` and a parameter with a default or a function's property, `code` and a
 /// constant that is computed, or the number or the sum of a list; ` + ` and ` - ` stand between two places.
 /// `=` is for numbers of AWS, which stand nowhere here.
-const ROWS: [(&str, &str); 63] = [
+const ROWS: [(&str, &str); 65] = [
     ("exports that are not finished", "template WorkspaceExportsAtOnce"),
     ("exports made on a day (UTC)", "template WorkspaceExportsADay"),
     ("requests a second, on average", "template WorkspaceRequestsPerSecond"),
@@ -138,6 +138,8 @@ const ROWS: [(&str, &str); 63] = [
         "names of workspaces of a dataset",
         "shared/export/src/catalog/tenancy.rs MAX_TENANT_NAMES; shared/export/src/catalog/tenancy.rs MAX_TENANT_NAME_BYTES",
     ),
+    ("fields of a row of CSV or TSV", "shared/export/src/catalog/format.rs MAX_FIELDS"),
+    ("index of a list in a path", "shared/export/src/catalog/paths.rs MAX_LIST_INDEX"),
     ("builders at work", "template BuilderConcurrency"),
     (
         "attempts to post a callback",

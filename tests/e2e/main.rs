@@ -56,8 +56,11 @@ fn inside<'a>(
     let window = Window::new(at(from), at(to)).unwrap();
     let time = |row: &str| {
         let row: Value = serde_json::from_str(row).unwrap();
-        parse_time(row[&dataset.time.0[0]].to_string().trim_matches('"'), dataset.time_format)
-            .unwrap()
+        parse_time(
+            row[dataset.time.first().unwrap()].to_string().trim_matches('"'),
+            dataset.time_format,
+        )
+        .unwrap()
     };
     let rows = objects.iter().flat_map(|object| object.rows.iter().map(String::as_str));
     rows.filter(|row| window.contains(time(row))).collect()

@@ -78,24 +78,24 @@ fn row(tables: &[&Table], dataset: &Dataset, time: Timestamp, rng: &mut Rng) -> 
     for column in
         tables.iter().flat_map(|table| &table.columns).filter(|column| column.level.is_none())
     {
-        let Some(field) = column.path.0.first() else { continue };
+        let Some(field) = column.path.first() else { continue };
         if !row.contains_key(field) {
-            row.insert(field.clone(), value(field, column.kind, time, dataset.time_format, rng));
+            row.insert(field.to_owned(), value(field, column.kind, time, dataset.time_format, rng));
         }
     }
     for level in tables.iter().filter_map(|table| table.explode.first()) {
-        let Some(field) = level.path.0.first() else { continue };
+        let Some(field) = level.path.first() else { continue };
         let listed = if level.entries { attributes(rng) } else { list(field, time, rng) };
-        row.insert(field.clone(), listed);
+        row.insert(field.to_owned(), listed);
     }
     if rng.u16(..) < 200 && !dataset.name.starts_with("amplitude") {
         // A tiny row has its time and nothing else; Amplitude's have every field, always.
-        row.retain(|field, _| Some(field) == dataset.time.0.first());
+        row.retain(|field, _| Some(field.as_str()) == dataset.time.first());
     } else if rng.u16(..) < 20 {
         row.insert("payload".to_owned(), text(20_000, rng).into());
     }
-    if let Some(field) = dataset.time.0.first() {
-        row.insert(field.clone(), written(time, field, dataset.time_format));
+    if let Some(field) = dataset.time.first() {
+        row.insert(field.to_owned(), written(time, field, dataset.time_format));
     }
     Value::Object(row).to_string()
 }
@@ -256,7 +256,7 @@ mod tests {
                 assert_eq!((&object.key, &object.bytes), (&again.key, &again.bytes));
                 for row in &object.rows {
                     let row: Map<String, Value> = serde_json::from_str(row).unwrap();
-                    let time = row[&dataset.time.0[0]].to_string();
+                    let time = row[dataset.time.first().unwrap()].to_string();
                     let time = export::parse_time(time.trim_matches('"'), dataset.time_format);
                     assert!(time.is_some(), "{}: {row:?}", dataset.name);
                 }

@@ -1,6 +1,7 @@
 //! The datasets and tables of a deployment.
 
 mod dataset;
+mod format;
 mod paths;
 mod raw_dataset;
 mod read;
@@ -12,6 +13,8 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub use dataset::{Compression, Dataset, Filing, MAX_BAD_PERCENT, MAX_FILING_HOURS, Release};
+pub use format::{Delimited, JsonFormat, MAX_FIELDS, RecordFormat};
+pub use paths::MAX_LIST_INDEX;
 pub use tenancy::{MAX_TENANT_NAME_BYTES, MAX_TENANT_NAMES, Tenancy, TenancyError, TenantSource};
 
 /// The datasets and tables of a deployment. Consistent once built.
@@ -113,9 +116,33 @@ pub enum ColumnType {
     Json,
 }
 
-/// The names from the top of a record down to a field. An empty path is the record or element itself.
+/// The steps from the top of a record down to a field. An empty path is the record or element itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldPath(pub Vec<String>);
+pub struct FieldPath(pub Vec<FieldStep>);
+
+/// One step of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldStep {
+    /// To a field of an object.
+    Name(String),
+    /// To an element of a list, counted from 0.
+    Index(usize),
+}
+
+impl FieldPath {
+    /// Returns the path of a field at the top of a record.
+    pub fn of_name(name: &str) -> Self {
+        Self(vec![FieldStep::Name(name.to_owned())])
+    }
+
+    /// Returns the name of the first field.
+    pub fn first(&self) -> Option<&str> {
+        self.0.first().and_then(|step| match step {
+            FieldStep::Name(name) => Some(&name[..]),
+            FieldStep::Index(_) => None,
+        })
+    }
+}
 
 /// The reason why a catalog is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -195,6 +222,13 @@ impl Table {
 
 impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("."))
+        for (at, step) in self.0.iter().enumerate() {
+            match step {
+                FieldStep::Name(name) if at == 0 => f.write_str(name)?,
+                FieldStep::Name(name) => write!(f, ".{name}")?,
+                FieldStep::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
     }
 }

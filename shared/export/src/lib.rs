@@ -43,8 +43,9 @@ pub use bucket_copy::{
 pub use callback::{CALLBACK_TIMEOUT, Callback, CallbackUrl, CallbackUrlError, Delivery};
 pub use callback_hosts::{CallbackHosts, ForbiddenHost};
 pub use catalog::{
-    Catalog, CatalogError, Column, ColumnType, Compression, Dataset, FieldPath, Filing, Level,
-    MAX_BAD_PERCENT, MAX_FILING_HOURS, MAX_TENANT_NAME_BYTES, MAX_TENANT_NAMES, Relation, Release,
+    Catalog, CatalogError, Column, ColumnType, Compression, Dataset, Delimited, FieldPath,
+    FieldStep, Filing, JsonFormat, Level, MAX_BAD_PERCENT, MAX_FIELDS, MAX_FILING_HOURS,
+    MAX_LIST_INDEX, MAX_TENANT_NAME_BYTES, MAX_TENANT_NAMES, RecordFormat, Relation, Release,
     Table, Tenancy, TenancyError, TenantSource,
 };
 pub use digest::sha256_hex;

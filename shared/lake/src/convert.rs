@@ -12,7 +12,9 @@ use export::Compression;
 use crate::{
     BadRow, Encoding, InputObject, ObjectError, Selection, Stats,
     decode::{Stop, decode},
+    delimited::{DelimitedReader, Row},
     detect::{detect, peek},
+    framing::Framing,
     lines::{Line, LineSplitter},
     records::{RecordReader, RecordVisitor},
     selection::Outcome,
@@ -58,7 +60,7 @@ pub(crate) struct Converter<'a, F> {
     /// When the time of its partition begins.
     partition: Option<Timestamp>,
     /// What is known of its records.
-    records: RecordReader,
+    records: RecordReader<'a>,
     /// Rows that were not emitted yet.
     raw: Vec<u8>,
     row_count: u64,
@@ -102,7 +104,7 @@ impl<'a, F: FnMut(Output) -> Result<(), ReceiverClosed>> Converter<'a, F> {
     ) -> Result<(), RunError> {
         self.partition = object.partition;
         self.key.clone_from(&object.key);
-        self.records = RecordReader::default();
+        self.records = RecordReader::new(self.selection.framing.nesting());
         let key = &object.key;
         let unreadable =
             |source| RunError::Failed(ObjectError::Unreadable { key: key.clone(), source });
@@ -158,12 +160,28 @@ impl<'a, F: FnMut(Output) -> Result<(), ReceiverClosed>> Converter<'a, F> {
     }
 
     fn transcode(&mut self, stored: Compression, input: impl Read) -> Result<(), RunError> {
+        let selection = self.selection;
+        if let Framing::Delimited(format) = &selection.framing {
+            let mut rows = DelimitedReader::new(format);
+            let decoded = decode(stored, input, |bytes| {
+                rows.push(bytes, |line, row| self.delimited_row(line, row))
+            });
+            decoded.map_err(|stop| stop_error(&self.key, stop))?;
+            return rows.finish(|line, row| self.delimited_row(line, row));
+        }
         let mut lines = LineSplitter::default();
         let decoded = decode(stored, input, |bytes| {
             lines.push(bytes, |position, line| self.line(position.number, line))
         });
         decoded.map_err(|stop| stop_error(&self.key, stop))?;
         lines.finish(|position, line| self.line(position.number, line))
+    }
+
+    fn delimited_row(&mut self, line: u64, row: Row<'_>) -> Result<(), RunError> {
+        let mut records = std::mem::take(&mut self.records);
+        let read = records.row(self, line, row);
+        self.records = records;
+        read
     }
 
     fn line(&mut self, number: u64, line: Line<'_>) -> Result<(), RunError> {

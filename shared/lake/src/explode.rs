@@ -8,8 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     field_ref::{FieldRef, field_ref, single},
-    fields::{descend, is_blocked, is_empty},
-    names::Names,
+    fields::{PathStep, descend, is_blocked, is_empty},
 };
 
 /// The way to the rows of a table: lists in records, in elements of lists, and so on.
@@ -24,7 +23,7 @@ pub(crate) struct Explode {
 #[derive(Debug)]
 struct Listed {
     /// Where it stands in an element of the level before.
-    path: Vec<Names>,
+    path: Vec<PathStep>,
     /// What the catalog calls that.
     called: FieldPath,
     /// Whether it is an object, whose entries are listed.
@@ -45,7 +44,7 @@ pub(crate) struct Element<'a> {
 pub(crate) enum Source {
     Record(FieldRef),
     /// The element of a level, and the path below it.
-    Element(usize, Vec<Names>),
+    Element(usize, Vec<PathStep>),
     /// The name of an entry.
     Key(usize),
 }
@@ -56,13 +55,18 @@ pub(crate) type EachRow<'e> = dyn FnMut(&[Element<'_>]) -> Result<(), String> + 
 impl Explode {
     /// Prepares the way to the rows of a table; none if every record is a row.
     pub(crate) fn of(table: &Table, names: &mut Vec<String>) -> Option<Self> {
-        let (first, _) = table.explode.split_first()?;
+        Self::of_levels(&table.explode, names)
+    }
+
+    /// Prepares the way through these levels; `None` if there are none.
+    pub(crate) fn of_levels(levels: &[Level], names: &mut Vec<String>) -> Option<Self> {
+        let (first, _) = levels.split_first()?;
         let level = |Level { path, entries }: &Level| Listed {
             path: single(&path.0),
             called: path.clone(),
             entries: *entries,
         };
-        let levels = table.explode.iter().map(level).collect();
+        let levels = levels.iter().map(level).collect();
         Some(Self { first: field_ref(names, &first.path), levels })
     }
 

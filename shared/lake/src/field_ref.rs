@@ -1,9 +1,9 @@
 //! References to fields of a record.
 
-use export::FieldPath;
+use export::{FieldPath, FieldStep};
 
 use crate::{
-    fields::{descend, is_blocked},
+    fields::{PathStep, descend, is_blocked},
     names::Names,
 };
 
@@ -11,7 +11,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct FieldRef {
     index: usize,
-    path: Vec<Names>,
+    path: Vec<PathStep>,
 }
 
 impl FieldRef {
@@ -28,13 +28,17 @@ impl FieldRef {
 }
 
 /// Returns the names of a path, each to be looked for alone.
-pub(crate) fn single(path: &[String]) -> Vec<Names> {
-    path.iter().map(|name| Names::new(vec![name.clone()])).collect()
+pub(crate) fn single(path: &[FieldStep]) -> Vec<PathStep> {
+    let step = |step: &FieldStep| match step {
+        FieldStep::Name(name) => PathStep::Name(Names::new(vec![name.clone()])),
+        FieldStep::Index(index) => PathStep::Index(*index),
+    };
+    path.iter().map(step).collect()
 }
 
 /// Returns a reference to the field of a path. Its first name is added to `names`, if it is missing there.
 pub(crate) fn field_ref(names: &mut Vec<String>, path: &FieldPath) -> FieldRef {
-    let (first, rest) = path.0.split_first().map_or(("", &[][..]), |(first, rest)| (first, rest));
+    let (first, rest) = (path.first().unwrap_or_default(), path.0.get(1..).unwrap_or_default());
     let index = names.iter().position(|name| name == first).unwrap_or_else(|| {
         names.push(first.to_owned());
         names.len() - 1

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::{error::Category, value::RawValue};
 
 use crate::{names::Names, scan::scan, text::text_of};
@@ -53,23 +55,77 @@ fn reason(error: &serde_json::Error) -> String {
     }
 }
 
-/// Returns what `path` leads to from `value`; none where a name is missing or stands in no object.
-pub(crate) fn descend<'a>(value: &'a str, path: &[Names]) -> Option<&'a str> {
+/// One step of a path.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are names, which a box would put further away"
+)]
+pub(crate) enum PathStep {
+    /// To a field of an object.
+    Name(Names),
+    /// To an element of a list, counted from 0.
+    Index(usize),
+}
+
+impl PathStep {
+    /// Tells whether a value is of the kind that the step leads into.
+    fn leads_into(&self, value: &str) -> bool {
+        value.starts_with(match self {
+            Self::Name(_) => '{',
+            Self::Index(_) => '[',
+        })
+    }
+}
+
+/// Returns what `path` leads to from `value`; `None` where a field or an element is missing.
+pub(crate) fn descend<'a>(value: &'a str, path: &[PathStep]) -> Option<&'a str> {
     let mut value = value;
-    for name in path {
-        if !value.starts_with('{') {
+    for step in path {
+        if !step.leads_into(value) {
             return None;
         }
-        value = (*fields(value, name, &mut FieldBuffer::default()).ok()?.first()?)?;
+        value = match step {
+            PathStep::Name(name) => {
+                (*fields(value, name, &mut FieldBuffer::default()).ok()?.first()?)?
+            }
+            PathStep::Index(index) => element(value, *index)?,
+        };
     }
     Some(value)
 }
 
-/// Tells whether `path` ends before something that is not an object, and not nothing. Where nothing is in
+/// Returns an element of a list; `None` if it has not so many.
+fn element(list: &str, index: usize) -> Option<&str> {
+    struct Nth(usize);
+
+    impl<'de> Visitor<'de> for Nth {
+        type Value = Option<&'de RawValue>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            for _ in 0..self.0 {
+                list.next_element::<IgnoredAny>()?;
+            }
+            let found = list.next_element()?;
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(found)
+        }
+    }
+
+    serde_json::Deserializer::from_str(list).deserialize_seq(Nth(index)).ok()?.map(RawValue::get)
+}
+
+/// Tells whether `path` ends before something that it does not lead into, and that is not nothing. Where nothing is in
 /// it, some programs cannot tell a list from an object.
-pub(crate) fn is_blocked(value: &str, path: &[Names]) -> bool {
-    let mut way = (0..path.len()).filter_map(|len| descend(value, &path[..len]));
-    way.any(|value| !value.starts_with('{') && value != "null" && !is_empty(value))
+pub(crate) fn is_blocked(value: &str, path: &[PathStep]) -> bool {
+    path.iter().enumerate().any(|(len, step)| {
+        descend(value, &path[..len])
+            .is_some_and(|value| !step.leads_into(value) && value != "null" && !is_empty(value))
+    })
 }
 
 /// Tells whether a list or an object has nothing in it.
@@ -162,12 +218,15 @@ mod tests {
             );
         }
         let below = r#"{"plan":"gold","\ud83d":1}"#;
-        assert_eq!(descend(below, &[Names::new(vec!["plan".to_owned()])]), Some("\"gold\""));
+        assert_eq!(
+            descend(below, &[PathStep::Name(Names::new(vec!["plan".to_owned()]))]),
+            Some("\"gold\"")
+        );
     }
 
     #[test]
     fn a_path_is_blocked_by_what_is_neither_an_object_nor_nothing() {
-        let path = ["a", "b"].map(|name| Names::new(vec![name.to_owned()]));
+        let path = ["a", "b"].map(|name| PathStep::Name(Names::new(vec![name.to_owned()])));
         for (json, want) in [
             (r#"{"a":{"b":1}}"#, false),
             (r#"{"a":{}}"#, false),
@@ -183,6 +242,21 @@ mod tests {
             assert_eq!(is_blocked(json, &path), want, "{json}");
         }
         assert!(!is_blocked("0", &[]));
+    }
+
+    #[test]
+    fn an_index_is_an_element_of_a_list() {
+        let name = PathStep::Name(Names::new(vec!["a".to_owned()]));
+        let path = [name, PathStep::Index(1), PathStep::Index(0)];
+        for (json, found, blocked) in [
+            (r#"{"a":[0,["x",1],2]}"#, Some("\"x\""), false),
+            (r#"{"a":[0]}"#, None, false),
+            (r#"{"a":[0,{"b":1}]}"#, None, true),
+            (r#"{"a":{"1":[2]}}"#, None, true),
+            (r#"{"a":null}"#, None, false),
+        ] {
+            assert_eq!((descend(json, &path), is_blocked(json, &path)), (found, blocked), "{json}");
+        }
     }
 
     #[test]

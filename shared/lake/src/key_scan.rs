@@ -15,6 +15,7 @@ use crate::{
     BadRow, InputObject, ObjectError, Selection, Stats,
     field_ref::{FieldRef, field_ref},
     fields::FieldBuffer,
+    framing::Framing,
     key_set::{KeySet, key_of},
     names::Names,
     object_scan::{ScanOptions, scan_objects},
@@ -33,6 +34,7 @@ pub struct KeyScan {
     table: String,
     compression: Compression,
     max_bad_percent: u8,
+    framing: Framing,
     window: Window,
     names: Names,
     time: RowTime,
@@ -95,6 +97,7 @@ impl KeyScan {
             table: table.name.clone(),
             compression: catalog.dataset_of(table).compression,
             max_bad_percent: catalog.dataset_of(table).max_bad_percent,
+            framing: Framing::of(catalog.dataset_of(table)),
             window,
             time: RowTime::of(catalog, table, &mut names),
             tenant: Tenant::of(catalog.dataset_of(table), workspace, &mut names),
@@ -125,6 +128,7 @@ impl KeyScan {
             table: &self.table,
             compression: self.compression,
             max_bad_percent: self.max_bad_percent,
+            framing: &self.framing,
             wanted: first..=u64::MAX,
         };
         let found =
@@ -241,6 +245,7 @@ impl Selection {
             table: &self.table,
             compression: self.compression,
             max_bad_percent: self.max_bad_percent,
+            framing: &self.framing,
             wanted: self.wanted(),
         };
         let counted =

@@ -13,7 +13,9 @@ use export::Compression;
 use crate::{
     BadRow, InputObject, ObjectError, Stats,
     decode::{Stop, decode},
+    delimited::DelimitedReader,
     detect::{detect, peek},
+    framing::Framing,
     lines::LineSplitter,
     records::{RecordReader, RecordVisitor},
 };
@@ -25,6 +27,7 @@ pub(crate) struct ScanOptions<'a> {
     pub(crate) compression: Compression,
     /// How much of an object's records may be bad, in percent.
     pub(crate) max_bad_percent: u8,
+    pub(crate) framing: &'a Framing,
     /// Which records of each object, counted from 1.
     pub(crate) wanted: RangeInclusive<u64>,
 }
@@ -96,14 +99,29 @@ where
         let (head, input) = open().and_then(peek).map_err(unreadable)?;
         let stored = detect(self.options.compression, &self.object.key, &head)
             .map_err(|what| ObjectError::Foreign { key: key(), what })?;
-        let (mut lines, mut records) = (LineSplitter::default(), RecordReader::default());
-        let decoded = decode(stored, input, |bytes| {
-            lines.push(bytes, |position, line| records.line(self, position.number, line))
-        });
-        let decoded = decoded.and_then(|()| {
-            let rest = lines.finish(|position, line| records.line(self, position.number, line));
-            rest.map_err(Stop::By)
-        });
+        let mut records = RecordReader::new(self.options.framing.nesting());
+        let decoded = match self.options.framing {
+            Framing::Delimited(format) => {
+                let mut rows = DelimitedReader::new(format);
+                let decoded = decode(stored, input, |bytes| {
+                    rows.push(bytes, |line, row| records.row(self, line, row))
+                });
+                decoded.and_then(|()| {
+                    rows.finish(|line, row| records.row(self, line, row)).map_err(Stop::By)
+                })
+            }
+            Framing::Plain | Framing::Nested(_) => {
+                let mut lines = LineSplitter::default();
+                let decoded = decode(stored, input, |bytes| {
+                    lines.push(bytes, |position, line| records.line(self, position.number, line))
+                });
+                decoded.and_then(|()| {
+                    let rest =
+                        lines.finish(|position, line| records.line(self, position.number, line));
+                    rest.map_err(Stop::By)
+                })
+            }
+        };
         let key = self.object.key.clone();
         match decoded {
             Ok(()) => records.check(&key, self.options.max_bad_percent).map(ControlFlow::Continue),

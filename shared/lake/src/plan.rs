@@ -275,6 +275,7 @@ impl<'a> WayChooser<'a> {
             || self.request.released.is_some()
             || matches!(self.request.files, Files::Parts(_))
             || !self.table.explode.is_empty()
+            || !dataset.format.is_plain()
             || selection.columns.is_some();
         if rewritten {
             return (Way::Transcode, Reason::Rewritten);

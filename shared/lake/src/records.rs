@@ -1,8 +1,12 @@
 //! The records of an object: one a line, as it should be, or several values on one.
 
+use serde_json::value::RawValue;
+
 use crate::{
     ObjectError,
+    delimited::Row,
     detect::foreign,
+    framing::Nesting,
     lines::{Line, TOO_LONG},
     values::{Value, split_values},
 };
@@ -35,7 +39,9 @@ pub(crate) trait RecordVisitor {
 
 /// Reads the records of an object, and counts the bad ones.
 #[derive(Debug, Default)]
-pub(crate) struct RecordReader {
+pub(crate) struct RecordReader<'a> {
+    /// Where records are inside of values, if they are.
+    nesting: Option<&'a Nesting>,
     /// How many there were.
     count: u64,
     /// Whether the first line only begins a list.
@@ -48,7 +54,11 @@ pub(crate) struct RecordReader {
     first_bad: Option<(u64, String)>,
 }
 
-impl RecordReader {
+impl<'a> RecordReader<'a> {
+    pub(crate) fn new(nesting: Option<&'a Nesting>) -> Self {
+        Self { nesting, ..Self::default() }
+    }
+
     /// Passes the records of a line on.
     pub(crate) fn line<T: RecordVisitor>(
         &mut self,
@@ -59,8 +69,11 @@ impl RecordReader {
         let record = match line {
             Line::Whole(record) if record.iter().all(u8::is_ascii_whitespace) => return Ok(()),
             Line::Whole(record) => record,
-            Line::Part(value) => return self.value(to, number, value),
+            Line::Part(value) => return self.part(to, number, value),
         };
+        if let Some(nesting) = self.nesting {
+            return self.nested(to, number, record, nesting);
+        }
         // Nearly always, that is all.
         let mut reason = None;
         if to.wants(self.count + 1) {
@@ -107,6 +120,79 @@ impl RecordReader {
             Err(reason) => self.note_bad(to, line, reason),
         }
         Ok(())
+    }
+
+    /// Passes a row of delimited text on.
+    pub(crate) fn row<T: RecordVisitor>(
+        &mut self,
+        to: &mut T,
+        line: u64,
+        row: Row<'_>,
+    ) -> Result<(), T::Stop> {
+        match row {
+            Ok(record) => self.value(to, line, Value::Whole(record)),
+            Err(reason) => {
+                self.bad_value(to, line, reason);
+                Ok(())
+            }
+        }
+    }
+
+    /// Passes the records of a line on whose values have records inside.
+    fn nested<T: RecordVisitor>(
+        &mut self,
+        to: &mut T,
+        line: u64,
+        text: &[u8],
+        nesting: &Nesting,
+    ) -> Result<(), T::Stop> {
+        if serde_json::from_slice::<&RawValue>(text).is_ok() {
+            return self.inside(to, line, text, nesting);
+        }
+        if let Some(what) = self.foreign(line, text) {
+            return Err(to.foreign(what));
+        }
+        split_values(text, |value| self.part(to, line, value))
+    }
+
+    fn part<T: RecordVisitor>(
+        &mut self,
+        to: &mut T,
+        line: u64,
+        value: Value<'_>,
+    ) -> Result<(), T::Stop> {
+        match (self.nesting, value) {
+            (Some(nesting), Value::Whole(text)) => self.inside(to, line, text, nesting),
+            (None, _) | (_, Value::TooLong) => self.value(to, line, value),
+        }
+    }
+
+    /// Passes the records inside of a value on.
+    fn inside<T: RecordVisitor>(
+        &mut self,
+        to: &mut T,
+        line: u64,
+        value: &[u8],
+        nesting: &Nesting,
+    ) -> Result<(), T::Stop> {
+        let mut stopped = Ok(());
+        let flaw = nesting.each(value, |record| {
+            stopped = self.value(to, line, Value::Whole(record.as_bytes()));
+            stopped.is_ok()
+        });
+        stopped?;
+        if let Some(reason) = flaw {
+            self.bad_value(to, line, reason);
+        }
+        Ok(())
+    }
+
+    fn bad_value<T: RecordVisitor>(&mut self, to: &mut T, line: u64, reason: String) {
+        if to.wants(self.count + 1) {
+            self.note_bad(to, line, reason);
+        } else {
+            self.count += 1;
+        }
     }
 
     /// Counts a record that can be read.

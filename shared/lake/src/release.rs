@@ -70,7 +70,7 @@ mod tests {
     fn a_row_is_released_at_the_first_release_once_it_was_filed_and_has_ended_long_enough() {
         let at = |hour: i64, second: i64| Timestamp::from_second(hour * 3600 + second).unwrap();
         let hours = SignedDuration::from_hours;
-        let duration = field_ref(&mut Vec::new(), &export::FieldPath(vec!["seconds".into()]));
+        let duration = field_ref(&mut Vec::new(), &export::FieldPath::of_name("seconds"));
         let released = Released { from: None, to: Timestamp::MAX };
         let mut release = Release { every: hours(2), after: hours(1), duration, released };
         for (time, arrived, seconds, released_at) in [

@@ -13,6 +13,7 @@ use crate::{
     explode::{Element, Explode, Source},
     field_ref::{FieldRef, field_ref},
     fields::{FieldBuffer, fields},
+    framing::Framing,
     key_set::KeySet,
     names::Names,
     predicate::{Binder, Predicate, Row, id_at, lookups},
@@ -77,6 +78,7 @@ pub struct Selection {
     pub(crate) compression: Compression,
     /// How much of an object's rows may be bad, in percent.
     pub(crate) max_bad_percent: u8,
+    pub(crate) framing: Framing,
     window: Window,
     format: Format,
     csv: CsvStyle,
@@ -159,6 +161,7 @@ impl Selection {
             table: table.name.clone(),
             compression: dataset.compression,
             max_bad_percent: dataset.max_bad_percent,
+            framing: Framing::of(dataset),
             window: request.window,
             format: request.format,
             csv: request.csv,
@@ -226,14 +229,20 @@ impl Selection {
     /// Returns a text that differs where other rows of the same records would be taken, but for the window and
     /// what is looked up.
     pub fn row_identity(&self) -> String {
+        let framing = format!("{:?}", self.framing);
+        // As it was before there were others.
+        let framing = if framing == "Plain" { "" } else { &framing };
         let read = (&self.table, self.compression, self.max_bad_percent, &self.names, &self.time);
         let taken = (&self.tenant, &self.explode, &self.omit, &self.release, &self.filters);
-        format!("{ROWS} {read:?} {taken:?}")
+        format!("{ROWS} {read:?} {taken:?}{framing}")
     }
 
     /// Tells whether records that are taken go in as they are.
     pub(crate) fn passes_through(&self) -> bool {
-        let whole = self.cells.is_none() && self.explode.is_none() && self.release.is_none();
+        let whole = matches!(self.framing, Framing::Plain)
+            && self.cells.is_none()
+            && self.explode.is_none()
+            && self.release.is_none();
         whole && self.format == Format::Jsonl && self.records == (1..=u64::MAX)
     }
 

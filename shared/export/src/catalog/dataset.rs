@@ -5,7 +5,7 @@ use std::ops::Range;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::{FieldPath, Tenancy};
+use super::{FieldPath, RecordFormat, Tenancy};
 use crate::{Calendar, PartitionPath, TimeFormat, TooManyPartitions, Window, Workspace};
 
 /// One kind of record in the lake.
@@ -25,6 +25,8 @@ pub struct Dataset {
     pub early: SignedDuration,
     /// How long after its own time a row may have been filed.
     pub late: SignedDuration,
+    /// How records stand in its objects.
+    pub format: RecordFormat,
     /// How its objects are compressed.
     pub compression: Compression,
     /// How much of an object's rows may be unreadable, in percent. An export that reads one with more fails.

@@ -1,26 +1,44 @@
 //! Reads paths: of fields in a record, and of lists that are exploded.
 
-use super::{FieldPath, Level};
+use super::{FieldPath, FieldStep, Level};
+
+/// The highest index of a list in a path.
+pub const MAX_LIST_INDEX: usize = 9999;
 
 impl FieldPath {
-    /// Reads names that are joined by dots. A name with a dot in it stands in quotes.
+    /// Reads names that are joined by dots, each with indices of lists behind it: `spans[0].name`. A name with a dot
+    /// or a bracket in it stands in quotes.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let mut names = Vec::new();
-        let mut rest = Some(text);
-        while let Some(text) = rest {
-            let quoted = text.strip_prefix('"').and_then(|text| text.split_once('"'));
-            let (name, after) =
-                quoted.unwrap_or_else(|| text.split_at(text.find('.').unwrap_or(text.len())));
-            names.push(name.to_owned());
-            rest = after.strip_prefix('.');
-            if rest.is_none() && !after.is_empty() {
-                return Err(format!("{text:?} is no field: after a name in quotes there is a dot"));
+        let mut steps = Vec::new();
+        let mut rest = text;
+        loop {
+            let quoted = rest.strip_prefix('"').and_then(|text| text.split_once('"'));
+            let plain = || rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len()));
+            let (name, mut after) = quoted.unwrap_or_else(plain);
+            if name.is_empty() {
+                return Err(format!("{text:?} is no field: names are joined by single dots"));
+            }
+            steps.push(FieldStep::Name(name.to_owned()));
+            while let Some(inner) = after.strip_prefix('[') {
+                let index = inner.split_once(']').and_then(|(index, behind)| {
+                    let index = index.parse().ok().filter(|index| *index <= MAX_LIST_INDEX)?;
+                    Some((index, behind))
+                });
+                let (index, behind) = index.ok_or_else(|| {
+                    format!("{text:?} is no field: an index is [0] to [{MAX_LIST_INDEX}]")
+                })?;
+                steps.push(FieldStep::Index(index));
+                after = behind;
+            }
+            match after.strip_prefix('.') {
+                Some(next) => rest = next,
+                None if after.is_empty() => return Ok(Self(steps)),
+                None => {
+                    let why = "after a name in quotes or an index there is a dot";
+                    return Err(format!("{text:?} is no field: {why}"));
+                }
             }
         }
-        if names.iter().any(String::is_empty) {
-            return Err(format!("{text:?} is no field: names are joined by single dots"));
-        }
-        Ok(Self(names))
     }
 }
 

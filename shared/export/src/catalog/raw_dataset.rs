@@ -8,6 +8,7 @@ use toml::Spanned;
 
 use super::{
     Compression, Dataset, FieldPath, MAX_BAD_PERCENT, MAX_FILING_HOURS, Release, Tenancy,
+    format::{Kind, RawFormat},
     read::Fault,
 };
 use crate::{PartitionPath, TimeFormat};
@@ -29,6 +30,12 @@ pub(super) struct RawDataset {
     late_minutes: Option<Spanned<u32>>,
     #[serde(default)]
     compression: Compression,
+    format: Option<Spanned<Kind>>,
+    unwrap: Option<Spanned<bool>>,
+    records: Option<Spanned<String>>,
+    header: Option<Spanned<bool>>,
+    separator: Option<Spanned<String>>,
+    columns: Option<Spanned<Vec<String>>>,
     release: Option<Spanned<RawRelease>>,
     retention_days: Option<u16>,
     max_export_megabytes: Option<u32>,
@@ -81,6 +88,15 @@ impl RawDataset {
             time_format: self.time_format,
             early: filed(self.early_hours, self.early_minutes)?,
             late: filed(self.late_hours, self.late_minutes)?,
+            format: RawFormat {
+                format: self.format,
+                unwrap: self.unwrap,
+                records: self.records,
+                header: self.header,
+                separator: self.separator,
+                columns: self.columns,
+            }
+            .build()?,
             compression: self.compression,
             max_bad_percent: self.max_bad_percent.as_ref().map_or(Ok(MAX_BAD_PERCENT), percent)?,
             release: self.release.map(release).transpose()?,

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Column, ColumnType, FieldPath, Level, Relation, Table,
+    Column, ColumnType, FieldPath, FieldStep, Level, Relation, Table,
     read::{Fault, check_name},
 };
 
@@ -112,6 +112,13 @@ impl RawTable {
     }
 }
 
+/// Reads `name` or `name:type`.
+pub(super) fn named_type(text: &str) -> Result<(&str, ColumnType), String> {
+    let (name, kind) = text.split_once(':').unwrap_or((text, "string"));
+    let kind = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(kind);
+    Ok((name, ColumnType::deserialize(kind).map_err(|e| e.to_string())?))
+}
+
 /// Adds the names of columns to what people call them where that is the same for several.
 fn tell_apart(columns: &mut [Column]) {
     let called: Vec<String> = columns.iter().map(|column| column.display.clone()).collect();
@@ -136,9 +143,7 @@ impl RawColumn {
         let full = match self {
             Self::Full(full) => full,
             Self::Short(text) => {
-                let (name, kind) = text.split_once(':').unwrap_or((&text, "string"));
-                let kind = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(kind);
-                let kind = ColumnType::deserialize(kind).map_err(|e| e.to_string())?;
+                let (name, kind) = named_type(&text)?;
                 let (name, also) = (name.to_owned(), Vec::new());
                 let (path, element, of, default) = (None, None, None, None);
                 let (display, sql_time) = (None, false);
@@ -165,12 +170,14 @@ impl RawColumn {
                 (path, Some(level))
             }
             (Some(path), None) => (FieldPath::parse(path)?, None),
-            (None, None) => (FieldPath(vec![full.name.clone()]), None),
+            (None, None) => (FieldPath::of_name(&full.name), None),
         };
         let entries = level.is_some_and(|level| explode[level].entries);
         let (path, is_key) = match &path.0[..] {
-            [only] if entries && only == "name" => (FieldPath(Vec::new()), true),
-            [first, rest @ ..] if entries && first == "value" => (FieldPath(rest.to_vec()), false),
+            [FieldStep::Name(only)] if entries && only == "name" => (FieldPath(Vec::new()), true),
+            [FieldStep::Name(first), rest @ ..] if entries && first == "value" => {
+                (FieldPath(rest.to_vec()), false)
+            }
             _ if entries => {
                 return Err("of an entry there are \"name\" and \"value\"".to_owned());
             }

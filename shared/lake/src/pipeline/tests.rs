@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod failures;
+mod formats;
 mod golden;
 mod lost;
 mod misfiled;

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::{
-    super::{Column, FieldPath, Level},
+    super::{Column, FieldPath, FieldStep, Level, RecordFormat},
     *,
 };
 
@@ -36,11 +36,19 @@ fn a_dialect_reads_its_own_table_and_an_error_in_it_names_the_line() {
 #[test]
 fn a_name_with_a_dot_stands_in_quotes() {
     let path = |text: &str| FieldPath::parse(text).map(|path| path.0);
-    let names = |names: &[&str]| Ok(names.iter().map(|&name| name.to_owned()).collect());
+    let names = |names: &[&str]| {
+        Ok(names.iter().map(|&name| FieldStep::Name(name.to_owned())).collect::<Vec<_>>())
+    };
     assert_eq!(path("event.time"), names(&["event", "time"]));
     assert_eq!(path(r#""event.time""#), names(&["event.time"]));
     assert_eq!(path(r#"meta."event.time".at"#), names(&["meta", "event.time", "at"]));
-    for text in ["", ".", "a.", r#""a"b"#, r#""a"."#] {
+    let (name, index) = (|name: &str| FieldStep::Name(name.to_owned()), FieldStep::Index);
+    assert_eq!(path("a[0].b"), Ok(vec![name("a"), index(0), name("b")]));
+    assert_eq!(path(r#""a[0]"[12][3]"#), Ok(vec![name("a[0]"), index(12), index(3)]));
+    assert_eq!(FieldPath::parse("a[0].b").unwrap().to_string(), "a[0].b");
+    for text in
+        ["", ".", "a.", r#""a"b"#, r#""a"."#, "[0]", "a[", "a[x]", "a[10000]", "a[0]b", "a.[0]"]
+    {
         assert!(path(text).is_err(), "{text}");
     }
 }
@@ -127,7 +135,7 @@ fn what_a_table_requires_or_relates_by_is_one_of_its_columns() {
 
     let related = |column: &str| {
         let table = read(&format!("relation = {{ name = \"r\", column = \"{column}\" }}"))?;
-        Ok::<_, String>(table.relation_path().map(|path| path.0.join("/")))
+        Ok::<_, String>(table.relation_path().map(|path| path.to_string().replace('.', "/")))
     };
     assert_eq!(related("a"), Ok(Some("a".to_owned())));
     assert_eq!(related("b"), Ok(Some("c/d".to_owned())));
@@ -149,7 +157,7 @@ fn an_element_is_of_the_level_that_its_column_names() {
         let explode = "explode = \"states[].events[].parameters{}\"";
         let table = table(&format!("{explode}\ncolumns = [{{ name = \"a\", {column} }}]"))?;
         let Column { path, level, is_key, .. } = table.columns[0].clone();
-        Ok::<_, String>((path.0.join("/"), level, is_key))
+        Ok::<_, String>((path.to_string().replace('.', "/"), level, is_key))
     };
     let of = |path: &str, level, is_key| Ok((path.to_owned(), level, is_key));
     assert_eq!(column("path = \"name\""), of("name", None, false));
@@ -237,4 +245,29 @@ fn a_dataset_says_in_exactly_one_way_whose_rows_it_has() {
     assert_snapshot!(refused(named, "workspace = { names = { a = \"x\", b = \"x\" } }"), @r#"test:5: "x" is the name of two workspaces"#);
     assert_snapshot!(refused(named, "workspace = { names = { a = \"x/y\" } }"), @r#"test:5: a name in the lake has 1 to 200 bytes and no slash; got "x/y""#);
     assert_snapshot!(refused(named, "workspace = { fields = \"x\" }"), @r#"test:5: workspace is "name" or { field, names }"#);
+}
+
+#[test]
+fn settings_of_one_format_are_none_of_another() {
+    let format =
+        |rest: &str| dataset("{workspace}/{yyyy}/{MM}/{dd}/", rest).map(|dataset| dataset.format);
+    assert!(format("").unwrap().is_plain());
+    assert!(!format("unwrap = true").unwrap().is_plain());
+    let RecordFormat::Delimited(tsv) = format("format = \"tsv\"").unwrap() else {
+        panic!("it is TSV")
+    };
+    assert_eq!((tsv.separator, tsv.quotes, tsv.header), (b'\t', false, true));
+    let RecordFormat::Delimited(csv) =
+        format("format = \"csv\"\ncolumns = [\"a:integer\", \"b\"]").unwrap()
+    else {
+        panic!("it is CSV")
+    };
+    assert_eq!((csv.separator, csv.quotes, csv.header, csv.columns.len()), (b',', true, false, 2));
+    let refused = |rest: &str| format(rest).unwrap_err();
+    assert_snapshot!(refused("header = true"), @"test:5: it is a setting of the formats csv and tsv");
+    assert_snapshot!(refused("format = \"csv\"\nunwrap = true"), @"test:6: it is a setting of the format json");
+    assert_snapshot!(refused("format = \"csv\"\nheader = false"), @"test:5: without a header, columns name the fields in their order");
+    assert_snapshot!(refused("format = \"csv\"\nseparator = \"ab\""), @"test:6: a separator is one ASCII character, neither a quote nor a line end");
+    assert_snapshot!(refused("format = \"csv\"\ncolumns = [\"a\", \"a\"]"), @r#"test:6: "a" is no name of a field, or the name of two"#);
+    assert_snapshot!(refused("records = \"\""), @"test:5: explode names a list");
 }
