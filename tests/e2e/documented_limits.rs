@@ -75,7 +75,7 @@ const ROWS: [(&str, &str); 65] = [
     ),
     ("page of `list_tokens`", "shared/cloud/src/tokens.rs MAX_PAGE; = 1"),
     ("objects that are explained", "functions/exports/src/explain.rs MAX_OBJECTS"),
-    ("source objects of a range of Amplitude", "functions/amplitude/src/lake.rs MAX_OBJECTS"),
+    ("source objects of a range of Amplitude", "functions/amplitude/src/size.rs MAX_OBJECTS"),
     (
         "link behind a download",
         "shared/export/src/limits.rs LINK_LIFETIME; shared/export/src/record.rs ARCHIVE_LIFETIME",

@@ -9,7 +9,7 @@ use axum::{
 use tracing::error;
 use web::{AuthError, RETRY_AFTER_BUSY, is_busy};
 
-use crate::lake::MAX_OBJECTS;
+use crate::size::MAX_OBJECTS;
 
 /// Why there is no ZIP.
 #[derive(Debug)]

@@ -12,12 +12,9 @@ use web::Services;
 use crate::{
     error::ApiError,
     request::{self, TABLE},
-    size,
+    size::{self, MAX_OBJECTS},
 };
 
-/// The most source objects that are listed of a range. An export holds no more, and reads no more than some
-/// hundred lists of them.
-pub(crate) const MAX_OBJECTS: usize = 100_000;
 /// How long a failure is answered again that only a change of the lake can mend.
 const FAILURE_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
 /// How long an export for which no request could wait is answered, though the lake has changed.

@@ -3,6 +3,10 @@
 use export::Window;
 use jiff::{SignedDuration, Timestamp};
 
+/// The most source objects that are listed of a range. An export holds no more, and reads no more than some
+/// hundred lists of them.
+pub(crate) const MAX_OBJECTS: usize = 100_000;
+
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Cuts a range into as few as possible that each hold at most `most` bytes, or a single partition.

@@ -11,9 +11,10 @@ use tokio::time::Instant;
 
 use crate::{
     app::App,
-    build::{do_step, failure_of, seconds_until},
+    failure::failure_of,
     message::Message,
     plan,
+    progress::{do_step, seconds_until},
     step::Work,
     watch::{Held, Lost, Watch, while_ours},
 };

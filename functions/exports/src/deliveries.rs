@@ -7,8 +7,8 @@ use web::Problem;
 
 use crate::{
     app::{Editor, Viewer},
+    find::find,
     path::Path,
-    read::find,
 };
 
 /// The attempts there were.

@@ -10,7 +10,7 @@ use web::{BaseUrl, Kit, Problem, lead_to, link_method, tell_bad_rows, wants_redi
 
 use crate::{
     app::{App, Viewer},
-    read::{find, ready},
+    find::{find, ready},
 };
 
 /// A request to download something.

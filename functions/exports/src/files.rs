@@ -8,8 +8,8 @@ use web::{BaseUrl, Problem};
 use crate::{
     app::Viewer,
     download::DownloadRequest,
+    find::{find, ready},
     path::Path,
-    read::{find, ready},
     response,
 };
 

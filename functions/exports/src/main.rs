@@ -6,6 +6,7 @@ mod deliveries;
 mod download;
 mod explain;
 mod files;
+mod find;
 mod forbidden;
 mod idempotency;
 mod list;

@@ -7,7 +7,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use web::Problem;
 
-use crate::read;
+use crate::find;
 
 /// Parameters of a path. A path that is no text is answered as one that leads nowhere.
 pub(crate) struct Path<T>(pub(crate) T);
@@ -21,6 +21,6 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let found = AxumPath::from_request_parts(parts, state).await;
-        found.map(|AxumPath(values)| Self(values)).map_err(|_| read::not_found())
+        found.map(|AxumPath(values)| Self(values)).map_err(|_| find::not_found())
     }
 }

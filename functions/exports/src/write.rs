@@ -14,9 +14,9 @@ use web::{BaseUrl, Problem};
 use crate::{
     app::{App, Editor},
     body::Body,
+    find::{self, RETRY_AFTER},
     idempotency,
     path::Path,
-    read::{self, RETRY_AFTER},
     response::{self, View},
 };
 
@@ -100,10 +100,10 @@ pub(crate) async fn cancel(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let now = editor.now;
-    let id: ExportId = id.parse().map_err(|_| read::not_found())?;
+    let id: ExportId = id.parse().map_err(|_| find::not_found())?;
     let exports = &editor.services.exports;
     let cancelled = exports.cancel(&editor.follow_up, &editor.workspace, id, now).await?;
-    let export = cancelled.ok_or_else(read::not_found)?;
+    let export = cancelled.ok_or_else(find::not_found)?;
     match export.status(now) {
         Status::Cancelled => Ok(Json(View::of(&export, &base, now)).into_response()),
         Status::Succeeded => Err(Problem::conflict(
@@ -122,9 +122,9 @@ pub(crate) async fn cancel(
 /// `DELETE /v1/exports/{id}`: removes the archive. Doing it again changes nothing.
 pub(crate) async fn delete(editor: Editor, Path(id): Path<String>) -> Result<StatusCode, Problem> {
     let now = editor.now;
-    let id: ExportId = id.parse().map_err(|_| read::not_found())?;
+    let id: ExportId = id.parse().map_err(|_| find::not_found())?;
     let deleted = editor.services.exports.delete(&editor.workspace, id, now).await?;
-    let export = deleted.ok_or_else(read::not_found)?;
+    let export = deleted.ok_or_else(find::not_found)?;
     match export.status(now) {
         Status::Queued | Status::Running => Err(Problem::conflict(
             "export_unfinished",
