@@ -169,7 +169,7 @@ const ROWS: [(&str, &str); 65] = [
         "functions/notifier/src/post.rs TIMEOUT; functions/notifier/src/post.rs MAX_ANSWER_BYTES",
     ),
     ("failed files of a copy that are told", "shared/export/src/bucket_copy.rs MAX_FAILED_FILES"),
-    ("record of an export; of a count", "shared/cloud/src/exports.rs RECORD_LIFETIME"),
+    ("record of an export; of a count", "shared/cloud/src/record_item.rs RECORD_LIFETIME"),
 ];
 
 fn project() -> &'static Path {

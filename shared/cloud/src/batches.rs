@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::{
     Error, ExportTable, Result,
     condition::conditional,
-    exports::{Item, RECORD_LIFETIME, number, pk, text},
+    record_item::{Item, RECORD_LIFETIME, number, pk, text},
 };
 
 /// What came of claiming a batch.

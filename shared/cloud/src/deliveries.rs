@@ -10,7 +10,7 @@ use serde_dynamo::{from_items, to_item};
 
 use crate::{
     Error, Result,
-    exports::{Item, RECORD_LIFETIME, number, text},
+    record_item::{Item, RECORD_LIFETIME, number, text},
 };
 
 /// The most attempts that are read of an export.

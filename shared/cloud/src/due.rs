@@ -3,18 +3,16 @@
 //! It has a few partitions, so that none is hot, for each kind of work: many of one kind do not stand before
 //! the other.
 
-use export::{DueKind, Export, ExportId, Workspace};
+use export::{DueKind, ExportId, Workspace};
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 
 use crate::{
     Error, ExportTable, Result,
     condition::conditional,
-    exports::{Item, number, pk, sk},
+    record_item::{DUE_SHARDS, Item, first_shard, number, pk, sk},
 };
 
-/// How many partitions the index has for each kind.
-const DUE_SHARDS: u8 = 8;
 const DUE_INDEX: &str = "due";
 
 /// Exports that the janitor has to look at.
@@ -67,18 +65,6 @@ impl ExportTable {
             .send()
             .await;
         conditional("put off an export", sent).map(drop)
-    }
-}
-
-/// Returns the partition of the index that a due export is in.
-pub(crate) fn due_shard(export: &Export) -> u8 {
-    export.id.shard(DUE_SHARDS) + first_shard(export.due_kind())
-}
-
-fn first_shard(kind: DueKind) -> u8 {
-    match kind {
-        DueKind::Unfinished => 0,
-        DueKind::Removal => DUE_SHARDS,
     }
 }
 

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use serde_json::{Value, json};
 
-use crate::exports::Item;
+use crate::record_item::Item;
 
 /// What came in and what is said to it.
 #[derive(Debug)]

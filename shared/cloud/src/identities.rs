@@ -11,7 +11,7 @@ use serde_dynamo::{from_item, to_item};
 
 use crate::{
     Error, ExportTable, Result,
-    exports::{Item, RECORD_LIFETIME, item_of, number, pk, text},
+    record_item::{Item, RECORD_LIFETIME, item_of, number, pk, text},
 };
 
 /// How long an idempotency key is remembered.

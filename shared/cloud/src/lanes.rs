@@ -14,7 +14,7 @@ use export::{Export, ExportId, Lane, Workspace};
 
 use crate::{
     Error, ExportTable, Result,
-    exports::{RECORD_LIFETIME, number, pk, text},
+    record_item::{RECORD_LIFETIME, number, pk, text},
 };
 
 /// A place in a lane.

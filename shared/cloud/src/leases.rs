@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     Error, ExportTable, Result,
     condition::conditional,
-    exports::{number, pk, sk, text},
+    record_item::{number, pk, sk, text},
 };
 
 impl ExportTable {

@@ -30,6 +30,7 @@ mod pause;
 mod piece;
 mod queue;
 mod reads;
+mod record_item;
 mod seal;
 mod secret_links;
 mod signing_secrets;

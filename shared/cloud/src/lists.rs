@@ -11,7 +11,7 @@ use tracing::error;
 
 use crate::{
     Error, ExportTable, Result,
-    exports::{Item, export_of, pk, sk, text},
+    record_item::{Item, export_of, pk, sk, text},
 };
 
 /// The most queries of one list. Each reads up to 1 MB of records, wanted or not.
@@ -191,8 +191,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        exports::item_of,
         fake::{Fake, json_of_item, reply},
+        record_item::item_of,
     };
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;

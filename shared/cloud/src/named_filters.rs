@@ -10,7 +10,7 @@ use serde_dynamo::{from_item, to_item};
 use crate::{
     Error, ExportTable, Result,
     condition::conditional,
-    exports::{Item, pk, text},
+    record_item::{Item, pk, text},
 };
 
 impl ExportTable {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::{
     Error, ExportTable, Result,
-    exports::{number, text},
+    record_item::{number, text},
 };
 
 impl ExportTable {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, ExportTable, Result,
-    exports::{Item, pk, text},
+    record_item::{Item, pk, text},
 };
 
 /// How many secrets are in use at the same time, so that a receiver can change from one to the next.

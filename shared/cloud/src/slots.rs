@@ -15,8 +15,8 @@ use serde_dynamo::{from_items, to_item};
 use crate::{
     Error, ExportTable, Result,
     condition::conditional,
-    exports::{Item, pk, sk, text},
     pause::Pauses,
+    record_item::{Item, pk, sk, text},
 };
 
 /// How many items DynamoDB reads in one call.

@@ -19,7 +19,7 @@ use serde_dynamo::from_item;
 use crate::{
     Error, ExportTable, Result,
     condition::conditional,
-    exports::{number, pk, text},
+    record_item::{number, pk, text},
 };
 
 const REQUESTS: &str = "U#requests";
