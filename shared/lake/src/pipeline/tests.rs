@@ -18,6 +18,7 @@ mod formats;
 mod golden;
 mod lost;
 mod misfiled;
+mod producers;
 mod rows;
 mod splices;
 mod tenants;
