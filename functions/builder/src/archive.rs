@@ -11,13 +11,14 @@ use cloud::{PieceWriter, Stored};
 use export::{Archive, ArchiveKey, BadRowsKey, Export, Files, PlainKey, TableSelection, WorkKey};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
-use lake::{Plan, Step, StepKind};
+use lake::{Plan, StepKind};
 
 use crate::{
     app::App,
+    extents::{extents, push_extent},
     parts,
-    report::{Content, Made, Report},
-    step::selection,
+    report::{Made, Report},
+    work::selection,
 };
 
 /// Reports read at the same time.
@@ -229,42 +230,6 @@ fn object_members(plan: &Plan, reports: &[Report]) -> anyhow::Result<Vec<Member<
     Ok(members)
 }
 
-/// Where the bytes are of all that a step made.
-pub(crate) fn extents(step: &Step, report: &Report) -> Vec<Vec<Extent<Stored>>> {
-    let piece = Stored::Work(report.piece.clone());
-    let source = |index: usize| Stored::Source(step.objects[index].object.clone());
-    let mut used = 0;
-    let mut extent = |content: &Content| match *content {
-        Content::Piece(len) => {
-            used += len;
-            Extent::Range { source: piece.clone(), offset: used - len, len }
-        }
-        Content::Object { object, offset, len } => {
-            Extent::Range { source: source(object), offset, len }
-        }
-    };
-    let made = report.made.iter().enumerate();
-    made.map(|(index, made)| match made {
-        Made::Copied(_) | Made::Unterminated(_) => {
-            let len = step.objects[index].object.size_bytes;
-            vec![Extent::Range { source: source(index), offset: 0, len }]
-        }
-        Made::Poured(_, contents) => contents.iter().map(&mut extent).collect(),
-    })
-    .collect()
-}
-
-/// Appends a stretch; one that follows another in the same object becomes one with it.
-pub(crate) fn push_extent(extents: &mut Vec<Extent<Stored>>, next: Extent<Stored>) {
-    match (extents.last_mut(), next) {
-        (
-            Some(Extent::Range { source, offset, len }),
-            Extent::Range { source: other, offset: at, len: more },
-        ) if *source == other && *offset + *len == at => *len += more,
-        (_, next) => extents.push(next),
-    }
-}
-
 /// Returns a member of a gzip file that is a line feed, for one whose last line has none: some readers of
 /// such files lose the last line, or fail.
 fn line_end() -> Vec<u8> {
@@ -371,22 +336,5 @@ mod tests {
         assert_eq!(check_plain_size(b"a\n", &reports, 94), Ok(()));
         let too_large = FileTooLarge { bytes: 94, most: 93 };
         assert_eq!(check_plain_size(b"a\n", &reports, 93), Err(too_large));
-    }
-
-    #[test]
-    fn neighbours_in_an_object_become_one_stretch() {
-        let range = |key: &str, offset, len| {
-            let workspace = "acme".parse().unwrap();
-            Extent::Range {
-                source: Stored::Work(WorkKey::kept_report(&workspace, key)),
-                offset,
-                len,
-            }
-        };
-        let mut extents = Vec::new();
-        for next in [range("a", 0, 5), range("a", 5, 2), range("a", 8, 1), range("b", 9, 1)] {
-            push_extent(&mut extents, next);
-        }
-        assert_eq!(extents, [range("a", 0, 7), range("a", 8, 1), range("b", 9, 1)]);
     }
 }

@@ -15,8 +15,8 @@ use crate::{
     message::Message,
     plan,
     progress::{do_step, seconds_until},
-    step::Work,
     watch::{Held, Lost, Watch, while_ours},
+    work::Work,
 };
 
 /// What becomes of the message of steps that are no longer ours. If the export has ended or another builder has

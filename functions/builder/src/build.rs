@@ -18,8 +18,8 @@ use crate::{
     message::Message,
     plan,
     progress::{do_step, seconds_until},
-    step::Work,
     watch::{Held, Lost, Watch, is_ours, while_ours},
+    work::Work,
 };
 
 /// What came of an attempt.

@@ -4,6 +4,7 @@ mod app;
 mod archive;
 mod batch;
 mod build;
+mod extents;
 mod failure;
 mod message;
 mod parts;
@@ -15,6 +16,7 @@ mod related;
 mod report;
 mod step;
 mod watch;
+mod work;
 
 use aws_lambda_events::sqs::SqsEvent;
 use cloud::Job;

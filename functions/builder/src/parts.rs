@@ -9,9 +9,9 @@ use lake::{Encoding, Plan, StepKind};
 
 use crate::{
     app::App,
-    archive::{extents, push_extent},
+    extents::{extents, push_extent},
     report::{Made, Report},
-    step::selection,
+    work::selection,
 };
 
 /// The most files of an export.

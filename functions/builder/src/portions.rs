@@ -11,7 +11,7 @@ use lake::{KeyScan, ScannedKeys, Selection, Step};
 use crate::{
     pouring::look,
     related,
-    step::{Work, selection},
+    work::{Work, selection},
 };
 
 /// What is still to be done of a step: objects in a row, or a single one from some line on.

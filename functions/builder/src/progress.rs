@@ -4,11 +4,7 @@ use export::Export;
 use jiff::{SignedDuration, Timestamp};
 use lake::Step;
 
-use crate::{
-    report::Report,
-    step::{self, Work},
-    watch::Lost,
-};
+use crate::{report::Report, step, watch::Lost, work::Work};
 
 /// The longest that SQS hides a message: 12 hours.
 const MAX_HIDDEN_SECONDS: i64 = 43_200;

@@ -4,7 +4,7 @@
 //! step are found first, portion by portion, and only what belongs to these is held. So memory is bounded
 //! by a setting, whatever the export, and every answer is exact.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use archive::Extent;
@@ -14,19 +14,11 @@ use lake::{KEY_BYTES, KeySet, StepKind, lookups};
 
 use crate::{
     report::Report,
-    step::{Work, read},
+    work::{Found, Work, read},
 };
 
 /// How much of what was looked up is read at a time, in bytes.
 const READ_BYTES: u64 = 8 << 20;
-
-/// The ids that a step found for one lookup.
-#[derive(Debug)]
-pub(crate) struct Found {
-    lookup: usize,
-    piece: WorkKey,
-    bytes: Range<u64>,
-}
 
 /// Returns all that was looked up, in the order of [`lookups`], if it is little.
 pub(crate) async fn held(work: &mut Work<'_>) -> anyhow::Result<Option<Arc<[KeySet]>>> {

@@ -8,8 +8,8 @@ use cloud::PieceWriter;
 use export::{Export, Files, WorkKey, sha256_hex};
 use jiff::SignedDuration;
 use lake::{
-    Encoding, Ending, KeyScan, KeySet, Plan, PlannedObject, Selection, Stats, Step, StepKind,
-    Verified, Way, group_runs, lookups,
+    Encoding, Ending, KeyScan, PlannedObject, Selection, Stats, Step, StepKind, Verified, Way,
+    group_runs, lookups,
 };
 
 use crate::{
@@ -17,9 +17,8 @@ use crate::{
     parts,
     portions::Portions,
     pouring::{Run, Task, look, pour},
-    related::Found,
     report::{Content, Made, Report},
-    watch::Watch,
+    work::{Work, read, selection},
 };
 
 /// Raised whenever a report says something else than before, so that none of before is taken for one of now.
@@ -29,25 +28,6 @@ const REPORT: u32 = 3;
 
 /// A day, as lifecycle rules count.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
-
-/// What a builder works with while it does steps of an export.
-#[derive(Debug)]
-pub(crate) struct Work<'a> {
-    pub(crate) app: &'a App,
-    pub(crate) export: &'a Export,
-    pub(crate) plan: &'a Plan,
-    pub(crate) watch: Watch,
-    /// What the first pass found, once it was asked for.
-    pub(crate) found: Option<Arc<[Found]>>,
-    /// All of it, if that is little.
-    pub(crate) held: Option<Arc<[KeySet]>>,
-}
-
-impl<'a> Work<'a> {
-    pub(crate) fn new(app: &'a App, export: &'a Export, plan: &'a Plan, watch: Watch) -> Self {
-        Self { app, export, plan, watch, found: None, held: None }
-    }
-}
 
 /// Does a step, or finds that it was done, for this export or for another.
 pub(crate) async fn done(work: &mut Work<'_>, number: u32, step: &Step) -> anyhow::Result<Report> {
@@ -128,11 +108,6 @@ async fn kept_or_made(
         }
     }
     Ok(report)
-}
-
-pub(crate) async fn read(app: &App, key: &WorkKey) -> anyhow::Result<Option<Report>> {
-    let Some(bytes) = app.archives.read_work(key).await? else { return Ok(None) };
-    serde_json::from_slice(&bytes).context("decode step report")
 }
 
 /// Makes rows, or counts them.
@@ -332,16 +307,4 @@ async fn gathered(
         stats.add(gathered.stats);
     }
     Ok((ids, stats))
-}
-
-/// What an export takes of one of its tables.
-pub(crate) fn selection(app: &App, export: &Export, table: usize) -> anyhow::Result<Selection> {
-    let request = &export.request;
-    let selection = Selection::new(&app.catalog, &export.workspace, request, table)
-        .context("find the table and its columns in the catalog")?;
-    Ok(match request.files {
-        // Readers of these are known that split lines at more than line feeds.
-        Files::Hourly(_) => selection.escaping_separators(),
-        Files::Tables | Files::Single(_) | Files::Parts(_) | Files::Counts => selection,
-    })
 }

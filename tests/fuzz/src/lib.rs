@@ -3,12 +3,12 @@
 use std::{collections::HashMap, io::Read as _};
 
 use archive::{
-    END_OF_MEMBER,
+    END_OF_MEMBER, Extent,
     deflate::{BitReader, DeflateError, Inflater, Receiver},
 };
 use export::{Catalog, ExportRequest, Format, TableSelection, TimeFormat, Window, parse_time};
 use flate2::bufread::DeflateDecoder;
-use lake::{InputObject, ObjectError, Encoding, Pipeline, Selection, group_runs};
+use lake::{Encoding, InputObject, ObjectError, Pipeline, Selection, group_runs};
 use serde_json::value::RawValue;
 
 /// The columns of the table that is poured.
@@ -49,10 +49,20 @@ pub fn pour(key: &str, object: &[u8], format: Format, refer: bool) -> Result<Out
     let request = ExportRequest::new(vec![TableSelection::whole("rows")], window, format);
     let selection = &Selection::new(&catalog, &"acme".parse().unwrap(), &request, 0).unwrap();
     let size_bytes = if refer { 1 << 30 } else { object.len() as u64 };
-    let objects =
-        &[InputObject { key: key.to_owned(), size_bytes, likely_whole: true, refer, partition: None }];
-    let pour =
-        Pipeline { selection, objects, runs: group_runs(objects), encoding: Encoding::Deflate(1), workers: 1 };
+    let objects = &[InputObject {
+        key: key.to_owned(),
+        size_bytes,
+        likely_whole: true,
+        refer,
+        partition: None,
+    }];
+    let pour = Pipeline {
+        selection,
+        objects,
+        runs: group_runs(objects),
+        encoding: Encoding::Deflate(1),
+        workers: 1,
+    };
     let mut stored = Vec::new();
     let poured = pour.run(
         |_| Ok(object),
