@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 /// or a default in it, `template` and a parameter with a default or a function's property, `code` and a
 /// constant that is computed, or the number or the sum of a list; ` + ` and ` - ` stand between two places.
 /// `=` is for numbers of AWS, which stand nowhere here.
-const ROWS: [(&str, &str); 65] = [
+const ROWS: [(&str, &str); 66] = [
     ("exports that are not finished", "template WorkspaceExportsAtOnce"),
     ("exports made on a day (UTC)", "template WorkspaceExportsADay"),
     ("requests a second, on average", "template WorkspaceRequestsPerSecond"),
@@ -140,6 +140,11 @@ const ROWS: [(&str, &str); 65] = [
     ),
     ("fields of a row of CSV or TSV", "shared/export/src/catalog/format.rs MAX_FIELDS"),
     ("index of a list in a path", "shared/export/src/catalog/paths.rs MAX_LIST_INDEX"),
+    (
+        "what `check_catalog` looks at of a dataset",
+        "functions/admin/src/check.rs MAX_DAYS; functions/admin/src/check.rs MAX_OBJECTS; functions/admin/src/check.rs MAX_SAMPLES; \
+         functions/admin/src/check.rs MAX_SAMPLE_BYTES; shared/lake/src/inspect.rs MAX_INSPECTED_ROWS",
+    ),
     ("builders at work", "template BuilderConcurrency"),
     (
         "attempts to post a callback",

@@ -21,6 +21,7 @@ mod files;
 mod filters;
 mod idempotency;
 mod janitor;
+mod lakes;
 mod leanplum;
 mod lifecycle;
 mod liferay;

@@ -7,7 +7,10 @@ use lambda_runtime::tracing::info;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::app::App;
+use crate::{
+    app::App,
+    check::{CheckedDataset, check},
+};
 
 /// What an operator asks for.
 #[derive(Debug, Deserialize)]
@@ -37,8 +40,11 @@ enum Action {
     },
     /// Reads what was set for a workspace.
     GetQuota { workspace: Workspace },
-    /// Reads the catalog as the other functions will.
-    CheckCatalog {},
+    /// Reads the catalog as the other functions will and, for a workspace, some of what it describes.
+    CheckCatalog {
+        #[serde(default)]
+        workspace: Option<Workspace>,
+    },
 }
 
 /// What an operator is told.
@@ -66,6 +72,9 @@ pub(crate) enum Answer {
     Catalog {
         datasets: usize,
         tables: usize,
+        /// What was found of each dataset.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        checked: Vec<CheckedDataset>,
     },
 }
 
@@ -131,11 +140,16 @@ pub(crate) async fn run(app: &App, payload: Value) -> anyhow::Result<Answer> {
             let quota = app.exports.own_quota(&workspace).await?;
             Ok(Answer::Quota { workspace, quota })
         }
-        Action::CheckCatalog {} => {
+        Action::CheckCatalog { workspace } => {
             let catalog = app.lake.catalog(app.catalog_key.as_deref()).await?;
+            let checked = match workspace {
+                Some(workspace) => check(app, &catalog, &workspace, now).await?,
+                None => Vec::new(),
+            };
             Ok(Answer::Catalog {
                 datasets: catalog.datasets().count(),
                 tables: catalog.tables().count(),
+                checked,
             })
         }
     }

@@ -2,6 +2,7 @@
 
 mod actions;
 mod app;
+mod check;
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use serde_json::Value;
