@@ -8,10 +8,11 @@ use regex_lite::Regex;
 const FOLDERS: [&str; 3] = ["functions/exports/src", "shared/web/src", "shared/export/src"];
 
 /// The forms in which the code spells a code.
-const FORMS: [&str; 3] = [
+const FORMS: [&str; 4] = [
     r#"(?:Problem::\w+|Fault::new|Self::new|gone|Invalid)\(\s*(?:[\w:]+,\s*)?"([a-z_]+)""#,
     r#"\(StatusCode::\w+, "([a-z_]+)"\)"#,
     r#"QuotaKind::\w+ => "([a-z_]+)""#,
+    r#""code": "([a-z_]+)""#,
 ];
 
 fn project() -> &'static Path {

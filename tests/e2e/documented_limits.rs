@@ -124,7 +124,7 @@ const ROWS: [(&str, &str); 66] = [
         "bad rows that are listed; a reason",
         "shared/lake/src/bad_rows.rs MAX_LISTED_BAD_ROWS; shared/lake/src/bad_rows.rs MAX_REASON_BYTES",
     ),
-    ("a block of Hadoop's Snappy", "shared/lake/src/hadoop.rs MAX_BLOCK_BYTES"),
+    ("a chunk of Hadoop's Snappy", "shared/lake/src/hadoop.rs MAX_CHUNK_BYTES"),
     ("what is looked at of an object to see what it is", "shared/lake/src/detect.rs HEAD_BYTES"),
     (
         "path of a dataset",

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context as _;
+use bytes::Bytes;
 use export::{Catalog, Dataset, SourceObject, Table, Window, Workspace};
 use jiff::{SignedDuration, Timestamp};
 use lake::{InputObject, Inspection, MAX_INSPECTED_ROWS, inspect};
@@ -26,6 +27,9 @@ pub(crate) struct CheckedDataset {
     found: Vec<String>,
 }
 
+/// An object that is looked at, with its stored bytes.
+type Sample = (InputObject, Bytes);
+
 /// Objects of a partition, and when it begins.
 type Partition = (Timestamp, Vec<SourceObject>);
 
@@ -47,8 +51,9 @@ pub(crate) async fn check(
             Err(error) => return Err(error.into()),
             Ok(partitions) => {
                 let mut found = vec![amounts(&partitions, dataset, workspace, now)];
+                let samples = read_samples(app, &partitions).await?;
                 for table in catalog.tables().filter(|table| table.dataset == dataset.name) {
-                    found.extend(rows(app, catalog, workspace, table, &partitions).await?);
+                    found.extend(rows(catalog, workspace, table, &samples));
                 }
                 found
             }
@@ -87,25 +92,15 @@ fn amounts(
 }
 
 /// Says what some objects have for a table.
-async fn rows(
-    app: &App,
+fn rows(
     catalog: &Catalog,
     workspace: &Workspace,
     table: &Table,
-    partitions: &[Partition],
-) -> anyhow::Result<Vec<String>> {
-    let samples = samples(partitions);
+    samples: &[Sample],
+) -> Vec<String> {
     let (mut whole, mut failed) = (None::<Inspection>, Vec::new());
-    for (partition, source) in &samples {
-        let bytes = app.lake.open(source).await?.collect().await?;
-        let object = InputObject {
-            key: source.key.clone(),
-            size_bytes: source.size_bytes,
-            likely_whole: false,
-            refer: false,
-            partition: Some(*partition),
-        };
-        match inspect(catalog, workspace, table, &object, || Ok(&bytes[..])) {
+    for (object, bytes) in samples {
+        match inspect(catalog, workspace, table, object, || Ok(&bytes[..])) {
             Ok(found) => {
                 whole = Some(match whole {
                     Some(whole) => whole.and(found),
@@ -117,7 +112,24 @@ async fn rows(
     }
     let dataset = catalog.dataset_of(table);
     let told = whole.map(|whole| told(&table.name, samples.len() - failed.len(), &whole, dataset));
-    Ok(failed.into_iter().chain(told.into_iter().flatten()).collect())
+    failed.into_iter().chain(told.into_iter().flatten()).collect()
+}
+
+/// Reads some objects whole.
+async fn read_samples(app: &App, partitions: &[Partition]) -> anyhow::Result<Vec<Sample>> {
+    let mut read = Vec::new();
+    for (partition, source) in samples(partitions) {
+        let bytes = app.lake.open(&source).await?.collect().await?;
+        let object = InputObject {
+            key: source.key,
+            size_bytes: source.size_bytes,
+            likely_whole: false,
+            refer: false,
+            partition: Some(partition),
+        };
+        read.push((object, bytes));
+    }
+    Ok(read)
 }
 
 /// Chooses the newest, the oldest and a middle one of the objects that are small enough to be read.

@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use crate::{
     app::App,
     failure::failure_of,
-    message::Message,
+    message::{Message, seconds_until},
     plan,
-    progress::{do_step, seconds_until},
+    progress::do_step,
     watch::{Held, Lost, Watch, while_ours},
     work::Work,
 };

@@ -15,9 +15,9 @@ use crate::{
     archive,
     batch::{self, After},
     failure::failure_of,
-    message::Message,
+    message::{Message, seconds_until},
     plan,
-    progress::{do_step, seconds_until},
+    progress::do_step,
     watch::{Held, Lost, Watch, is_ours, while_ours},
     work::Work,
 };

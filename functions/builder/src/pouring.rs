@@ -35,11 +35,11 @@ pub(crate) type Run = (RunOutput, Vec<Content>);
 
 /// Opens objects, which are then sent by [`feed`].
 #[derive(Debug)]
-pub(crate) struct BucketCredentials {
+pub(crate) struct ObjectOpener {
     ask: UnboundedSender<(usize, Sender<Chunk>)>,
 }
 
-impl BucketCredentials {
+impl ObjectOpener {
     pub(crate) fn open(&self, index: usize) -> io::Result<ObjectReader> {
         let (to, chunks) = mpsc::channel(CHUNKS);
         self.ask.send((index, to)).map_err(io::Error::other)?;
@@ -52,12 +52,12 @@ pub(crate) async fn look<T: Send + 'static>(
     app: &App,
     planned: &[PlannedObject],
     watch: &mut Watch,
-    work: impl FnOnce(&[InputObject], &BucketCredentials) -> Result<T, ObjectError> + Send + 'static,
+    work: impl FnOnce(&[InputObject], &ObjectOpener) -> Result<T, ObjectError> + Send + 'static,
 ) -> anyhow::Result<T> {
     let sources: Vec<SourceObject> = planned.iter().map(|one| one.object.clone()).collect();
     let objects: Vec<InputObject> = planned.iter().map(PlannedObject::to_input).collect();
     let (ask, asked) = mpsc::unbounded_channel();
-    let looking = tokio::task::spawn_blocking(move || work(&objects, &BucketCredentials { ask }));
+    let looking = tokio::task::spawn_blocking(move || work(&objects, &ObjectOpener { ask }));
     let fed = tokio::select! {
         fed = feed(app, &sources, asked) => fed,
         lost = watch.lost() => Err(lost),
@@ -88,7 +88,7 @@ pub(crate) async fn pour(
         let objects: Vec<InputObject> = task.objects.iter().map(PlannedObject::to_input).collect();
         let (selection, objects) = (&task.selection, &objects[..]);
         let pour = Pipeline { selection, objects, runs: task.runs, encoding: task.pack, workers };
-        let opener = BucketCredentials { ask };
+        let opener = ObjectOpener { ask };
         pour.run(
             |index| opener.open(index),
             |run, stretch| output.blocking_send((run, stretch)).map_err(io::Error::other),

@@ -1,13 +1,10 @@
 //! One step of an export, done and recorded.
 
 use export::Export;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use lake::Step;
 
 use crate::{report::Report, step, watch::Lost, work::Work};
-
-/// The longest that SQS hides a message: 12 hours.
-const MAX_HIDDEN_SECONDS: i64 = 43_200;
 
 /// Does a step and records it; the next is expected within `timeout`. Returns the export as it is then.
 pub(crate) async fn do_step(
@@ -31,9 +28,3 @@ pub(crate) async fn do_step(
 #[derive(Debug, thiserror::Error)]
 #[error("the export has more than {0} rows")]
 pub(crate) struct TooManyRows(pub(crate) u64);
-
-/// Returns in how many seconds a message comes back that is hidden until `then`.
-pub(crate) fn seconds_until(now: Timestamp, then: Timestamp) -> i32 {
-    let seconds = then.duration_since(now).as_secs().clamp(0, MAX_HIDDEN_SECONDS - 1) + 1;
-    i32::try_from(seconds).unwrap_or(1)
-}

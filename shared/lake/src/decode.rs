@@ -34,7 +34,7 @@ pub enum ObjectError {
         source: io::Error,
     },
     /// It is stored in a way that is not read. Trying again does not help.
-    #[error("read object {key}: it is not JSON LineSplitter but {what}")]
+    #[error("read object {key}: it is not JSON Lines but {what}")]
     Foreign {
         /// The object.
         key: String,

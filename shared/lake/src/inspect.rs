@@ -108,6 +108,10 @@ pub fn inspect<R: Read>(
         |_| open(),
         empty,
         |seen, object, at, record| {
+            // Rows of others and bad rows count too: an object is not read much further than this.
+            if at.record > MAX_INSPECTED_ROWS {
+                return Ok(ControlFlow::Break(()));
+            }
             let mut buffer = FieldBuffer::default();
             let (_, found) = read_fields(record, &names, &mut buffer)?;
             if tenant.as_ref().is_some_and(|tenant| !tenant.owns(found)) {
@@ -124,8 +128,7 @@ pub fn inspect<R: Read>(
             for ((_, field), has) in columns.iter().zip(&mut seen.has) {
                 *has |= field.find(found).is_some_and(|value| value != "null");
             }
-            let is_enough = at.record >= MAX_INSPECTED_ROWS;
-            Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            Ok(ControlFlow::Continue(()))
         },
     )?;
     let Some(Seen { stats, inspection, has }) = seen.into_iter().next() else {
@@ -195,5 +198,7 @@ mod tests {
         );
         let many = row("acme", "10:00:00", "").repeat(10_500);
         assert_eq!(look(&many).rows, MAX_INSPECTED_ROWS);
+        let others = row("globex", "10:00:00", "").repeat(10_500);
+        assert_eq!(look(&(others + &row("acme", "10:00:00", ""))).rows, 0, "rows of others count");
     }
 }

@@ -22,8 +22,8 @@ impl Random {
         Self(Some(Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)))))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the one place where the machine is asked")]
     /// Draws bytes. Fails if the operating system has none.
+    #[expect(clippy::disallowed_methods, reason = "the one place where the machine is asked")]
     pub fn bytes<const N: usize>(&self) -> anyhow::Result<[u8; N]> {
         let mut bytes = [0; N];
         match &self.0 {

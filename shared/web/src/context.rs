@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderValue, request::Parts},
+    http::{HeaderValue, StatusCode, request::Parts},
     middleware::Next,
     response::Response,
 };
@@ -33,16 +33,22 @@ impl<S: Sync> FromRequestParts<S> for BaseUrl {
     }
 }
 
-/// When a request came.
+/// When a request came. Every router of this crate adds it.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestTime(pub Timestamp);
 
-impl<S: Sync> FromRequestParts<S> for RequestTime {
-    type Rejection = Infallible;
+impl RequestTime {
+    /// Returns when this request came, or now by `clock` if nobody noted it.
+    pub(crate) fn of(parts: &Parts, clock: Clock) -> Timestamp {
+        parts.extensions.get::<Self>().map_or_else(|| clock.now(), |time| time.0)
+    }
+}
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let found = parts.extensions.get::<Self>().copied();
-        Ok(found.unwrap_or(Self(Timestamp::UNIX_EPOCH)))
+impl<S: Sync> FromRequestParts<S> for RequestTime {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
+        parts.extensions.get::<Self>().copied().ok_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 

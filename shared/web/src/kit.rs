@@ -113,7 +113,7 @@ impl<A: Api, P: Required> FromRequestParts<Kit<A>> for Authorized<A, P> {
 
     async fn from_request_parts(parts: &mut Parts, kit: &Kit<A>) -> Result<Self, A::Error> {
         let credential = A::credential(parts)?;
-        let Ok(RequestTime(now)) = RequestTime::from_request_parts(parts, kit).await;
+        let now = RequestTime::of(parts, kit.0.services().exports.clock);
         Ok(authorize(Arc::clone(&kit.0), &credential, now).await?)
     }
 }
@@ -122,7 +122,7 @@ impl<A: Api> FromRequestParts<Kit<A>> for Public<A> {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, kit: &Kit<A>) -> Result<Self, Infallible> {
-        let RequestTime(now) = RequestTime::from_request_parts(parts, kit).await?;
+        let now = RequestTime::of(parts, kit.0.services().exports.clock);
         Ok(Self { app: Arc::clone(&kit.0), now })
     }
 }

@@ -2,29 +2,29 @@
 
 use super::*;
 
+/// Asks for the rows of a day until they are counted.
+async fn estimate(user: &User, query: &str) -> Reply {
+    for _ in 0..20 {
+        let reply = user.get(&format!("{EXPORTS}/estimate?{DAY}&{query}")).await.unwrap();
+        if reply.status != 429 {
+            return reply;
+        }
+        assert_eq!((reply.text("/type"), reply.header("retry-after")), ("TooManyRequests", "5"));
+    }
+    panic!("rows are not counted");
+}
+
 #[tokio::test]
 async fn rows_are_counted_before_they_are_exported() {
     let user = user().await;
     put_visits(&user).await;
-    let estimate = async |query: &str| {
-        for _ in 0..20 {
-            let reply = user.get(&format!("{EXPORTS}/estimate?{DAY}&{query}")).await.unwrap();
-            if reply.status != 429 {
-                return reply;
-            }
-            assert_eq!(
-                (reply.text("/type"), reply.header("retry-after")),
-                ("TooManyRequests", "5")
-            );
-        }
-        panic!("rows are not counted");
-    };
-    let all = estimate("").await;
+    let all = estimate(&user, "").await;
     assert_eq!(
         all.body["estimates"],
         json!({ "searches": 3, "clicks": 1, "custom_events": 3, "keywords": 3, "groups": 3 })
     );
-    let some = estimate(&format!("tables=searches&f={}", encode("customEventType=='copy'"))).await;
+    let copies = format!("tables=searches&f={}", encode("customEventType=='copy'"));
+    let some = estimate(&user, &copies).await;
     assert_eq!(some.body["estimates"], json!({ "searches": 1 }));
     let limit = user.get(&format!("{EXPORTS}/rowLimit")).await.unwrap();
     assert_eq!(limit.body, json!({ "exportRowCountLimit": 200_000 }));
@@ -44,7 +44,7 @@ async fn what_was_counted_before_is_not_counted_again() {
     let remembered = user.stack.read_export_object(counts[0]).await.unwrap();
     let changed = String::from_utf8(remembered).unwrap().replace("\"rows\":3", "\"rows\":333");
     user.stack.write_export_object(counts[0], changed.into()).await.unwrap();
-    let reply = user.get(&format!("{EXPORTS}/estimate?{DAY}&tables=searches")).await.unwrap();
+    let reply = estimate(&user, "tables=searches").await;
     assert_eq!(reply.body["estimates"], json!({ "searches": 333 }));
 }
 
@@ -54,7 +54,7 @@ async fn what_cannot_be_counted_is_named() {
     let key = format!("coveo/clicks/{}/2026/03/01/10/cut.json.gz", user.workspace);
     let whole = gzip("{\"datetime\":\"2026-03-01T10:00:00Z\"}\n");
     user.stack.put_source(&key, whole[..whole.len() - 4].to_vec()).await.unwrap();
-    let reply = user.get(&format!("{EXPORTS}/estimate?{DAY}&tables=clicks")).await.unwrap();
+    let reply = estimate(&user, "tables=clicks").await;
     assert_eq!((reply.status, reply.text("/type")), (500, "InternalError"));
     assert!(reply.text("/message").contains(&key), "{}", reply.body);
 }

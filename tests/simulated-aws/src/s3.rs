@@ -1,4 +1,4 @@
-//! S3: whole objects, written, read, listed and removed.
+//! S3: whole objects, written, read and removed.
 
 use std::collections::BTreeMap;
 
@@ -61,7 +61,6 @@ impl Objects {
                 self.put(bucket, key, body.to_vec());
                 Reply::new(200, "")
             }
-            "GET" if query.contains("list-type=2") => Reply::new(200, self.list(bucket, query)),
             "GET" if range.is_none() => match self.get(bucket, key) {
                 Some(content) => Reply::object(content),
                 None => Reply::new(404, "<Error><Code>NoSuchKey</Code></Error>"),
@@ -74,16 +73,6 @@ impl Objects {
             }
             _ => Reply::unknown(),
         }
-    }
-
-    fn list(&self, bucket: &str, query: &str) -> String {
-        let prefix = query.split('&').find_map(|pair| pair.strip_prefix("prefix="));
-        let prefix = percent_decode_str(prefix.unwrap_or_default()).decode_utf8_lossy();
-        let keys = self.keys(bucket);
-        let listed = keys.iter().filter(|key| key.starts_with(&*prefix));
-        let listed = listed.map(|key| format!("<Contents><Key>{key}</Key></Contents>"));
-        let listed = listed.collect::<String>();
-        format!("<ListBucketResult><IsTruncated>false</IsTruncated>{listed}</ListBucketResult>")
     }
 }
 
