@@ -169,3 +169,29 @@ async fn a_token_for_several_workspaces_chooses_one_by_header() {
     assert_eq!(get("acme").await, (403, "workspace_forbidden".to_owned()));
     assert_eq!(get("").await, (400, "workspace_required".to_owned()));
 }
+
+#[tokio::test]
+async fn a_custom_domain_may_have_a_base_path() {
+    let stack = Stack::connect().await.unwrap();
+    for (function, path, resource, want) in [
+        ("ExportsFunction", "/v1/openapi.json", "/v1/{proxy+}", 200),
+        ("ExportsFunction", "/reports/v1/openapi.json", "/v1/{proxy+}", 200),
+        ("ExportsFunction", "/reports/live/v1/openapi.json", "/v1/{proxy+}", 200),
+        ("AmplitudeFunction", "/reports/api/2/export", "/api/2/export", 401),
+    ] {
+        // The domain leaves its base path, and the stage if the mapping names none, in both paths.
+        let event = json!({
+            "resource": resource, "path": path, "httpMethod": "GET", "headers": {}, "multiValueHeaders": {},
+            "queryStringParameters": null, "multiValueQueryStringParameters": null,
+            "pathParameters": { "proxy": "openapi.json" }, "stageVariables": null,
+            "requestContext": {
+                "resourcePath": resource, "path": path, "httpMethod": "GET", "stage": "live",
+                "domainName": "data.example.com", "requestId": "r1", "identity": {},
+                "accountId": "000000000000", "resourceId": "r", "apiId": "a", "protocol": "HTTP/1.1",
+            },
+            "body": null, "isBase64Encoded": false,
+        });
+        let answer = stack.invoke(function, &event).await.unwrap();
+        assert_eq!(answer["statusCode"], want, "{path}: {answer}");
+    }
+}

@@ -18,6 +18,12 @@ fn resources(template: &Value, kind: &str) -> Vec<(String, Value)> {
     found.map(|(name, resource)| (name.clone(), resource["Properties"].clone())).collect()
 }
 
+/// The statements of a policy, those too that stand there only with some parameters.
+fn statements(policy: &Value) -> Vec<&Value> {
+    let all = each(&policy["PolicyDocument"]["Statement"]).into_iter();
+    all.map(|statement| statement.pointer("/Fn::If/1").unwrap_or(statement)).collect()
+}
+
 /// A value that may stand alone or in a list.
 fn each(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |list| list.iter().collect())
@@ -31,7 +37,7 @@ fn no_role_has_wildcard_actions_or_resources() {
     for (name, role) in roles {
         assert!(role.get("ManagedPolicyArns").is_none(), "{name}: managed policies have wildcards");
         for policy in each(&role["Policies"]) {
-            for statement in each(&policy["PolicyDocument"]["Statement"]) {
+            for statement in statements(policy) {
                 for action in each(&statement["Action"]) {
                     assert!(!action.as_str().unwrap().contains('*'), "{name}: {statement}");
                 }
@@ -59,7 +65,7 @@ fn the_courier_takes_on_no_role_of_the_operators_own_account() {
     let of_sts: Vec<(String, Value)> = roles
         .iter()
         .flat_map(|(name, role)| {
-            let statements = each(&role["Policies"][0]["PolicyDocument"]["Statement"]);
+            let statements = statements(&role["Policies"][0]);
             statements.into_iter().map(move |statement| (name.clone(), statement.clone()))
         })
         .filter(|(_, statement)| statement["Action"].to_string().contains("sts:"))
@@ -186,8 +192,8 @@ fn nobody_opens_what_was_sealed_for_another_purpose() {
     let template = template();
     let mut found = Vec::new();
     for (name, role) in resources(&template, "AWS::IAM::Role") {
-        for statement in each(&role["Policies"][0]["PolicyDocument"]["Statement"]) {
-            if statement["Action"] == "kms:Decrypt" {
+        for statement in statements(&role["Policies"][0]) {
+            if statement["Action"] == "kms:Decrypt" && statement["Sid"] != "LakeKeys" {
                 let purpose =
                     &statement["Condition"]["StringEquals"]["kms:EncryptionContext:purpose"];
                 found.push((name.clone(), purpose.as_str().unwrap().to_owned()));
@@ -197,6 +203,76 @@ fn nobody_opens_what_was_sealed_for_another_purpose() {
     found.sort();
     let want = [("CourierRole", "copy"), ("NotifierRole", "callback")];
     assert_eq!(found, want.map(|(role, purpose)| (role.to_owned(), purpose.to_owned())));
+}
+
+#[test]
+fn who_reads_the_lake_or_its_catalog_may_use_the_keys_of_the_lake_through_s3_alone() {
+    let template = template();
+    let mut readers = Vec::new();
+    for (name, role) in resources(&template, "AWS::IAM::Role") {
+        let statements = statements(&role["Policies"][0]);
+        let reads = |s: &&Value| {
+            s["Action"] == "s3:GetObject" && s["Resource"].to_string().contains("LakeBucketName")
+        };
+        let keys: Vec<_> = statements.iter().filter(|s| s["Sid"] == "LakeKeys").collect();
+        assert_eq!(keys.len(), statements.iter().copied().filter(reads).count(), "{name}");
+        for key in keys {
+            assert_eq!(key["Resource"]["Ref"], "LakeKeyArns", "{name}");
+            let through = &key["Condition"]["StringLike"]["kms:ViaService"]["Fn::Sub"];
+            assert_eq!(through, "s3.*.${AWS::URLSuffix}", "{name}");
+            readers.push(name.clone());
+        }
+    }
+    assert_eq!(readers.len(), 7, "{readers:?}");
+}
+
+#[test]
+fn sam_makes_one_stage_with_the_limit_of_requests() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../.local/test/processed.json");
+    let processed: Value =
+        serde_json::from_slice(&std::fs::read(path).expect("make stack writes it")).unwrap();
+    let [(_, stage)] = &resources(&processed, "AWS::ApiGateway::Stage")[..] else {
+        panic!("there is one stage")
+    };
+    assert_eq!(stage["StageName"], "live");
+    let limits = &stage["MethodSettings"][0];
+    assert!(!limits["ThrottlingRateLimit"].is_null(), "{limits}");
+    for (name, deployment) in resources(&processed, "AWS::ApiGateway::Deployment") {
+        assert!(deployment["StageName"].is_null(), "{name} makes a stage of its own: {deployment}");
+    }
+}
+
+#[test]
+fn lambda_lets_those_functions_go_on_that_send_messages_to_their_own_queues() {
+    let template = template();
+    let allowed: Vec<String> = resources(&template, "AWS::Serverless::Function")
+        .into_iter()
+        .filter(|(_, function)| function["RecursiveLoop"] == "Allow")
+        .map(|(name, _)| name)
+        .collect();
+    let queue_of = |function: &Value| {
+        let events = function["Events"].as_object()?;
+        events.values().find_map(|event| event["Properties"]["Queue"].get("Fn::GetAtt")).cloned()
+    };
+    let roles = resources(&template, "AWS::IAM::Role");
+    let loops = resources(&template, "AWS::Serverless::Function").into_iter().filter(|(_, f)| {
+        let role = f["Role"]["Fn::GetAtt"][0].as_str().unwrap();
+        let (_, role) = roles.iter().find(|(name, _)| name == role).unwrap();
+        queue_of(f).is_some_and(|queue| {
+            statements(&role["Policies"][0]).iter().any(|s| {
+                each(&s["Action"]).contains(&&Value::from("sqs:SendMessage"))
+                    && each(&s["Resource"]).iter().any(|r| r["Fn::GetAtt"] == queue)
+            })
+        })
+    });
+    assert_eq!(allowed, loops.map(|(name, _)| name).collect::<Vec<_>>());
+    assert_eq!(allowed.len(), 3);
+}
+
+#[test]
+fn lambda_reports_what_each_run_took() {
+    let logs = &template()["Globals"]["Function"]["LoggingConfig"];
+    assert_eq!((&logs["LogFormat"], &logs["SystemLogLevel"]), (&"JSON".into(), &"INFO".into()));
 }
 
 #[test]

@@ -103,7 +103,7 @@ def deploy(name, port, built):
         deploy_programs(name, port, built, parameters)
     stack = client("cloudformation", port).describe_stacks(StackName=STACK)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    apply_what_was_dropped(port)
+    apply_what_was_dropped(name, port)
     outputs["builder_code"] = code_folder(port, "BuilderFunction")
     found = {"endpoint": f"http://127.0.0.1:{port}", "region": REGION, "base_url": base_url, "lake_bucket": LAKE,
              **outputs}
@@ -179,7 +179,8 @@ def fit_for_here(name, path):
     for function in (r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::Serverless::Function"):
         function["Events"] = dict(one_method_each(function.get("Events", {})))
     for role in (r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::IAM::Role"):
-        for statement in (s for policy in role["Policies"] for s in policy["PolicyDocument"]["Statement"]):
+        statements = (s for policy in role["Policies"] for s in policy["PolicyDocument"]["Statement"])
+        for statement in (s["Fn::If"][1] if "Fn::If" in s else s for s in statements):
             if "kms:" in str(statement["Action"]):
                 statement.pop("Condition", None)
     return template
@@ -195,27 +196,27 @@ def one_method_each(events):
             yield name + method.title(), event | {"Properties": event["Properties"] | {"Method": method}}
 
 
-def apply_what_was_dropped(port):
-    """Sets through the services what MiniStack's CloudFormation accepts and forgets: TTL and lifecycle."""
+def apply_what_was_dropped(name, port):
+    """Sets through the services what MiniStack's CloudFormation accepts and forgets: TTL and lifecycle. What SAM made
+    of the template is then in .local/NAME/processed.json."""
     template = client("cloudformation", port).get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
     template = template if isinstance(template, dict) else json.loads(template)
+    (folder(name) / "processed.json").write_text(json.dumps(template, indent=1))
     pages = client("cloudformation", port).get_paginator("list_stack_resources").paginate(StackName=STACK)
     physical = {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in pages for r in page["StackResourceSummaries"]}
-    for name, resource in template["Resources"].items():
+    for resource_name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
         if "TimeToLiveSpecification" in properties:
             client("dynamodb", port).update_time_to_live(
-                TableName=physical[name], TimeToLiveSpecification=properties["TimeToLiveSpecification"])
+                TableName=physical[resource_name], TimeToLiveSpecification=properties["TimeToLiveSpecification"])
         if "LifecycleConfiguration" in properties:
             rules = [lifecycle_rule(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]
             client("s3", port).put_bucket_lifecycle_configuration(
-                Bucket=physical[name], LifecycleConfiguration={"Rules": rules})
-
-
+                Bucket=physical[resource_name], LifecycleConfiguration={"Rules": rules})
         if "ScalingConfig" in properties:
             # A number that comes from a parameter stays a string there, and the poller stumbles over it.
             client("lambda", port).update_event_source_mapping(
-                UUID=physical[name], ScalingConfig={"MaximumConcurrency": 4})
+                UUID=physical[resource_name], ScalingConfig={"MaximumConcurrency": 4})
 
 
 def lifecycle_rule(rule):

@@ -4,14 +4,14 @@ mod actions;
 mod app;
 mod check;
 
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 
 use crate::app::{App, Settings};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    cloud::start_log();
 
     let settings = Settings::from_env()?;
     let aws = cloud::aws_config().await;

@@ -20,7 +20,7 @@ mod work;
 
 use aws_lambda_events::sqs::SqsEvent;
 use cloud::Job;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 use crate::{
     app::{App, Settings},
@@ -29,7 +29,7 @@ use crate::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    cloud::start_log();
 
     let settings = Settings::from_env()?;
     let aws = cloud::aws_config().await;

@@ -6,14 +6,14 @@ use std::time::SystemTime;
 
 use aws_lambda_events::sqs::SqsEvent;
 use cloud::Job;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use tokio::time::Instant;
 
 use crate::app::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    cloud::start_log();
 
     let settings = Settings::from_env()?;
     let copier = &settings.copier(cloud::aws_config().await)?;

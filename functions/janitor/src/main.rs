@@ -6,7 +6,7 @@ mod metrics;
 use std::time::SystemTime;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 use service::Clock;
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ use crate::app::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    cloud::start_log();
 
     let settings = Settings::from_env()?;
     let aws = cloud::aws_config().await;

@@ -8,14 +8,14 @@ mod post;
 mod resolver;
 
 use aws_lambda_events::sqs::SqsEvent;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use outbox::WebhookMessage;
 
 use crate::app::{App, Settings};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    cloud::start_log();
 
     let settings = Settings::from_env()?;
     let aws = cloud::aws_config().await;

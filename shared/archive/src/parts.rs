@@ -12,6 +12,10 @@ pub const MIN_PART_BYTES: u64 = 5 << 20;
 /// The largest part.
 pub const MAX_PART_BYTES: u64 = 5 << 30;
 
+/// The largest part that S3 copies, as long as an upload has room for the parts: a larger range is copied as
+/// several, at the same time.
+const MAX_COPY_BYTES: u64 = 512 << 20;
+
 /// The most parts of one upload.
 pub const MAX_PARTS: usize = 10_000;
 
@@ -33,26 +37,30 @@ pub enum Part<S> {
 
 /// Cuts `extents` into parts. As little as possible is read and sent; none at all is one empty part.
 pub fn plan_parts<S: Clone>(extents: &[Extent<S>]) -> Vec<Part<S>> {
-    let mut least = MIN_PART_BYTES;
+    let (mut least, mut largest) = (MIN_PART_BYTES, MAX_COPY_BYTES);
     loop {
         // The smaller the least part, the less has to be read and sent; but there may be too many.
-        let parts = parts_of(extents, least);
+        let parts = parts_of(extents, least, largest);
         if parts.len() <= MAX_PARTS {
             return parts;
         }
-        least *= 2;
+        (least, largest) = if largest < MAX_PART_BYTES {
+            (least, (largest * 2).min(MAX_PART_BYTES))
+        } else {
+            (least * 2, largest)
+        };
     }
 }
 
-/// Cuts `extents` into parts of `least` bytes or more, but for the last.
-fn parts_of<S: Clone>(extents: &[Extent<S>], least: u64) -> Vec<Part<S>> {
+/// Cuts `extents` into parts of `least` bytes or more, but for the last. What is copied has `largest` bytes at most.
+fn parts_of<S: Clone>(extents: &[Extent<S>], least: u64, largest: u64) -> Vec<Part<S>> {
     let mut parts = Vec::new();
     let mut open = Open { extents: Vec::new(), len: 0 };
     for mut extent in extents.iter().cloned() {
         while !extent.is_empty() {
             match &extent {
                 Extent::Range { source, offset, len } if open.len == 0 && *len >= least => {
-                    copy(&mut parts, source, *offset, *len);
+                    copy(&mut parts, source, (*offset, *len), largest);
                     break;
                 }
                 _ => {}
@@ -69,9 +77,14 @@ fn parts_of<S: Clone>(extents: &[Extent<S>], least: u64) -> Vec<Part<S>> {
     parts
 }
 
-/// Copies a range in as few parts of about the same size as S3 allows.
-fn copy<S: Clone>(parts: &mut Vec<Part<S>>, source: &S, mut offset: u64, len: u64) {
-    let count = len.div_ceil(MAX_PART_BYTES);
+/// Copies a range in as few parts of about the same size, of `largest` bytes at most.
+fn copy<S: Clone>(
+    parts: &mut Vec<Part<S>>,
+    source: &S,
+    (mut offset, len): (u64, u64),
+    largest: u64,
+) {
+    let count = len.div_ceil(largest);
     for i in 0..count {
         let size = len / count + u64::from(i < len % count);
         parts.push(Part::Copy { source: source.clone(), offset, len: size });
@@ -182,6 +195,18 @@ mod tests {
             // At each range: what fills the part before it, and what is too little to be copied after.
             prop_assert!(sent < sizes.len() as u64 * 2 * MIN_PART_BYTES);
         }
+    }
+
+    #[test]
+    fn a_large_range_is_copied_in_parts_that_s3_copies_in_seconds() {
+        let whole = |len| [Extent::Range { source: 0, offset: 0, len }];
+        let copied = plan_parts(&whole(MAX_COPY_BYTES * 5 / 2));
+        assert_eq!(
+            copied.iter().map(part_len).collect::<Vec<_>>(),
+            [MAX_COPY_BYTES * 5 / 6 + 1, MAX_COPY_BYTES * 5 / 6 + 1, MAX_COPY_BYTES * 5 / 6]
+        );
+        // The largest archive takes larger parts.
+        assert!(plan_parts(&whole(40 << 40)).len() <= MAX_PARTS);
     }
 
     #[test]

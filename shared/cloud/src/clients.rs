@@ -20,7 +20,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long S3 may take from the last byte of a request to the first byte of its answer.
 const S3_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long S3 may take to answer where it copies up to 5 GiB, or puts an object together.
+/// How long S3 may take where it copies up to 512 MiB, or puts an object together.
 const S3_COPY_TIMEOUT: Duration = Duration::from_mins(5);
 /// How long a body to or from S3 may stand still while somebody waits for it.
 const S3_STALL: Duration = Duration::from_secs(20);
@@ -57,9 +57,13 @@ pub(crate) fn s3_config(aws: &SdkConfig) -> aws_sdk_s3::config::Builder {
         .stalled_stream_protection(stalled)
 }
 
-/// Returns what is different about requests that S3 needs long for.
+/// Returns what is different about requests that S3 needs long for: it answers their headers at once, and their
+/// bodies stand still until it is done.
 pub(crate) fn s3_copies() -> aws_sdk_s3::config::Builder {
-    aws_sdk_s3::config::Builder::new().timeout_config(s3_timeouts(S3_COPY_TIMEOUT))
+    let timeouts = s3_timeouts(S3_COPY_TIMEOUT).into_builder();
+    aws_sdk_s3::config::Builder::new()
+        .timeout_config(timeouts.operation_attempt_timeout(S3_COPY_TIMEOUT).build())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
 
 fn s3_timeouts(answer: Duration) -> TimeoutConfig {
@@ -105,5 +109,13 @@ mod tests {
         assert_eq!(all.operation_attempt_timeout(), Some(ATTEMPT_TIMEOUT));
         assert_eq!((s3.operation_attempt_timeout(), s3.operation_timeout()), (None, None));
         assert_eq!(s3.read_timeout(), Some(S3_ANSWER_TIMEOUT));
+    }
+
+    #[test]
+    fn a_copy_whose_answer_stands_still_is_waited_for_but_not_for_ever() {
+        let copies = s3_copies().build();
+        assert!(!copies.stalled_stream_protection().unwrap().is_enabled());
+        let timeouts = copies.timeout_config().unwrap();
+        assert_eq!(timeouts.operation_attempt_timeout(), Some(S3_COPY_TIMEOUT));
     }
 }

@@ -1,6 +1,7 @@
 //! What every HTTP function needs: who calls, under which base URL, and how to say what is wrong.
 
 mod authentication;
+mod base_path;
 mod body;
 mod context;
 mod download;

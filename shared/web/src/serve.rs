@@ -10,12 +10,11 @@ use lambda_http::{
     aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse},
     lambda_runtime::{run, service_fn},
     request::LambdaRequest,
-    tracing,
 };
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{Api, Kit, router};
+use crate::{Api, Kit, base_path::strip_base_path, router};
 
 /// The most bytes of a path and a query. API Gateway lets 10,240 pass, which are three times as many
 /// where each has to be encoded. The HTTP library takes 65,534 and panics beyond.
@@ -35,20 +34,20 @@ pub async fn start<A: Api>(
     from_env: impl AsyncFnOnce(&SdkConfig) -> anyhow::Result<A>,
     routes: Router<Kit<A>>,
 ) -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    cloud::start_log();
     let aws = cloud::aws_config().await;
     serve(router(from_env(&aws).await?, routes)).await
 }
 
 async fn serve(router: Router) -> Result<(), Error> {
     let mut adapter = Adapter::from(router);
-    run(service_fn(move |event: LambdaEvent<LambdaRequest>| {
-        let answer = match &event.payload {
-            LambdaRequest::ApiGatewayV1(request) if target_bytes(request) > MAX_TARGET_BYTES => {
-                None
-            }
-            _ => Some(adapter.call(event)),
-        };
+    run(service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
+        let mut fits = true;
+        if let LambdaRequest::ApiGatewayV1(request) = &mut event.payload {
+            strip_base_path(request);
+            fits = target_bytes(request) <= MAX_TARGET_BYTES;
+        }
+        let answer = fits.then(|| adapter.call(event));
         async {
             match answer {
                 Some(answer) => Ok::<_, Error>(Answer::Of(answer.await?)),
