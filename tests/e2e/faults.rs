@@ -179,8 +179,12 @@ async fn a_source_object_that_changed_after_the_plan_fails_the_export() {
             user.stack.put_source(&key(&user, "a.json"), GOOD.into()).await.unwrap();
         }
         let export = unsent(&user, Timestamp::now());
-        let object =
-            SourceObject { key: key(&user, "a.json"), etag: "\"0\"".into(), size_bytes: 9 };
+        let object = SourceObject {
+            bucket: None,
+            key: key(&user, "a.json"),
+            etag: "\"0\"".into(),
+            size_bytes: 9,
+        };
         let planned = lake::PlannedObject {
             object,
             way: lake::Way::Transcode,
@@ -212,7 +216,12 @@ async fn a_source_object_that_changed_before_it_was_copied_fails_the_export() {
     let size_bytes = 12_u64 << 20;
     let bytes = vec![b' '; usize::try_from(size_bytes).unwrap()];
     user.stack.put_source(&key(&user, "a.json.gz"), bytes).await.unwrap();
-    let object = SourceObject { key: key(&user, "a.json.gz"), etag: "\"0\"".into(), size_bytes };
+    let object = SourceObject {
+        bucket: None,
+        key: key(&user, "a.json.gz"),
+        etag: "\"0\"".into(),
+        size_bytes,
+    };
     let planned = lake::PlannedObject {
         object,
         way: lake::Way::Splice,

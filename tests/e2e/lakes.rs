@@ -1,4 +1,4 @@
-//! What an operator is told of a lake.
+//! Lakes in several buckets, and what an operator is told of a lake.
 
 use serde_json::json;
 use tests::Stack;
@@ -39,5 +39,39 @@ async fn an_operator_is_told_what_a_workspace_has_and_what_exports_would_miss() 
         "no row has $insert_id, ",
     ] {
         assert!(told.contains(part), "{part:?} is not in {told}");
+    }
+}
+
+#[tokio::test]
+async fn datasets_in_buckets_of_this_account_and_of_another_are_exported() {
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    for (table, account, bucket) in [
+        ("other_visits", "test", "decant-other-lake"),
+        ("role_visits", "333333333333", "decant-role-lake"),
+    ] {
+        let key = format!("visits/{}/2026/03/01/00/a.json.gz", user.workspace);
+        let rows = format!("{{\"at\":\"2026-03-01T00:10:00Z\",\"page\":\"{table}\"}}\n");
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut gzip, rows.as_bytes()).unwrap();
+        user.stack.put_elsewhere(account, bucket, &key, gzip.finish().unwrap()).await.unwrap();
+
+        let mut body =
+            crate::request(table, "2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z", "jsonl");
+        let planned = user.post("/v1/explain", &body).await.unwrap();
+        assert_eq!(planned.body["tables"][0]["ways"][0]["objects"], 1, "{}", planned.body);
+        for format in ["jsonl", "csv"] {
+            body["format"] = json!(format);
+            let url = user.create(&body).await.unwrap();
+            let done = user.finished(&url).await.unwrap();
+            assert_eq!(
+                (done.text("/status"), &done.body["archive"]["rows"]),
+                ("succeeded", &json!(1)),
+                "{}",
+                done.body
+            );
+        }
+        let payload = json!({ "action": "check_catalog", "workspace": user.workspace });
+        let checked = user.stack.admin(&payload).await.unwrap().to_string();
+        assert!(!checked.contains("does not let it be read"), "{checked}");
     }
 }

@@ -28,6 +28,10 @@ REGION = "us-east-1"
 API_ID = "dec0de01"
 STACK = "decant"
 LAKE = "decant-lake"
+# Buckets that the catalog of the tests has datasets in: one of the stack's account, and one that a role reads.
+OTHER_LAKE = "decant-other-lake"
+ROLE_LAKE = "decant-role-lake"
+LAKE_ROLE = "decant-lake-reader"
 CODE = "decant-deploy"
 
 
@@ -86,13 +90,17 @@ def deploy(name, port, built):
     s3 = client("s3", port)
     s3.create_bucket(Bucket=LAKE)
     s3.create_bucket(Bucket=CODE)
+    s3.create_bucket(Bucket=OTHER_LAKE)
+    role = lake_of_another_account(port)
     # The catalog that ships with the code, with a limit that a test can reach.
     catalog = (ROOT / "shared/export/catalog.toml").read_text()
     limited = catalog.replace('name = "amplitude_events"\npath', 'name = "amplitude_events"\nmax_export_megabytes = 20\npath', 1)
-    s3.put_object(Bucket=LAKE, Key="catalog.toml", Body=limited.encode())
+    elsewhere = CATALOG_ELSEWHERE.format(other=OTHER_LAKE, by_role=ROLE_LAKE, role=role)
+    s3.put_object(Bucket=LAKE, Key="catalog.toml", Body=(limited + elsewhere).encode())
     # Another host than that of S3, as on AWS: clients drop a token where a redirect leads to another host.
     base_url = f"http://localhost:{port}/_aws/execute-api/{API_ID}/live"
     parameters = {"Architecture": "x86_64" if os.uname().machine == "x86_64" else "arm64", "LakeBucketName": LAKE, "CatalogKey": "catalog.toml",
+                  "OtherLakeBucketArns": f"arn:aws:s3:::{OTHER_LAKE}", "LakeRoleArns": role,
                   "PublicBaseUrl": base_url, "StepMegabytes": "1", "LookupMegabytes": "1", "BuilderConcurrency": "4",
                   "RequestWaitSeconds": "5", "CoveoRowLimit": "200000", "CallbackHosts": "127.0.0.1", "RequestsPerSecond": "10000", "RequestBurst": "10000",
                   # Tests ask as fast as they can; those about quotas set their own.
@@ -108,6 +116,57 @@ def deploy(name, port, built):
     found = {"endpoint": f"http://127.0.0.1:{port}", "region": REGION, "base_url": base_url, "lake_bucket": LAKE,
              **outputs}
     (folder(name) / "stack.json").write_text(json.dumps(found, indent=2))
+
+
+CATALOG_ELSEWHERE = """
+[[bucket]]
+name = "{other}"
+
+[[bucket]]
+name = "{by_role}"
+role = "{role}"
+external_id = "decant-tests"
+
+[[dataset]]
+name = "other_visits"
+bucket = "{other}"
+path = "visits/{{workspace}}/{{yyyy}}/{{MM}}/{{dd}}/{{HH}}/"
+time = "at"
+
+[[table]]
+name = "other_visits"
+dataset = "other_visits"
+columns = ["at:time", "page"]
+
+[[dataset]]
+name = "role_visits"
+bucket = "{by_role}"
+path = "visits/{{workspace}}/{{yyyy}}/{{MM}}/{{dd}}/{{HH}}/"
+time = "at"
+
+[[table]]
+name = "role_visits"
+dataset = "role_visits"
+columns = ["at:time", "page"]
+"""
+
+
+def lake_of_another_account(port):
+    """A bucket of another account with a role that may read it, which anybody may assume who knows the external id."""
+    import boto3
+    account = "333333333333"
+    s3, iam = (boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", region_name=REGION,
+                            aws_access_key_id=account, aws_secret_access_key="test") for service in ("s3", "iam"))
+    s3.create_bucket(Bucket=ROLE_LAKE)
+    role = iam.create_role(RoleName=LAKE_ROLE, AssumeRolePolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"},
+             "Condition": {"StringEquals": {"sts:ExternalId": "decant-tests"}}}]}))["Role"]
+    iam.put_role_policy(RoleName=LAKE_ROLE, PolicyName="read", PolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{ROLE_LAKE}"},
+            {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{ROLE_LAKE}/*"}]}))
+    return role["Arn"]
 
 
 def deploy_with_sam(name, port, built, parameters):

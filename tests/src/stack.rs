@@ -315,6 +315,23 @@ impl Stack {
         Ok(())
     }
 
+    /// Puts an object into another bucket of an account.
+    pub async fn put_elsewhere(
+        &self,
+        account: &'static str,
+        bucket: &str,
+        key: &str,
+        bytes: Vec<u8>,
+    ) -> anyhow::Result<()> {
+        // MiniStack takes twelve digits for the account they name.
+        let credentials = aws_sdk_s3::config::Credentials::new(account, "test", None, None, "test");
+        let provider = aws_sdk_s3::config::SharedCredentialsProvider::new(credentials);
+        let aws = self.aws.clone().into_builder().credentials_provider(provider).build();
+        let put = cloud::s3_client(&aws).put_object().bucket(bucket).key(key).body(bytes.into());
+        put.send().await.with_context(|| format!("put {key}"))?;
+        Ok(())
+    }
+
     /// Reads an object of the export bucket.
     pub async fn read_export_object(&self, key: &str) -> anyhow::Result<Vec<u8>> {
         let get = self.s3().get_object().bucket(&self.outputs.export_bucket).key(key);

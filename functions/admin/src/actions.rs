@@ -141,9 +141,9 @@ pub(crate) async fn run(app: &App, payload: Value) -> anyhow::Result<Answer> {
             Ok(Answer::Quota { workspace, quota })
         }
         Action::CheckCatalog { workspace } => {
-            let catalog = app.lake.catalog(app.catalog_key.as_deref()).await?;
+            let (catalog, lake) = app.open_catalog().await?;
             let checked = match workspace {
-                Some(workspace) => check(app, &catalog, &workspace, now).await?,
+                Some(workspace) => check(&lake, &catalog, &workspace, now).await?,
                 None => Vec::new(),
             };
             Ok(Answer::Catalog {

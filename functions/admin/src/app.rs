@@ -2,6 +2,7 @@
 
 use aws_config::SdkConfig;
 use cloud::{ExportTable, LakeBucket, TokenTable, env};
+use export::Catalog;
 use service::{Clock, Random};
 
 /// The settings `template.yaml` gives this function.
@@ -9,7 +10,6 @@ use service::{Clock, Random};
 pub(crate) struct Settings {
     token_table: String,
     export_table: String,
-    lake_bucket: String,
     catalog_key: Option<String>,
 }
 
@@ -19,7 +19,6 @@ impl Settings {
         Ok(Self {
             token_table: env::required("TOKEN_TABLE")?,
             export_table: env::required("EXPORT_TABLE")?,
-            lake_bucket: env::required("LAKE_BUCKET")?,
             catalog_key: env::optional("CATALOG_KEY")?,
         })
     }
@@ -30,8 +29,10 @@ impl Settings {
 pub(crate) struct App {
     pub(crate) tokens: TokenTable,
     pub(crate) exports: ExportTable,
-    pub(crate) lake: LakeBucket,
-    pub(crate) catalog_key: Option<String>,
+    lake: LakeBucket,
+    /// What clients of other buckets of a catalog are made from.
+    aws: SdkConfig,
+    catalog_key: Option<String>,
     /// The time.
     pub(crate) clock: Clock,
     /// Where tokens come from.
@@ -39,15 +40,23 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(aws: &SdkConfig, settings: Settings) -> Self {
+    pub(crate) fn new(aws: &SdkConfig, settings: Settings) -> anyhow::Result<Self> {
         let dynamodb = aws_sdk_dynamodb::Client::new(aws);
-        Self {
+        Ok(Self {
             tokens: TokenTable::new(dynamodb.clone(), settings.token_table),
             exports: ExportTable::new(dynamodb, settings.export_table),
-            lake: LakeBucket::new(cloud::s3_client(aws), settings.lake_bucket),
+            lake: LakeBucket::from_env(aws)?,
+            aws: aws.clone(),
             catalog_key: settings.catalog_key,
             clock: Clock::system(),
             random: Random::system(),
-        }
+        })
+    }
+
+    /// Reads the catalog as it is now, and opens its buckets.
+    pub(crate) async fn open_catalog(&self) -> anyhow::Result<(Catalog, LakeBucket)> {
+        let catalog = self.lake.catalog(self.catalog_key.as_deref()).await?;
+        let lake = self.lake.clone().with_others(&self.aws, catalog.buckets()).await;
+        Ok((catalog, lake))
     }
 }

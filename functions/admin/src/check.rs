@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use cloud::LakeBucket;
 use export::{Catalog, Dataset, SourceObject, Table, Window, Workspace};
 use jiff::{SignedDuration, Timestamp};
 use lake::{InputObject, Inspection, MAX_INSPECTED_ROWS, inspect};
 use serde::Serialize;
-
-use crate::app::App;
 
 /// How many days back from now are looked through.
 const MAX_DAYS: i64 = 31;
@@ -35,7 +34,7 @@ type Partition = (Timestamp, Vec<SourceObject>);
 
 /// Looks at the latest objects of a workspace in each dataset.
 pub(crate) async fn check(
-    app: &App,
+    lake: &LakeBucket,
     catalog: &Catalog,
     workspace: &Workspace,
     now: Timestamp,
@@ -44,23 +43,35 @@ pub(crate) async fn check(
     let window = window.context("look through the last days")?;
     let mut checked = Vec::new();
     for dataset in catalog.datasets() {
-        let found = match app.lake.filed(dataset, workspace, window, MAX_OBJECTS).await {
+        let found = match look(lake, catalog, dataset, (workspace, window), now).await {
             Err(cloud::Error::TooManyObjects) => vec![format!(
                 "There are more than {MAX_OBJECTS} objects of the last {MAX_DAYS} days, the most that are looked through."
             )],
-            Err(error) => return Err(error.into()),
-            Ok(partitions) => {
-                let mut found = vec![amounts(&partitions, dataset, workspace, now)];
-                let samples = read_samples(app, &partitions).await?;
-                for table in catalog.tables().filter(|table| table.dataset == dataset.name) {
-                    found.extend(rows(catalog, workspace, table, &samples));
-                }
-                found
+            Err(cloud::Error::Denied { reason, .. }) => {
+                vec![format!("S3 does not let it be read: {reason}")]
             }
+            found => found?,
         };
         checked.push(CheckedDataset { dataset: dataset.name.clone(), found });
     }
     Ok(checked)
+}
+
+/// Looks at the latest objects of a workspace in a dataset.
+async fn look(
+    lake: &LakeBucket,
+    catalog: &Catalog,
+    dataset: &Dataset,
+    (workspace, window): (&Workspace, Window),
+    now: Timestamp,
+) -> cloud::Result<Vec<String>> {
+    let partitions = lake.filed(dataset, workspace, window, MAX_OBJECTS).await?;
+    let mut found = vec![amounts(&partitions, dataset, workspace, now)];
+    let samples = read_samples(lake, &partitions).await?;
+    for table in catalog.tables().filter(|table| table.dataset == dataset.name) {
+        found.extend(rows(catalog, workspace, table, &samples));
+    }
+    Ok(found)
 }
 
 /// Says how much there is.
@@ -116,10 +127,10 @@ fn rows(
 }
 
 /// Reads some objects whole.
-async fn read_samples(app: &App, partitions: &[Partition]) -> anyhow::Result<Vec<Sample>> {
+async fn read_samples(lake: &LakeBucket, partitions: &[Partition]) -> cloud::Result<Vec<Sample>> {
     let mut read = Vec::new();
     for (partition, source) in samples(partitions) {
-        let bytes = app.lake.open(&source).await?.collect().await?;
+        let bytes = lake.open(&source).await?.collect().await?;
         let object = InputObject {
             key: source.key,
             size_bytes: source.size_bytes,
@@ -191,7 +202,7 @@ mod tests {
     }
 
     fn object(key: &str, size_bytes: u64) -> SourceObject {
-        SourceObject { key: key.to_owned(), etag: String::new(), size_bytes }
+        SourceObject { bucket: None, key: key.to_owned(), etag: String::new(), size_bytes }
     }
 
     #[test]

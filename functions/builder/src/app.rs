@@ -23,7 +23,6 @@ pub(crate) struct Settings {
     export_table: String,
     export_queue_url: String,
     export_bucket: String,
-    lake_bucket: String,
     catalog_key: Option<String>,
     compression_level: u32,
     step_bytes: u64,
@@ -41,7 +40,6 @@ impl Settings {
             export_table: env::required("EXPORT_TABLE")?,
             export_queue_url: env::required("EXPORT_QUEUE_URL")?,
             export_bucket: env::required("EXPORT_BUCKET")?,
-            lake_bucket: env::required("LAKE_BUCKET")?,
             catalog_key: env::optional("CATALOG_KEY")?,
             compression_level: env::required("COMPRESSION_LEVEL")?,
             step_bytes: env::required("STEP_BYTES")?,
@@ -90,9 +88,10 @@ pub(crate) struct App {
 impl App {
     pub(crate) async fn new(aws: &SdkConfig, settings: Settings) -> anyhow::Result<Self> {
         let s3 = cloud::s3_client(aws);
-        let lake = LakeBucket::new(s3.clone(), settings.lake_bucket);
+        let lake = LakeBucket::from_env(aws)?;
         let catalog =
             lake.catalog(settings.catalog_key.as_deref()).await.context("load the catalog")?;
+        let lake = lake.with_others(aws, catalog.buckets()).await;
         let sqs = aws_sdk_sqs::Client::new(aws);
         let queue = ExportQueue::new(sqs, settings.export_queue_url);
         let exports = ExportTable::new(aws_sdk_dynamodb::Client::new(aws), settings.export_table);

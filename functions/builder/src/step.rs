@@ -63,8 +63,11 @@ struct Keep {
 impl Keep {
     fn new(work: &Work<'_>, step: &Step, selection: &Selection) -> anyhow::Result<Self> {
         let (workspace, request) = (&work.export.workspace, &work.export.request);
-        let objects: Vec<_> =
-            step.objects.iter().map(|p| (&p.object.key, &p.object.etag)).collect();
+        let objects: Vec<_> = step
+            .objects
+            .iter()
+            .map(|p| (&p.object.bucket, &p.object.key, &p.object.etag))
+            .collect();
         let ways: Vec<_> = step.objects.iter().map(|p| (p.way, p.refer)).collect();
         let alone = matches!(request.files, Files::Hourly(_));
         let pack = format!("{:?}", pack(work.app, work.export));

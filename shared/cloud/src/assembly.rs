@@ -360,7 +360,7 @@ mod tests {
     /// Two copies of a source object, as parts.
     fn copies() -> Vec<Part<Stored>> {
         let (key, etag) = ("a/b.json.gz".to_owned(), "\"e1\"".to_owned());
-        let source = Stored::Source(SourceObject { key, etag, size_bytes: 12 << 20 });
+        let source = Stored::Source(SourceObject { bucket: None, key, etag, size_bytes: 12 << 20 });
         let part = |offset| Part::Copy { source: source.clone(), offset, len: 6 << 20 };
         vec![part(0), part(6 << 20)]
     }

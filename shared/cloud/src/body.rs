@@ -217,7 +217,7 @@ mod tests {
 
     fn object() -> SourceObject {
         let (key, size_bytes) = ("a/b.json".to_owned(), CONTENT.len() as u64);
-        SourceObject { key, etag: "\"e1\"".to_owned(), size_bytes }
+        SourceObject { bucket: None, key, etag: "\"e1\"".to_owned(), size_bytes }
     }
 
     /// The first byte of the range that a request asks for.

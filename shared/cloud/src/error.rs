@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::{
     },
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use export::ExportId;
 
 /// What AWS's services call a refusal because of a rate.
@@ -131,11 +132,13 @@ impl Error {
     }
 }
 
-/// The codes by which S3 says that an operator has to act: permissions, keys of KMS, buckets.
-const DENIALS: [&str; 10] = [
+/// The codes by which S3 says that an operator has to act: permissions, keys of KMS, buckets, regions.
+const DENIALS: [&str; 13] = [
     "AccessDenied",
     "AccessDeniedException",
     "AllAccessDisabled",
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
     "AccountProblem",
     "NoSuchBucket",
     "KMS.DisabledException",
@@ -143,6 +146,7 @@ const DENIALS: [&str; 10] = [
     "KMS.InvalidStateException",
     "KMS.KMSInvalidStateException",
     "KMS.NotFoundException",
+    "PermanentRedirect",
 ];
 /// The codes by which S3 says that an object has to be restored before it can be read or copied.
 const ARCHIVED: [&str; 2] = ["InvalidObjectState", "ObjectNotInActiveTierError"];
@@ -168,16 +172,44 @@ where
 }
 
 /// Returns why S3 refuses something for good, if it does.
-fn denied<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<String> {
+fn denied<E>(error: &SdkError<E>) -> Option<String>
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    if error.raw_response().is_none() {
+        return role_denied(error);
+    }
     let denies = match error.code() {
         Some(code) => DENIALS.contains(&code),
-        None => status(error) == Some(403),
+        // A redirect without a body is one to another region.
+        None => matches!(status(error), Some(301 | 403)),
     };
     denies.then(|| reason(error))
 }
 
+/// Returns why STS gives no credentials for a role, if a call was not made for want of them.
+fn role_denied(error: &(dyn StdError + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(refused) = error.downcast_ref::<AssumeRoleError>()
+            && refused.code().is_some_and(|code| DENIALS.contains(&code))
+        {
+            let said = refused.message().unwrap_or_default();
+            let reason = format!("STS gives no credentials for the role of the bucket: {said}");
+            return Some(reason.chars().take(MAX_REASON).collect());
+        }
+        next = error.source();
+    }
+    None
+}
+
 fn status<E>(error: &SdkError<E>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
+}
+
+/// Returns the region of a bucket, where S3 says it.
+fn region<E>(error: &SdkError<E>) -> Option<&str> {
+    error.raw_response()?.headers().get("x-amz-bucket-region")
 }
 
 /// Returns what S3 said, in its own words.
@@ -187,7 +219,11 @@ fn reason<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
         (Some(code), None) => code.to_owned(),
         _ => format!("status {}", status(error).unwrap_or_default()),
     };
-    said.chars().take(MAX_REASON).collect()
+    let said: String = said.chars().take(MAX_REASON).collect();
+    match (status(error), region(error)) {
+        (Some(301 | 307 | 400), Some(region)) => format!("{said} Its bucket is in {region}."),
+        _ => said,
+    }
 }
 
 #[cfg(test)]

@@ -1,20 +1,23 @@
-//! Source objects in the lake. Read only.
+//! Source objects in the lake: in its bucket, and in others that the catalog names. Read only.
 
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
 };
 
-use aws_sdk_s3::Client;
-use export::{Catalog, Dataset, SourceObject, Window, Workspace, sha256_hex};
+use aws_config::{SdkConfig, sts::AssumeRoleProvider};
+use aws_sdk_s3::{
+    Client,
+    config::{Region, SharedCredentialsProvider},
+};
+use export::{
+    BucketName, Catalog, Dataset, SourceBucket, SourceObject, Window, Workspace, sha256_hex,
+};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::{
-    Error, ObjectBody, Result,
-    body::{self},
-};
+use crate::{Error, ObjectBody, Result, body, clients::s3_config, env};
 
 /// Up to so many partitions are listed one by one, more of them day by day.
 const HOURS_OF_A_DAY: usize = 24;
@@ -33,7 +36,11 @@ pub struct Tally {
 impl Tally {
     fn add(&mut self, object: &SourceObject) {
         self.bytes += object.size_bytes;
-        let named = format!("{}\n{}\n{}", object.key, object.etag, object.size_bytes);
+        let SourceObject { bucket, key, etag, size_bytes } = object;
+        let mut named = format!("{key}\n{etag}\n{size_bytes}");
+        if let Some(bucket) = bucket {
+            named = format!("{named}\n{bucket}");
+        }
         let digest = sha256_hex(named.as_bytes());
         // A sum, so that the order in which objects are listed does not matter.
         let print = u128::from_str_radix(&digest[..32], 16).unwrap_or_default();
@@ -41,17 +48,52 @@ impl Tally {
     }
 }
 
-/// The bucket of the lake.
+/// The bucket of the lake, and others that the catalog names.
 #[derive(Clone, Debug)]
 pub struct LakeBucket {
     client: Client,
     name: String,
+    /// A client of each other bucket, with its region and its role.
+    others: BTreeMap<String, Client>,
 }
 
 impl LakeBucket {
-    /// Returns the bucket called `name`.
+    /// Returns the bucket called `name` without any others.
     pub fn new(client: Client, name: String) -> Self {
-        Self { client, name }
+        Self { client, name, others: BTreeMap::new() }
+    }
+
+    /// Reads the settings that `template.yaml` gives every function that reads the lake, or says which one is missing.
+    pub fn from_env(aws: &SdkConfig) -> Result<Self, env::SettingError> {
+        let region: Option<String> = env::optional("LAKE_REGION")?;
+        let region = region.map(Region::new).or_else(|| aws.region().cloned());
+        let client = Client::from_conf(s3_config(aws).region(region).build());
+        Ok(Self::new(client, env::required("LAKE_BUCKET")?))
+    }
+
+    /// Adds the other buckets of a catalog. Roles are assumed when a bucket is first read.
+    pub async fn with_others(
+        mut self,
+        aws: &SdkConfig,
+        buckets: impl Iterator<Item = &SourceBucket>,
+    ) -> Self {
+        for bucket in buckets {
+            let client = client_of(aws, bucket).await;
+            self.others.insert(bucket.name.to_string(), client);
+        }
+        self
+    }
+
+    /// Returns the client and the name of a bucket, by default that of the lake.
+    fn bucket<'a>(&'a self, named: Option<&'a BucketName>) -> Result<(&'a Client, String)> {
+        let Some(named) = named else { return Ok((&self.client, self.name.clone())) };
+        let name = named.to_string();
+        let client = self.others.get(&name).ok_or_else(|| Error::Denied {
+            action: "find the bucket of a dataset",
+            key: None,
+            reason: format!("the catalog has no bucket {name:?} any more"),
+        });
+        Ok((client?, name))
     }
 
     /// Lists what is filed in each partition that may hold rows of `window`, in order of time and
@@ -138,18 +180,25 @@ impl LakeBucket {
             let (filed, add) = &mut *folded;
             add(filed.entry(at).or_default(), object)
         };
+        let bucket = dataset.bucket.as_ref();
         stream::iter(prefixes)
             .map(Ok)
-            .try_for_each_concurrent(MAX_CONCURRENT_LISTS, |prefix| self.list(prefix, each))
+            .try_for_each_concurrent(MAX_CONCURRENT_LISTS, |prefix| self.list(bucket, prefix, each))
             .await?;
         let (filed, _) = folded.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok(filed.into_iter().collect())
     }
 
-    /// Hands on what lies under `prefix`, by key.
-    async fn list(&self, prefix: String, each: impl Fn(SourceObject) -> Result<()>) -> Result<()> {
+    /// Hands on what lies under `prefix` of a bucket, by key.
+    async fn list(
+        &self,
+        bucket: Option<&BucketName>,
+        prefix: String,
+        each: impl Fn(SourceObject) -> Result<()>,
+    ) -> Result<()> {
+        let (client, name) = self.bucket(bucket)?;
         let mut pages =
-            self.client.list_objects_v2().bucket(&self.name).prefix(prefix).into_paginator().send();
+            client.list_objects_v2().bucket(name).prefix(prefix).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(Error::s3("list source objects"))?;
             for object in page.contents.unwrap_or_default() {
@@ -158,6 +207,7 @@ impl LakeBucket {
                 if !key.ends_with('/') {
                     each(SourceObject {
                         key,
+                        bucket: bucket.cloned(),
                         etag: object.e_tag.unwrap_or_default(),
                         size_bytes: object.size.unwrap_or_default().try_into().unwrap_or_default(),
                     })?;
@@ -169,15 +219,17 @@ impl LakeBucket {
 
     /// Opens an object, provided it is still what it was when it was listed.
     pub async fn open(&self, object: &SourceObject) -> Result<ObjectBody> {
-        ObjectBody::whole(body::source(&self.client, &self.name, object)).await
+        let (client, name) = self.bucket(object.bucket.as_ref())?;
+        ObjectBody::whole(body::source(client, &name, object)).await
     }
 
     /// Opens `len` bytes of an object from `offset`, provided it is still what it was.
     pub async fn read(&self, object: &SourceObject, offset: u64, len: u64) -> Result<ObjectBody> {
-        ObjectBody::range(body::source(&self.client, &self.name, object), offset, len).await
+        let (client, name) = self.bucket(object.bucket.as_ref())?;
+        ObjectBody::range(body::source(client, &name, object), offset, len).await
     }
 
-    /// Returns what S3 calls the object where it is copied from.
+    /// Returns what S3 calls an object of the lake's own bucket where it is copied from. Plans have no others copied.
     pub(crate) fn copy_source(&self, object: &SourceObject) -> String {
         format!("{}/{}", self.name, utf8_percent_encode(&object.key, KEY))
     }
@@ -191,6 +243,21 @@ impl LakeBucket {
         let text = String::from_utf8(bytes.to_vec()).map_err(Error::aws("read catalog"))?;
         Catalog::parse(key, &text).map_err(Error::aws("read catalog"))
     }
+}
+
+/// Returns a client of a bucket in its region, by its role.
+async fn client_of(aws: &SdkConfig, bucket: &SourceBucket) -> Client {
+    let region = bucket.region.clone().map(Region::new).or_else(|| aws.region().cloned());
+    let mut config = s3_config(aws).region(region);
+    if let Some(role) = &bucket.role {
+        let mut assumed = AssumeRoleProvider::builder(&role.arn).session_name("decant");
+        if let Some(id) = &role.external_id {
+            assumed = assumed.external_id(id);
+        }
+        let provider = assumed.configure(aws).build().await;
+        config = config.credentials_provider(SharedCredentialsProvider::new(provider));
+    }
+    Client::from_conf(config.build())
 }
 
 /// What is listed for the rows of a window.
@@ -251,6 +318,78 @@ mod tests {
         assert_eq!(fake.requests().len(), 4);
     }
 
+    /// A lake whose only dataset is in another bucket, in another region, by a role; and an hour of it.
+    async fn elsewhere(fake: &Fake) -> (LakeBucket, Dataset, Window) {
+        let text = r#"
+            [[bucket]]
+            name = "acme-events"
+            region = "eu-central-1"
+            role = "arn:aws:iam::111122223333:role/lake"
+            external_id = "decant"
+
+            [[dataset]]
+            name = "events"
+            bucket = "acme-events"
+            path = "{workspace}/{yyyy}/{MM}/{dd}/{HH}/"
+            time = "at"
+        "#;
+        let catalog = Catalog::parse("test", text).unwrap();
+        let lake = LakeBucket::new(fake.s3().await, "lake".to_owned());
+        let lake = lake.with_others(&fake.aws().await, catalog.buckets()).await;
+        let dataset = catalog.datasets().next().unwrap().clone();
+        (lake, dataset, events_of(1).1)
+    }
+
+    #[tokio::test]
+    async fn a_bucket_elsewhere_is_read_in_its_region_by_its_role() {
+        let fake = Fake::new(|request| {
+            let credentials = "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAROLE\
+                </AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>\
+                2999-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>";
+            let objects = "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>\
+                acme/2026/03/01/00/a</Key><ETag>e</ETag><Size>1</Size></Contents></ListBucketResult>";
+            let body = if request.contains("Action=AssumeRole") { credentials } else { objects };
+            reply("200 OK", &[("Content-Type", "text/xml")], body.len(), body.as_bytes())
+        });
+        let (lake, dataset, window) = elsewhere(&fake).await;
+
+        let filed = lake.filed(&dataset, &"acme".parse().unwrap(), window, 10).await.unwrap();
+
+        assert_eq!(filed[0].1[0].bucket, Some("acme-events".parse().unwrap()));
+        let requests = fake.requests();
+        let (assumed, listed) = (&requests[0], requests.last().unwrap());
+        assert!(assumed.contains("ExternalId=decant"), "{assumed}");
+        assert!(listed.starts_with("GET /acme-events"), "{listed}");
+        assert!(listed.contains("Credential=ASIAROLE/"), "{listed}");
+        assert!(listed.contains("/eu-central-1/s3/aws4_request"), "{listed}");
+    }
+
+    #[tokio::test]
+    async fn what_keeps_a_bucket_elsewhere_from_being_read_is_told_at_once() {
+        let role = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>may not assume lake</Message></Error>\
+            </ErrorResponse>";
+        let fake = Fake::new(move |_| {
+            reply("403 Forbidden", &[("Content-Type", "text/xml")], role.len(), role.as_bytes())
+        });
+        let (lake, dataset, window) = elsewhere(&fake).await;
+        let acme = "acme".parse().unwrap();
+        let refused = lake.filed(&dataset, &acme, window, 10).await.unwrap_err();
+        let Error::Denied { reason, .. } = refused else { panic!("{refused:?}") };
+        assert!(reason.contains("may not assume lake"), "{reason}");
+
+        let redirect = [("x-amz-bucket-region", "eu-west-1")];
+        let fake = Fake::new(move |_| reply("301 Moved Permanently", &redirect, 0, b""));
+        let lake = LakeBucket::new(fake.s3().await, "lake".to_owned());
+        let home = Dataset { bucket: None, ..dataset.clone() };
+        let refused = lake.filed(&home, &acme, window, 10).await.unwrap_err();
+        let Error::Denied { reason, .. } = refused else { panic!("{refused:?}") };
+        assert!(reason.ends_with("Its bucket is in eu-west-1."), "{reason}");
+
+        // A plan may have been made with a catalog that knew the bucket.
+        let refused = lake.filed(&dataset, &acme, window, 10).await;
+        assert!(matches!(refused, Err(Error::Denied { .. })), "{refused:?}");
+    }
+
     #[test]
     fn a_window_of_a_day_takes_a_list_an_hour_and_a_longer_one_a_list_a_day() {
         for (hours, lists) in [(1, 1), (24, 24), (25, 2), (365 * 24, 365)] {
@@ -265,6 +404,7 @@ mod tests {
     fn a_tally_is_another_one_whenever_an_object_is_added_removed_or_changed() {
         let object = |key: &str, etag: &str, size_bytes| SourceObject {
             key: key.to_owned(),
+            bucket: None,
             etag: etag.to_owned(),
             size_bytes,
         };

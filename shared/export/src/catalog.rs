@@ -1,5 +1,6 @@
 //! The datasets and tables of a deployment.
 
+mod bucket;
 mod dataset;
 mod format;
 mod paths;
@@ -12,6 +13,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub use bucket::{MAX_SOURCE_BUCKETS, SourceBucket, SourceRole};
 pub use dataset::{Compression, Dataset, Filing, MAX_BAD_PERCENT, MAX_FILING_HOURS, Release};
 pub use format::{Delimited, JsonFormat, MAX_FIELDS, RecordFormat};
 pub use paths::MAX_LIST_INDEX;
@@ -20,6 +22,7 @@ pub use tenancy::{MAX_TENANT_NAME_BYTES, MAX_TENANT_NAMES, Tenancy, TenancyError
 /// The datasets and tables of a deployment. Consistent once built.
 #[derive(Clone, Debug)]
 pub struct Catalog {
+    buckets: BTreeMap<String, SourceBucket>,
     datasets: BTreeMap<String, Dataset>,
     tables: BTreeMap<String, Table>,
     /// The tables `[dialect.NAME]`, which only the function of that dialect reads.
@@ -179,6 +182,11 @@ impl Catalog {
     /// Returns every table, in the order of names.
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
         self.tables.values()
+    }
+
+    /// Returns the buckets that datasets are in besides the bucket of the lake, in the order of names.
+    pub fn buckets(&self) -> impl Iterator<Item = &SourceBucket> {
+        self.buckets.values()
     }
 
     /// Returns every dataset, in the order of names.

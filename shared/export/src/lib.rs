@@ -45,8 +45,8 @@ pub use callback_hosts::{CallbackHosts, ForbiddenHost};
 pub use catalog::{
     Catalog, CatalogError, Column, ColumnType, Compression, Dataset, Delimited, FieldPath,
     FieldStep, Filing, JsonFormat, Level, MAX_BAD_PERCENT, MAX_FIELDS, MAX_FILING_HOURS,
-    MAX_LIST_INDEX, MAX_TENANT_NAME_BYTES, MAX_TENANT_NAMES, RecordFormat, Relation, Release,
-    Table, Tenancy, TenancyError, TenantSource,
+    MAX_LIST_INDEX, MAX_SOURCE_BUCKETS, MAX_TENANT_NAME_BYTES, MAX_TENANT_NAMES, RecordFormat,
+    Relation, Release, SourceBucket, SourceRole, Table, Tenancy, TenancyError, TenantSource,
 };
 pub use digest::sha256_hex;
 pub use fault::{Fault, Faults, MAX_FAULTS};

@@ -214,7 +214,9 @@ impl Plan {
         let total: u64 = self.steps.iter().map(Step::size_bytes).sum();
         let least = MIN_REFERRED_BYTES.max(total / MAX_REFERRED);
         for planned in self.steps.iter_mut().flat_map(|step| &mut step.objects) {
-            planned.refer = planned.object.size_bytes >= least;
+            // S3 copies with the rights and in the region of whoever writes the archive.
+            let copyable = planned.object.bucket.is_none();
+            planned.refer = copyable && planned.object.size_bytes >= least;
         }
     }
 
@@ -295,7 +297,8 @@ impl<'a> WayChooser<'a> {
         let way = match &self.request.files {
             // Where rows are filed by their own time, nobody has to look at it.
             Files::Hourly(_)
-                if dataset.early.is_zero()
+                if object.bucket.is_none()
+                    && dataset.early.is_zero()
                     && dataset.late.is_zero()
                     && self.table.omit.is_none() =>
             {

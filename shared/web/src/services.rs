@@ -36,9 +36,10 @@ impl Services {
         let dynamodb = aws_sdk_dynamodb::Client::new(aws);
         let s3 = cloud::s3_client(aws);
         let sqs = aws_sdk_sqs::Client::new(aws);
-        let lake = LakeBucket::new(s3.clone(), env::required("LAKE_BUCKET")?);
+        let lake = LakeBucket::from_env(aws)?;
         let catalog_key: Option<String> = env::optional("CATALOG_KEY")?;
         let catalog = lake.catalog(catalog_key.as_deref()).await.context("load the catalog")?;
+        let lake = lake.with_others(aws, catalog.buckets()).await;
         let tokens = TokenTable::new(dynamodb.clone(), env::required("TOKEN_TABLE")?);
         let quota = Quota {
             exports_at_once: env::required("EXPORTS_AT_ONCE")?,

@@ -6,13 +6,17 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::{FieldPath, RecordFormat, Tenancy};
-use crate::{Calendar, PartitionPath, TimeFormat, TooManyPartitions, Window, Workspace};
+use crate::{
+    BucketName, Calendar, PartitionPath, TimeFormat, TooManyPartitions, Window, Workspace,
+};
 
 /// One kind of record in the lake.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     /// Its name in the catalog.
     pub name: String,
+    /// The bucket of its objects; `None` if it is the bucket of the lake.
+    pub bucket: Option<BucketName>,
     /// The path of its objects.
     pub path: PartitionPath,
     /// Whose rows they are.

@@ -7,16 +7,18 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Compression, Dataset, FieldPath, MAX_BAD_PERCENT, MAX_FILING_HOURS, Release, Tenancy,
+    Compression, Dataset, FieldPath, MAX_BAD_PERCENT, MAX_FILING_HOURS, Release, SourceBucket,
+    Tenancy,
     format::{Kind, RawFormat},
     read::Fault,
 };
-use crate::{PartitionPath, TimeFormat};
+use crate::{BucketName, PartitionPath, TimeFormat};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawDataset {
     pub(super) name: Spanned<String>,
+    bucket: Option<Spanned<String>>,
     path: Spanned<String>,
     time: Spanned<String>,
     #[serde(default)]
@@ -66,8 +68,10 @@ struct NamedTenancy {
 }
 
 impl RawDataset {
-    pub(super) fn build(self) -> Result<Dataset, Fault> {
+    pub(super) fn build(self, buckets: &BTreeMap<String, SourceBucket>) -> Result<Dataset, Fault> {
         let name = self.name.into_inner();
+        let bucket =
+            self.bucket.as_ref().map(|bucket| named_bucket(bucket, buckets)).transpose()?;
         let path = PartitionPath::parse(self.path.get_ref())
             .map_err(|error| (self.path.span().start, error.to_string()))?;
         let path = match &self.zone {
@@ -81,6 +85,7 @@ impl RawDataset {
         tenancy.check(&path).map_err(|error| (self.path.span().start, error.to_string()))?;
         Ok(Dataset {
             name,
+            bucket,
             path,
             tenancy,
             time: FieldPath::parse(self.time.get_ref())
@@ -106,6 +111,17 @@ impl RawDataset {
                 .map(|days| SignedDuration::from_hours(24 * i64::from(days))),
         })
     }
+}
+
+fn named_bucket(
+    name: &Spanned<String>,
+    buckets: &BTreeMap<String, SourceBucket>,
+) -> Result<BucketName, Fault> {
+    let found = buckets.get(name.get_ref()).map(|bucket| bucket.name.clone());
+    found.ok_or_else(|| {
+        let reason = format!("there is no [[bucket]] with the name {:?}", name.get_ref());
+        (name.span().start, reason)
+    })
 }
 
 fn time_zone(name: &Spanned<String>) -> Result<TimeZone, Fault> {

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Catalog, CatalogError, DialectTable, Table, raw_dataset::RawDataset, table::RawTable};
+use super::{
+    Catalog, CatalogError, DialectTable, MAX_SOURCE_BUCKETS, Table, bucket::RawBucket,
+    raw_dataset::RawDataset, table::RawTable,
+};
 
 /// Where in the file something is wrong, as an offset in bytes, and what.
 pub(super) type Fault = (usize, String);
@@ -20,11 +23,23 @@ impl Catalog {
         let raw: RawCatalog = toml::from_str(text)
             .map_err(|e| fail(e.span().map_or(0, |s| s.start), e.message().to_owned()))?;
 
+        let mut buckets = BTreeMap::new();
+        for raw in raw.bucket {
+            let (at, name) = (raw.name.span().start, raw.name.get_ref().clone());
+            let bucket = raw.build().map_err(|(at, reason)| fail(at, reason))?;
+            if buckets.insert(name.clone(), bucket).is_some() {
+                return Err(fail(at, format!("bucket {name:?} is defined twice")));
+            }
+            if buckets.len() > MAX_SOURCE_BUCKETS {
+                let reason = format!("a catalog has {MAX_SOURCE_BUCKETS} buckets at most");
+                return Err(fail(at, reason));
+            }
+        }
         let mut datasets = BTreeMap::new();
         for raw in raw.dataset {
             let (at, name) = (raw.name.span().start, raw.name.get_ref().clone());
             check_name("dataset", &name).map_err(|reason| fail(at, reason))?;
-            let dataset = raw.build().map_err(|(at, reason)| fail(at, reason))?;
+            let dataset = raw.build(&buckets).map_err(|(at, reason)| fail(at, reason))?;
             if datasets.insert(name.clone(), dataset).is_some() {
                 return Err(fail(at, format!("dataset {name:?} is defined twice")));
             }
@@ -51,13 +66,15 @@ impl Catalog {
             let place = fail(table.span().start, String::new());
             (name, DialectTable { settings: table.into_inner(), place })
         });
-        Ok(Self { datasets, tables, dialects: dialects.collect() })
+        Ok(Self { buckets, datasets, tables, dialects: dialects.collect() })
     }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawCatalog {
+    #[serde(default)]
+    bucket: Vec<RawBucket>,
     #[serde(default)]
     dataset: Vec<RawDataset>,
     #[serde(default)]

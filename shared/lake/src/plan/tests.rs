@@ -71,6 +71,7 @@ fn plan(window: Range<i64>, step_bytes: u64) -> Plan {
     let request =
         ExportRequest::new(tables, Window::new(at(window.start), to).unwrap(), Format::Jsonl);
     let object = |hour, number| SourceObject {
+        bucket: None,
         key: format!("{hour}/{number}"),
         etag: String::new(),
         size_bytes: 10,
@@ -116,7 +117,7 @@ fn a_day_inside_two_windows_has_the_same_steps_in_both() {
 #[test]
 fn only_so_many_objects_are_referred_to() {
     let object = |size_bytes| PlannedObject {
-        object: SourceObject { key: String::new(), etag: String::new(), size_bytes },
+        object: SourceObject { bucket: None, key: String::new(), etag: String::new(), size_bytes },
         way: Way::Splice,
         refer: false,
         partition: None,
@@ -145,6 +146,7 @@ fn batches_hold_every_step_once() {
 #[test]
 fn many_small_objects_are_shared_out() {
     let object = |number: i64| SourceObject {
+        bucket: None,
         key: number.to_string(),
         etag: String::new(),
         size_bytes: 1000,
@@ -181,7 +183,8 @@ fn rows_are_only_taken_over_where_they_go_in_as_they_are() {
         let window = Window::new(at(20), at(30)).unwrap();
         let mut request = ExportRequest::new(tables, window, Format::Jsonl);
         change(&mut request);
-        let object = SourceObject { key: key.to_owned(), etag: String::new(), size_bytes: 10 };
+        let object =
+            SourceObject { bucket: None, key: key.to_owned(), etag: String::new(), size_bytes: 10 };
         WayChooser::new(&catalog, &request, 0).unwrap().of(at(hour), &object)
     };
     let of = |change: &dyn Fn(&mut ExportRequest)| way(&catalog, change, 20, "a.gz");
@@ -222,6 +225,25 @@ fn rows_are_only_taken_over_where_they_go_in_as_they_are() {
 }
 
 #[test]
+fn s3_copies_nothing_out_of_a_bucket_that_is_read_by_other_rights_or_in_another_region() {
+    let catalog = Catalog::parse("test", CATALOG).unwrap();
+    let window = Window::new(at(20), at(30)).unwrap();
+    let mut request =
+        ExportRequest::new(vec![TableSelection::whole("visits")], window, Format::Jsonl);
+    request.files = Files::Hourly("f".into());
+    let planned = |bucket| {
+        let (key, etag) = ("a.gz".to_owned(), String::new());
+        let object = SourceObject { bucket, key, etag, size_bytes: 64 << 20 };
+        let mut plan = Plan::default();
+        plan.add_table(&catalog, &request, 0, vec![(at(25), vec![object])], 1 << 30).unwrap();
+        plan.mark_referred();
+        (plan.steps[0].objects[0].way, plan.steps[0].objects[0].refer)
+    };
+    assert_eq!(planned(None), (Way::Copy, true));
+    assert_eq!(planned(Some("acme-events".parse().unwrap())), (Way::Splice, false));
+}
+
+#[test]
 fn what_is_looked_up_comes_first_and_alone() {
     let catalog = CATALOG.to_owned()
         + "relation = { name = \"r\", column = \"at\" }\n\
@@ -235,8 +257,12 @@ fn what_is_looked_up_comes_first_and_alone() {
     let window = Window::new(at(20), at(30)).unwrap();
     let request = ExportRequest { filters, ..ExportRequest::new(tables, window, Format::Jsonl) };
     let filed = |count: i64| {
-        let object =
-            |hour: i64| SourceObject { key: hour.to_string(), etag: String::new(), size_bytes: 10 };
+        let object = |hour: i64| SourceObject {
+            bucket: None,
+            key: hour.to_string(),
+            etag: String::new(),
+            size_bytes: 10,
+        };
         (20..20 + count).map(|hour| (at(hour), vec![object(hour)])).collect::<Vec<_>>()
     };
     let mut plan = Plan::default();

@@ -101,7 +101,10 @@ fn filed(folder: &str, window: Window) -> anyhow::Result<Vec<(Timestamp, Vec<Sou
         let at = day + hour * number;
         if at < window.to() && at + hour > window.from() {
             let size_bytes = std::fs::metadata(&key)?.len();
-            filed.push((at, vec![SourceObject { key, etag: String::new(), size_bytes }]));
+            filed.push((
+                at,
+                vec![SourceObject { bucket: None, key, etag: String::new(), size_bytes }],
+            ));
         }
     }
     Ok(filed)

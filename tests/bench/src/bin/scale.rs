@@ -106,6 +106,7 @@ fn plan(load: &Load) -> Plan {
     let window = Window::new(begin, hour(load.hours)).expect("a window");
     let request = ExportRequest::new(vec![TableSelection::whole("events")], window, load.format);
     let object = |n: i64, number| SourceObject {
+        bucket: None,
         key: format!("{n}/{number}.gz"),
         etag: String::new(),
         size_bytes: load.object_bytes,

@@ -271,3 +271,41 @@ fn settings_of_one_format_are_none_of_another() {
     assert_snapshot!(refused("format = \"csv\"\ncolumns = [\"a\", \"a\"]"), @r#"test:6: "a" is no name of a field, or the name of two"#);
     assert_snapshot!(refused("records = \"\""), @"test:5: explode names a list");
 }
+
+#[test]
+fn datasets_may_be_in_buckets_of_other_regions_and_accounts() {
+    let text = |bucket: &str| {
+        format!(
+            "[[bucket]]\nname = \"acme-events\"\n{bucket}\n\
+             [[dataset]]\nname = \"d\"\nbucket = \"acme-events\"\npath = \"{{yyyy}}/{{MM}}/{{dd}}/\"\ntime = \"t\"\n\
+             workspace = \"acme\""
+        )
+    };
+    let full = text(
+        "region = \"eu-central-1\"\nrole = \"arn:aws:iam::111122223333:role/lake\"\nexternal_id = \"decant\"",
+    );
+    let catalog = Catalog::parse("test", &full).unwrap();
+    let bucket = catalog.buckets().next().unwrap();
+    assert_eq!(bucket.region.as_deref(), Some("eu-central-1"));
+    assert_eq!(bucket.role.as_ref().unwrap().external_id.as_deref(), Some("decant"));
+    assert_eq!(catalog.datasets().next().unwrap().bucket.as_ref(), Some(&bucket.name));
+    assert!(Catalog::parse("test", &text("")).is_ok());
+
+    let refused = |text: &str| Catalog::parse("test", text).unwrap_err().to_string();
+    let twice = format!("[[bucket]]\nname = \"acme-events\"\n{}", text(""));
+    let many: String =
+        (0..=MAX_SOURCE_BUCKETS).map(|n| format!("[[bucket]]\nname = \"b-{n}\"\n")).collect();
+    for (text, why) in [
+        (text("region = \"Frankfurt\""), "test:3: \"Frankfurt\" is not a region, as eu-central-1"),
+        (
+            text("role = \"lake\""),
+            "test:3: \"lake\" is not the ARN of a role, as arn:aws:iam::111122223333:role/lake",
+        ),
+        (text("external_id = \"decant\""), "test:3: an external id belongs to a role"),
+        (text("")[32..].to_owned(), "test:4: there is no [[bucket]] with the name \"acme-events\""),
+        (twice, "test:4: bucket \"acme-events\" is defined twice"),
+        (many, "test:102: a catalog has 50 buckets at most"),
+    ] {
+        assert_eq!(refused(&text), why);
+    }
+}

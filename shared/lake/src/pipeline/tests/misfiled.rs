@@ -82,7 +82,7 @@ proptest! {
                     }
                 }
                 let data = if plain { lines.into_bytes() } else { gzip(lines) };
-                sources.push(SourceObject { key: key.clone(), etag: String::new(), size_bytes: data.len() as u64 });
+                sources.push(SourceObject { bucket: None, key: key.clone(), etag: String::new(), size_bytes: data.len() as u64 });
                 objects.push((key, data));
             }
             filed.push((*begin, sources));

@@ -139,8 +139,12 @@ fn an_object_of_several_tenants_is_never_copied() {
         let catalog = Catalog::parse("test", catalog).unwrap();
         let mut request = request("visits", Format::Jsonl, None);
         request.files = export::Files::Hourly("f".into());
-        let object =
-            export::SourceObject { key: "a.gz".into(), etag: String::new(), size_bytes: 9 };
+        let object = export::SourceObject {
+            bucket: None,
+            key: "a.gz".into(),
+            etag: String::new(),
+            size_bytes: 9,
+        };
         let ways = WayChooser::new(&catalog, &request, 0).unwrap();
         ways.of("2026-03-01T00:00:00Z".parse().unwrap(), &object).0
     };
