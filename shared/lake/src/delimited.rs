@@ -39,7 +39,8 @@ impl<'a> DelimitedReader<'a> {
             awaits_header: format.header,
             fields: vec![0; 64 << 10],
             fields_len: 0,
-            ends: vec![0; MAX_FIELDS + 1],
+            // A row that fills them to the last is not too long: it ends there.
+            ends: vec![0; MAX_FIELDS],
             ends_len: 0,
             line: 1,
             flaw: None,
@@ -111,6 +112,8 @@ impl<'a> DelimitedReader<'a> {
 
     /// Writes the row at hand as JSON. Returns false if it is the line of names.
     fn row(&mut self) -> Result<bool, String> {
+        // Should it be bad, the next is no line of names: without any, each row is one too long, and told.
+        let is_header = std::mem::take(&mut self.awaits_header);
         if let Some(flaw) = self.flaw {
             return Err(flaw.to_owned());
         }
@@ -124,7 +127,7 @@ impl<'a> DelimitedReader<'a> {
             begin = *end;
             field
         });
-        if std::mem::take(&mut self.awaits_header) {
+        if is_header {
             let kind = |name: &str| {
                 let known = self.format.columns.iter().find(|(known, _)| known == name);
                 known.map_or(ColumnType::String, |(_, kind)| *kind)

@@ -17,6 +17,7 @@ mod failures;
 mod formats;
 mod golden;
 mod lost;
+mod lost_lines;
 mod misfiled;
 mod producers;
 mod rows;
@@ -77,22 +78,23 @@ pub(crate) fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
 }
 
 /// A text compressed in each way that a library reads, with a key that names it.
-fn by_libraries(text: &str) -> Vec<(&'static str, Vec<u8>)> {
+fn by_libraries(text: impl AsRef<[u8]>) -> Vec<(&'static str, Vec<u8>)> {
+    let text = text.as_ref();
     let zlib = || {
         let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.write_all(text).unwrap();
         encoder.finish().unwrap()
     };
     let snappy = || {
         let mut encoder = snap::write::FrameEncoder::new(Vec::new());
-        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.write_all(text).unwrap();
         encoder.into_inner().unwrap()
     };
     let hadoop = || {
         let mut blocks = Vec::new();
         let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap().to_be_bytes();
         // Blocks of some hundred bytes, of two chunks each.
-        for block in text.as_bytes().chunks(300) {
+        for block in text.chunks(300) {
             blocks.extend(length(block));
             for chunk in block.chunks(block.len().div_ceil(2)) {
                 let stored = snap::raw::Encoder::new().compress_vec(chunk).unwrap();
@@ -104,15 +106,15 @@ fn by_libraries(text: &str) -> Vec<(&'static str, Vec<u8>)> {
     };
     let bzip2 = || {
         let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
-        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.write_all(text).unwrap();
         encoder.finish().unwrap()
     };
     let lz4 = || {
         let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
-        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.write_all(text).unwrap();
         encoder.finish().unwrap()
     };
-    let zstd = zstd::encode_all(text.as_bytes(), 3).unwrap();
+    let zstd = zstd::encode_all(text, 3).unwrap();
     vec![
         ("a.json.zz", zlib()),
         ("a.json.sz", snappy()),

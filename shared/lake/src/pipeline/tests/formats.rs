@@ -176,13 +176,54 @@ fn tsv_without_a_header_has_the_columns_of_the_catalog() {
     assert_eq!((rows.lines().count(), bad.len()), (1, 1));
 }
 
+const TOO_MANY_FIELDS: &str = "it has more than 2000 fields, the most that a row may have";
+
 #[test]
 fn a_row_with_too_many_fields_costs_only_itself() {
     let row = "1,2026-03-01T00:30:00Z\n";
-    let text = format!("{row}{}\n{row}", ",".repeat(5000));
+    let text = format!("{row}{}\n2,2026-03-01T00:30:00Z,\n{row}", ",".repeat(5000));
     let (rows, bad) = read("format = \"csv\"\ncolumns = [\"id:integer\", \"at\"]", &text);
     assert_eq!(rows, "{\"id\":1,\"at\":\"2026-03-01T00:30:00Z\"}\n".repeat(2));
-    assert_eq!(bad, [(2, "it has more than 2000 fields, the most that a row may have".to_owned())]);
+    let too_many = "it has 3 fields, and there are 2".to_owned();
+    assert_eq!(bad, [(2, TOO_MANY_FIELDS.to_owned()), (3, too_many)]);
+}
+
+#[test]
+fn a_row_has_2000_fields_and_no_more() {
+    let names: Vec<String> = (2..2000).map(|number| format!("f{number}")).collect();
+    let header = format!("id,at,{}", names.join(","));
+    let row = format!("1,2026-03-01T00:30:00Z{}", ",x".repeat(1998));
+    let settings = "format = \"csv\"\nheader = true\ncolumns = [\"id:integer\"]";
+    for end in ["", "\n", "\r\n"] {
+        let (rows, bad) = read(settings, &format!("{header}\n{row}{end}"));
+        assert_eq!((rows.lines().count(), bad), (1, Vec::new()), "{end:?}");
+        let (rows, bad) = read(settings, &format!("{header}\n{row},{end}"));
+        assert_eq!((rows.as_str(), bad), ("", vec![(2, TOO_MANY_FIELDS.to_owned())]), "{end:?}");
+    }
+}
+
+#[test]
+fn a_header_that_cannot_be_read_is_told_and_so_is_each_row_under_it() {
+    let rows = "1,2026-03-01T00:30:00Z\n".repeat(2);
+    let (read, bad) =
+        read("format = \"csv\"\nheader = true", &format!("id,at{}\n{rows}", ",x".repeat(1999)));
+    assert_eq!(read, "");
+    let nameless = "it has 2 fields, and there are 0".to_owned();
+    assert_eq!(bad, [(1, TOO_MANY_FIELDS.to_owned()), (2, nameless.clone()), (3, nameless)]);
+}
+
+#[test]
+fn tsv_with_a_header_has_fields_by_their_names() {
+    let text = "page\tid\tat\r\n,\"\t7\t2026-03-01T00:30:00Z\r\n\t\t2026-03-01T00:30:00Z\r\n";
+    let (rows, bad) = read("format = \"tsv\"", text);
+    assert_eq!(
+        rows,
+        concat!(
+            "{\"page\":\",\\\"\",\"id\":\"7\",\"at\":\"2026-03-01T00:30:00Z\"}\n",
+            "{\"page\":null,\"id\":null,\"at\":\"2026-03-01T00:30:00Z\"}\n"
+        )
+    );
+    assert!(bad.is_empty(), "{bad:?}");
 }
 
 proptest! {

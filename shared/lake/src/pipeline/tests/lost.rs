@@ -1,7 +1,7 @@
 //! Nothing is lost in silence: each row of a random lake is in the output, or outside of the window or the
 //! filter, or counted and listed as bad. What is true of a row is known from how it was made.
 
-use export::TableFilter;
+use export::{CsvStyle, TableFilter};
 
 use super::*;
 
@@ -199,18 +199,18 @@ struct Asked {
     /// Whether records go in as they are.
     whole: bool,
     filtered: bool,
+    /// Whether CSV is written as Excel reads it.
+    excel: bool,
 }
 
 impl Asked {
     fn any() -> impl Strategy<Value = Self> {
         let table = prop::sample::select(vec!["visits", "tags", "entries"]);
         let format = prop_oneof![Just(Format::Csv), Just(Format::Jsonl)];
-        (table, format, any::<bool>(), any::<bool>()).prop_map(
-            |(table, format, whole, filtered)| {
-                let whole = whole && table == "visits" && format == Format::Jsonl;
-                Self { table, format, whole, filtered }
-            },
-        )
+        (table, format, any::<[bool; 3]>()).prop_map(|(table, format, [whole, filtered, excel])| {
+            let whole = whole && table == "visits" && format == Format::Jsonl;
+            Self { table, format, whole, filtered, excel }
+        })
     }
 
     fn selection(self) -> Selection {
@@ -223,6 +223,9 @@ impl Asked {
         }
         let mut request =
             ExportRequest::new(vec![table], Window::new(hour[0], hour[1]).unwrap(), self.format);
+        if self.excel {
+            request.csv = CsvStyle::Excel;
+        }
         if self.filtered {
             let filter = match self.table {
                 "visits" => "plan == 'gold'",
@@ -241,6 +244,8 @@ impl Asked {
             crate::text::text_of(if value == "null" { "\"\"" } else { value }).text.into_owned()
         };
         if self.format == Format::Csv {
+            // Excel takes the mark off.
+            let text = if self.excel { text.strip_prefix('\u{feff}').unwrap() } else { text };
             let mut reader = csv::Reader::from_reader(text.as_bytes());
             let records = reader.records().map(|row| row.unwrap());
             return records.map(|row| row.iter().map(str::to_owned).collect()).collect();
@@ -268,7 +273,7 @@ struct Layout {
 
 impl Layout {
     fn any() -> impl Strategy<Value = Self> {
-        (0_usize..7, 0_usize..7).prop_map(|(joined, stored)| Self { joined, stored })
+        (0_usize..7, 0_usize..13).prop_map(|(joined, stored)| Self { joined, stored })
     }
 
     fn object(self, records: &[String]) -> (&'static str, Vec<u8>) {
@@ -286,7 +291,8 @@ impl Layout {
             2 => ("a.json", gzip(&text)),
             3 => ("A.GZ", gzip(&text)),
             4 => ("a", zstd::encode_all(text.as_bytes(), 1).unwrap()),
-            _ => ("a.json.gz", gzip(&text)),
+            5 | 6 => ("a.json.gz", gzip(&text)),
+            other => by_libraries(text).swap_remove(other - 7),
         }
     }
 }

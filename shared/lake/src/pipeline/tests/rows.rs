@@ -189,7 +189,7 @@ fn every_compression_gives_the_same_rows() {
         assert_eq!(converted(&jsonl(), key, &object).0, want, "{key}");
         assert_eq!(converted(&jsonl(), key, b"").0, "");
     }
-    for (key, object) in by_libraries(&ROWS.repeat(1000)) {
+    for (key, object) in by_libraries(ROWS.repeat(1000)) {
         assert!(converted(&jsonl(), key, &object).0 == want.repeat(1000), "{key}");
     }
     assert_eq!(converted(&jsonl(), "empty.gz", b"").0, "");
@@ -262,4 +262,27 @@ fn a_default_stands_where_there_is_no_value_and_instants_are_as_sql_has_them() {
             "{\"n\":7,\"at\":\"2026-03-01T00:30:00Z\"}\n",
         )
     );
+}
+
+#[test]
+fn the_rows_of_a_record_have_64_mib_together_and_no_byte_more() {
+    let record = |tags: &[&str]| {
+        // A row of the shortest tag has a mebibyte.
+        let page = "p".repeat((1 << 20) - "{\"page\":\"\",\"tag\":\"x\"}\n".len());
+        let tags: Vec<String> = tags.iter().map(|tag| format!("{{\"name\":\"{tag}\"}}")).collect();
+        let at = "2026-03-01T00:30:00Z";
+        format!(
+            "{{\"page\":\"{page}\",\"meta\":{{\"at\":\"{at}\"}},\"tags\":[{}]}}\n",
+            tags.join(",")
+        )
+    };
+    let selection = selection("tags", None, Format::Jsonl);
+    let most = record(&["x"; 64]);
+    let (text, output) = converted(&selection, "a.json", most.as_bytes());
+    assert_eq!((text.len(), output.stats.bad_rows), (64 << 20, 0));
+    let more = record(&[["x"; 63].as_slice(), &["xx"]].concat());
+    let (text, output) = converted(&selection, "a.json", (more + &record(&["x"])).as_bytes());
+    assert_eq!((text.len(), output.stats.bad_rows), (1 << 20, 1), "the next is not lost with it");
+    let reason = &output.stats.listed[0].reason;
+    assert!(reason.contains("more than 64 MiB together"), "{reason}");
 }
