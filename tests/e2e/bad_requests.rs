@@ -164,8 +164,8 @@ async fn limits_and_tables_say_what_can_be_asked_for() {
         .iter()
         .filter_map(|t| t["name"].as_str())
         .collect();
-    // Beside those of the built-in catalog there are two in other buckets.
-    assert_eq!(names.len(), user.stack.catalog.tables().count() + 2);
+    // Beside those of the built-in catalog there are some of other tests.
+    assert!(user.stack.catalog.tables().all(|table| names.contains(&&table.name[..])));
     let column = tables.body["tables"]
         .as_array()
         .unwrap()

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 /// or a default in it, `template` and a parameter with a default or a function's property, `code` and a
 /// constant that is computed, or the number or the sum of a list; ` + ` and ` - ` stand between two places.
 /// `=` is for numbers of AWS, which stand nowhere here.
-const ROWS: [(&str, &str); 67] = [
+const ROWS: [(&str, &str); 68] = [
     ("exports that are not finished", "template WorkspaceExportsAtOnce"),
     ("exports made on a day (UTC)", "template WorkspaceExportsADay"),
     ("requests a second, on average", "template WorkspaceRequestsPerSecond"),
@@ -126,6 +126,7 @@ const ROWS: [(&str, &str); 67] = [
     ),
     ("a chunk of Hadoop's Snappy", "shared/lake/src/hadoop.rs MAX_CHUNK_BYTES"),
     ("what is looked at of an object to see what it is", "shared/lake/src/detect.rs HEAD_BYTES"),
+    ("a catalog", "shared/cloud/src/catalog_source.rs MAX_CATALOG_BYTES"),
     ("other buckets of a catalog", "shared/export/src/catalog/bucket.rs MAX_SOURCE_BUCKETS"),
     (
         "path of a dataset",

@@ -1,7 +1,7 @@
 //! Lakes in several buckets, and what an operator is told of a lake.
 
 use serde_json::json;
-use tests::Stack;
+use tests::{Stack, until};
 
 #[tokio::test]
 async fn an_operator_is_told_what_a_workspace_has_and_what_exports_would_miss() {
@@ -74,4 +74,26 @@ async fn datasets_in_buckets_of_this_account_and_of_another_are_exported() {
         let checked = user.stack.admin(&payload).await.unwrap().to_string();
         assert!(!checked.contains("does not let it be read"), "{checked}");
     }
+}
+
+#[tokio::test]
+async fn a_changed_catalog_is_taken_up_by_functions_that_are_warm() {
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    let tables = async || user.get("/v1/tables").await.unwrap().body.to_string();
+    assert!(!tables().await.contains("added_visits"));
+    let before = user.stack.read_source("catalog.toml").await.unwrap();
+    let added =
+        "\n[[table]]\nname = \"added_visits\"\ndataset = \"other_visits\"\ncolumns = [\"page\"]\n";
+    let changed = [&before, added.as_bytes()].concat();
+    user.stack.put_source("catalog.toml", changed).await.unwrap();
+
+    let listed = async || Ok(tables().await.contains("added_visits").then_some(()));
+    until("the new table", listed).await.unwrap();
+    let mut body =
+        crate::request("added_visits", "2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z", "csv");
+    body["columns"] = json!({ "added_visits": ["page"] });
+    let url = user.create(&body).await.unwrap();
+    let done = user.finished(&url).await.unwrap();
+    user.stack.put_source("catalog.toml", before).await.unwrap();
+    assert_eq!(done.text("/status"), "succeeded", "{}", done.body);
 }

@@ -315,6 +315,12 @@ impl Stack {
         Ok(())
     }
 
+    /// Reads an object of the lake.
+    pub async fn read_source(&self, key: &str) -> anyhow::Result<Vec<u8>> {
+        let get = self.s3().get_object().bucket(&self.outputs.lake_bucket).key(key);
+        Ok(get.send().await?.body.collect().await?.to_vec())
+    }
+
     /// Puts an object into another bucket of an account.
     pub async fn put_elsewhere(
         &self,

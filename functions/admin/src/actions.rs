@@ -141,9 +141,9 @@ pub(crate) async fn run(app: &App, payload: Value) -> anyhow::Result<Answer> {
             Ok(Answer::Quota { workspace, quota })
         }
         Action::CheckCatalog { workspace } => {
-            let (catalog, lake) = app.open_catalog().await?;
+            let catalog = app.open_catalog().await?;
             let checked = match workspace {
-                Some(workspace) => check(&lake, &catalog, &workspace, now).await?,
+                Some(workspace) => check(&catalog.lake, &catalog, &workspace, now).await?,
                 None => Vec::new(),
             };
             Ok(Answer::Catalog {

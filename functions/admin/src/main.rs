@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
 
     let settings = Settings::from_env()?;
     let aws = cloud::aws_config().await;
-    let app = &App::new(&aws, settings)?;
+    let app = &App::new(&aws, settings);
 
     run(service_fn(async |event: LambdaEvent<Value>| {
         // The whole chain of causes: whoever invokes this function is an operator.

@@ -45,10 +45,11 @@ impl Lake {
         window: Window,
         now: Timestamp,
     ) -> Result<Looked, ApiError> {
-        let table = services.catalog.table(TABLE).ok_or(ApiError::NoData)?;
-        let dataset = services.catalog.dataset_of(table);
+        let catalog = services.catalog();
+        let table = catalog.table(TABLE).ok_or(ApiError::NoData)?;
+        let dataset = catalog.dataset_of(table);
         services.exports.spend_lists(workspace, [dataset], window, now).await?;
-        match services.lake.tallies(dataset, workspace, window, MAX_OBJECTS).await {
+        match catalog.lake.tallies(dataset, workspace, window, MAX_OBJECTS).await {
             Ok(tallies) => Ok(Looked::Filed(Self::of(&tallies, dataset, window))),
             Err(cloud::Error::TooManyObjects) => Ok(Looked::TooManyObjects),
             Err(error) => Err(error.into()),
@@ -130,6 +131,7 @@ fn is_of_the_lake(code: FailureCode) -> bool {
         FailureCode::SourceArchived
         | FailureCode::AccessDenied
         | FailureCode::SourceChanged
+        | FailureCode::TableRemoved
         | FailureCode::DeadlineExceeded
         | FailureCode::Internal => false,
     }

@@ -1,9 +1,12 @@
 //! What this function works with.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use anyhow::Context as _;
 use aws_config::SdkConfig;
-use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, env};
-use export::Catalog;
+use cloud::{ArchiveBucket, CatalogSource, ExportQueue, ExportTable, LoadedCatalog, env};
+use export::WorkKey;
+use jiff::{SignedDuration, Timestamp};
 use lake::KEY_BYTES;
 use service::{Clock, FollowUp, Random};
 
@@ -17,13 +20,16 @@ const LOOKUP_PART: u64 = 8;
 /// the list of what is in the archive, which hold some 1,200 an object.
 const OBJECT_BYTES: u64 = 2400;
 
+/// How long a version of the catalog counts as kept. Objects of the work in progress live for two days, which is an
+/// hour longer than an export may take.
+const CATALOG_KEPT: SignedDuration = SignedDuration::from_hours(1);
+
 /// The settings `template.yaml` gives this function.
 #[derive(Debug)]
 pub(crate) struct Settings {
     export_table: String,
     export_queue_url: String,
     export_bucket: String,
-    catalog_key: Option<String>,
     compression_level: u32,
     step_bytes: u64,
     lookup_bytes: u64,
@@ -40,7 +46,6 @@ impl Settings {
             export_table: env::required("EXPORT_TABLE")?,
             export_queue_url: env::required("EXPORT_QUEUE_URL")?,
             export_bucket: env::required("EXPORT_BUCKET")?,
-            catalog_key: env::optional("CATALOG_KEY")?,
             compression_level: env::required("COMPRESSION_LEVEL")?,
             step_bytes: env::required("STEP_BYTES")?,
             lookup_bytes: env::required::<u64>("LOOKUP_BYTES")?.min(memory_bytes / LOOKUP_PART),
@@ -57,7 +62,7 @@ impl Settings {
 }
 
 /// The clients and settings this function holds for as long as it is warm.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct App {
     pub(crate) exports: ExportTable,
     pub(crate) queue: ExportQueue,
@@ -67,8 +72,12 @@ pub(crate) struct App {
     /// What names the holders of batches.
     pub(crate) random: Random,
     pub(crate) archives: ArchiveBucket,
-    pub(crate) lake: LakeBucket,
-    pub(crate) catalog: Catalog,
+    /// Where the catalog is.
+    pub(crate) catalogs: CatalogSource,
+    /// The catalog that exports are built with, and the lake.
+    pub(crate) catalog: Arc<LoadedCatalog>,
+    /// The version of the catalog that was kept last for those who follow a plan, and when.
+    pub(crate) kept_catalog: Arc<Mutex<Option<(String, Timestamp)>>>,
     /// 1 (fast) to 12 (small).
     pub(crate) compression_level: u32,
     /// How many threads pour.
@@ -88,14 +97,12 @@ pub(crate) struct App {
 impl App {
     pub(crate) async fn new(aws: &SdkConfig, settings: Settings) -> anyhow::Result<Self> {
         let s3 = cloud::s3_client(aws);
-        let lake = LakeBucket::from_env(aws)?;
-        let catalog =
-            lake.catalog(settings.catalog_key.as_deref()).await.context("load the catalog")?;
-        let lake = lake.with_others(aws, catalog.buckets()).await;
+        let clock = Clock::system();
+        let catalogs =
+            CatalogSource::from_env(aws, clock.now()).await.context("load the catalog")?;
         let sqs = aws_sdk_sqs::Client::new(aws);
         let queue = ExportQueue::new(sqs, settings.export_queue_url);
         let exports = ExportTable::new(aws_sdk_dynamodb::Client::new(aws), settings.export_table);
-        let clock = Clock::system();
         Ok(Self {
             follow_up: FollowUp::from_env(aws, exports.clone(), queue.clone(), clock)?,
             clock,
@@ -103,8 +110,9 @@ impl App {
             exports,
             queue,
             archives: ArchiveBucket::new(s3, settings.export_bucket),
-            lake,
-            catalog,
+            catalog: catalogs.loaded(),
+            catalogs,
+            kept_catalog: Arc::default(),
             compression_level: settings.compression_level,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             step_bytes: settings.step_bytes,
@@ -113,6 +121,40 @@ impl App {
             keep_days: settings.keep_days,
             pace: PACE,
         })
+    }
+
+    /// Returns this with the catalog as it is now or was at some time after `since`.
+    pub(crate) async fn with_catalog_since(&self, since: Timestamp) -> Self {
+        let catalog = self.catalogs.newer_than(since, self.clock.now()).await;
+        Self { catalog, ..self.clone() }
+    }
+
+    /// Returns this with an earlier version of the catalog, which the maker of a plan kept.
+    pub(crate) async fn with_catalog(&self, version: &str) -> anyhow::Result<Self> {
+        if self.catalog.version == version {
+            return Ok(self.clone());
+        }
+        let bytes = self.archives.read_work(&WorkKey::catalog(version)).await?;
+        let text = bytes.context("find the catalog of the plan")?.to_vec();
+        let text = String::from_utf8(text).context("read the catalog of the plan")?;
+        let catalog = Arc::new(self.catalogs.of_text(text).await?);
+        Ok(Self { catalog, ..self.clone() })
+    }
+
+    /// Keeps the catalog for those who follow a plan that is made with it.
+    pub(crate) async fn keep_catalog(&self) -> anyhow::Result<()> {
+        let (now, version) = (self.clock.now(), &self.catalog.version);
+        let is_kept = |kept: &(String, Timestamp)| {
+            kept.0 == *version && now.duration_since(kept.1) < CATALOG_KEPT
+        };
+        let lock = || self.kept_catalog.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock().as_ref().is_some_and(is_kept) {
+            return Ok(());
+        }
+        let text = self.catalog.text.clone().into_bytes();
+        self.archives.write_work(&WorkKey::catalog(version), text).await?;
+        *lock() = Some((version.clone(), now));
+        Ok(())
     }
 
     /// How many ids are gathered at a time, at most.

@@ -62,7 +62,11 @@ pub(crate) async fn assemble(
     let key = ArchiveKey::of(&export.workspace, export.id);
     let (size_bytes, crc32) = (layout.size_bytes, layout.crc32);
     let name = export.zip_name();
-    match app.archives.assemble(&app.lake, &key, plan_parts(&layout.extents), crc32, &name).await {
+    match app
+        .archives
+        .assemble(&app.catalog.lake, &key, plan_parts(&layout.extents), crc32, &name)
+        .await
+    {
         Ok(()) => {}
         // A builder before us got this far; the same input gives the same bytes.
         Err(cloud::Error::Exists(_))
@@ -285,7 +289,7 @@ async fn write_plain(
 async fn inflate(app: &App, rows: &[Extent<Stored>], file: &mut PieceWriter) -> anyhow::Result<()> {
     let (mut decoder, mut content) = (SegmentDecoder::default(), Vec::new());
     for extent in rows {
-        let mut stored = app.archives.open_extent(&app.lake, extent).await?;
+        let mut stored = app.archives.open_extent(&app.catalog.lake, extent).await?;
         while let Some(chunk) = stored.chunk().await? {
             decoder.decode(&chunk, &mut content)?;
             file.push(&content).await?;

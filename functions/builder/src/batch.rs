@@ -52,7 +52,7 @@ pub(crate) async fn run(
     }
     let (first, end) = steps;
     if export.is_built() || (first..end).all(|number| export.steps_done.contains(&number)) {
-        let plan = plan::of(app, export).await.context("read the plan")?;
+        let (plan, _) = plan::of(app, export).await.context("read the plan")?;
         return if ends_pass(&plan, first, export) { Ok(go_on(export)) } else { done() };
     }
     let now = app.clock.now();
@@ -75,7 +75,7 @@ pub(crate) async fn run(
         Ok(is_ours && app.exports.is_wanted(export).await.unwrap_or(true))
     };
     let held = Held { since, lasts: BUILD_LEASE.unsigned_abs() };
-    let work = async |watch| build(app, export, steps, watch).await;
+    let work = async |watch| Box::pin(build(app, export, steps, watch)).await;
     let built = while_ours(app.pace, held, renew, work);
     match built.await {
         Ok((after, true)) => Ok(go_on(&after)),
@@ -102,8 +102,8 @@ async fn build(
     (first, end): (u32, u32),
     watch: Watch,
 ) -> anyhow::Result<(Export, bool)> {
-    let plan = plan::of(app, export).await.context("read the plan")?;
-    let mut work = Work::new(app, export, &plan, watch);
+    let (plan, app) = &plan::of(app, export).await.context("read the plan")?;
+    let mut work = Work::new(app, export, plan, watch);
     let mut after = export.clone();
     for number in first..end {
         if export.steps_done.contains(&number) {
@@ -112,7 +112,7 @@ async fn build(
         let step = plan.steps.get(number as usize).context("find a step of the plan")?;
         (_, after) = do_step(&mut work, number, step, STEP_TIMEOUT).await?;
     }
-    let ends = ends_pass(&plan, first, &after);
+    let ends = ends_pass(plan, first, &after);
     Ok((after, ends))
 }
 

@@ -78,7 +78,7 @@ async fn take(app: &App, export: &Export, message: &Message<'_>) -> anyhow::Resu
         app.exports.renew(&claimed, lease.number, app.clock.now() + BUILD_LEASE).await
     };
     let held = Held { since, lasts: BUILD_LEASE.unsigned_abs() };
-    let work = async |watch| build(app, &claimed, lease, watch).await;
+    let work = async |watch| Box::pin(build(app, &claimed, lease, watch)).await;
     match while_ours(app.pace, held, renew, work).await {
         Ok(Built::Whole(archive)) => publish(app, &claimed, lease, archive).await,
         Ok(Built::Dispatched(batches)) => dispatch(app, &claimed, lease, &batches).await,
@@ -110,7 +110,7 @@ fn is_held(export: &Export) -> bool {
 }
 
 async fn build(app: &App, export: &Export, lease: Lease, watch: Watch) -> anyhow::Result<Built> {
-    let plan = plan::of(app, export).await.context("plan the export")?;
+    let (plan, app) = &plan::of(app, export).await.context("plan the export")?;
     let total = u32::try_from(plan.steps.len()).context("count steps")?;
     let known = |e: &Export| {
         is_ours(e, lease).then(|| e.planned(total)).filter(|next| next.steps_total != e.steps_total)
@@ -127,7 +127,7 @@ async fn build(app: &App, export: &Export, lease: Lease, watch: Watch) -> anyhow
         |&(first, end): &(u32, u32)| (first..end).any(|n| !export.steps_done.contains(&n));
     let mut reports = BTreeMap::new();
     if plan.is_small(app.step_bytes) {
-        let mut work = Work::new(app, &export, &plan, watch);
+        let mut work = Work::new(app, &export, plan, watch);
         for (number, step) in (0..).zip(&plan.steps) {
             if !export.steps_done.contains(&number) {
                 reports.insert(number, do_step(&mut work, number, step, BUILD_LEASE).await?.0);
@@ -144,7 +144,7 @@ async fn build(app: &App, export: &Export, lease: Lease, watch: Watch) -> anyhow
         }
     }
     Ok(Built::Whole(
-        archive::assemble(app, &export, &plan, reports).await.context("assemble the archive")?,
+        archive::assemble(app, &export, plan, reports).await.context("assemble the archive")?,
     ))
 }
 

@@ -4,7 +4,10 @@ use export::{Failure, FailureCode};
 use lake::ObjectError;
 
 use crate::{
-    archive::FileTooLarge, parts::TooManyFiles, plan::TooManyObjects, progress::TooManyRows,
+    archive::FileTooLarge,
+    parts::TooManyFiles,
+    plan::{TableRemoved, TooManyObjects},
+    progress::TooManyRows,
 };
 
 /// Why an export fails for good, if the error is such a reason.
@@ -33,6 +36,12 @@ pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
              with more memory."
         );
         return Some(Failure { code: FailureCode::TooManyObjects, detail });
+    }
+    if let Some(TableRemoved(table)) = error.downcast_ref() {
+        let detail = format!(
+            "The table {table} was removed before the export was planned. GET /v1/tables lists those there are."
+        );
+        return Some(Failure { code: FailureCode::TableRemoved, detail });
     }
     if let Some(ObjectError::Corrupt { key, source }) = error.downcast_ref() {
         let detail = format!(
@@ -157,6 +166,14 @@ mod tests {
         let failure = failure_of(&error).unwrap();
         assert_eq!(failure.code, FailureCode::TooManyObjects);
         assert!(failure.detail.contains("more than 7 source objects"), "{}", failure.detail);
+    }
+
+    #[test]
+    fn an_export_of_a_table_that_is_gone_fails_by_its_name() {
+        let error = anyhow::Error::from(TableRemoved("visits".to_owned())).context("plan");
+        let failure = failure_of(&error).unwrap();
+        assert_eq!(failure.code, FailureCode::TableRemoved);
+        assert!(failure.detail.starts_with("The table visits was removed"), "{}", failure.detail);
     }
 
     #[test]

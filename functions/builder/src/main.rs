@@ -37,7 +37,7 @@ async fn main() -> Result<(), Error> {
 
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let message = &Message::of(app.queue.plain(), &event.payload);
-        let build = async |job: Job, _| build::run(app, &job, message).await;
+        let build = async |job: Job, _| Box::pin(build::run(app, &job, message)).await;
         Ok::<_, Error>(inbox::each(app.queue.plain(), event.payload, build).await)
     }))
     .await

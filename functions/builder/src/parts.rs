@@ -136,7 +136,7 @@ async fn write(app: &App, export: &Export, draft: Draft) -> anyhow::Result<()> {
     let key = FileKey::of(&export.workspace, export.id, &draft.name);
     let (parts, size_bytes) = (plan_parts(&draft.extents), draft.whole.raw_bytes);
     let (crc32, name) = (draft.whole.crc32, FileName::plain(&draft.name));
-    let written = app.archives.assemble_file(&app.lake, &key, parts, crc32, &name).await;
+    let written = app.archives.assemble_file(&app.catalog.lake, &key, parts, crc32, &name).await;
     match written {
         Ok(()) => Ok(()),
         // A builder before us got this far; the same input gives the same bytes.

@@ -12,15 +12,43 @@ use crate::app::App;
 #[error("the export reads more than {0} source objects")]
 pub(crate) struct TooManyObjects(pub(crate) usize);
 
-/// Reads the plan of an export, or makes it.
-pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<Plan> {
+/// A table of an export is not in the catalog any more.
+#[derive(Debug, thiserror::Error)]
+#[error("the catalog has no table {0}")]
+pub(crate) struct TableRemoved(pub(crate) String);
+
+/// Reads the plan of an export, or makes it. Returns it with what follows it, which has the catalog that it was made
+/// with.
+pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<(Plan, App)> {
     let key = WorkKey::plan(&export.workspace, export.id);
     if let Some(bytes) = app.archives.read_work(&key).await? {
-        return serde_json::from_slice(&bytes).context("decode plan");
+        return stored(app, &bytes).await;
     }
+    // The catalog that the request was checked against, or a newer one.
+    let app = &app.with_catalog_since(export.created_at).await;
+    let plan = made(app, export).await?;
+    app.keep_catalog().await?;
+    if app.archives.write_new_work(&key, serde_json::to_vec(&plan)?).await? {
+        return Ok((plan, app.clone()));
+    }
+    // Another builder was faster; the lake may have changed between the two.
+    let bytes = app.archives.read_work(&key).await?.context("find the plan")?;
+    stored(app, &bytes).await
+}
+
+async fn stored(app: &App, bytes: &[u8]) -> anyhow::Result<(Plan, App)> {
+    let plan: Plan = serde_json::from_slice(bytes).context("decode plan")?;
+    let app = match &plan.catalog {
+        Some(version) => app.with_catalog(version).await?,
+        None => app.clone(),
+    };
+    Ok((plan, app))
+}
+
+async fn made(app: &App, export: &Export) -> anyhow::Result<Plan> {
     let (request, workspace) = (&export.request, &export.workspace);
-    let mut filings = Filings::new(&app.lake, workspace, request.window, app.most_objects);
-    let mut plan = Plan::default();
+    let mut filings = Filings::new(&app.catalog.lake, workspace, request.window, app.most_objects);
+    let mut plan = Plan { catalog: Some(app.catalog.version.clone()), ..Plan::default() };
     for (index, table) in lookup_tables(&app.catalog, request) {
         let filed = filed(app, &mut filings, &plan, &table).await?;
         plan.add_lookup(&app.catalog, request, index, filed, app.step_bytes)
@@ -32,12 +60,7 @@ pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<Plan> {
             .context("find table in the catalog")?;
     }
     plan.mark_referred();
-    if app.archives.write_new_work(&key, serde_json::to_vec(&plan)?).await? {
-        return Ok(plan);
-    }
-    // Another builder was faster; the lake may have changed between the two.
-    let bytes = app.archives.read_work(&key).await?.context("find the plan")?;
-    serde_json::from_slice(&bytes).context("decode plan")
+    Ok(plan)
 }
 
 /// Returns what a table's rows may be in, if it fits beside what is planned already.
@@ -47,7 +70,7 @@ async fn filed(
     plan: &Plan,
     table: &str,
 ) -> anyhow::Result<Vec<ListedPartition>> {
-    let table = app.catalog.table(table).context("find table in the catalog")?;
+    let table = app.catalog.table(table).ok_or_else(|| TableRemoved(table.to_owned()))?;
     match filings.of(app.catalog.dataset_of(table)).await {
         Ok((filed, objects)) if plan.object_count() + objects <= app.most_objects => {
             Ok(filed.to_vec())

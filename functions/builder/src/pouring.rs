@@ -141,7 +141,7 @@ async fn feed(
 
 /// Sends one object. Stops early, without an error, when nobody listens any more.
 async fn feed_one(app: &App, object: &SourceObject, to: Sender<Chunk>) -> anyhow::Result<()> {
-    let mut body = app.lake.open(object).await?;
+    let mut body = app.catalog.lake.open(object).await?;
     while let Some(chunk) = body.chunk().await? {
         if to.send(Ok(chunk)).await.is_err() {
             return Ok(());

@@ -76,7 +76,7 @@ async fn read_sets(
         while offset < bytes.end {
             let len = READ_BYTES.min(bytes.end - offset);
             let extent = Extent::Range { source: Stored::Work(piece.clone()), offset, len };
-            let body = work.app.archives.open_extent(&work.app.lake, &extent).await?;
+            let body = work.app.archives.open_extent(&work.app.catalog.lake, &extent).await?;
             let ids = KeySet::from_bytes(&body.collect().await.context("read ids")?);
             sets[*lookup].push(match within {
                 Some(within) => ids.within(within),

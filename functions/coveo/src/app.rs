@@ -29,7 +29,7 @@ impl App {
     pub(crate) async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
         let services = Services::from_env(aws).await?;
         // A fault in them is told at the start, not at the first export.
-        Choices::of(&services.catalog)?;
+        Choices::of(&services.catalog())?;
         Ok(Self {
             services,
             row_limit: env::required("ROW_LIMIT")?,

@@ -35,13 +35,13 @@ pub(crate) async fn check_limit(
     request: &ExportRequest,
     now: Timestamp,
 ) -> Result<(), ApiError> {
-    let catalog = &app.services.catalog;
+    let catalog = app.services.catalog();
     let tables: Vec<&Table> =
         request.tables.iter().filter_map(|selection| catalog.table(&selection.table)).collect();
     let mut datasets: Vec<_> = tables.iter().map(|table| catalog.dataset_of(table)).collect();
     datasets.sort_by_key(|dataset| &dataset.name);
     datasets.dedup_by_key(|dataset| &dataset.name);
-    let lake = &app.services.lake;
+    let lake = &catalog.lake;
     let filed = datasets.iter().map(|dataset| lake.filed_bytes(dataset, workspace, request.window));
     let filed = try_join_all(filed).await?;
     let bytes: u64 = filed.iter().flatten().map(|(_, bytes)| bytes).sum();

@@ -55,7 +55,7 @@ fn listed(
     wanted: impl Fn(&&Dimension) -> bool,
 ) -> Result<Response, ApiError> {
     let only_parents = params.flag("includeOnlyParents", false)?;
-    let all = all(&viewer.services.catalog);
+    let all = all(&viewer.services.catalog());
     let parent = |dimension: &&Dimension| !only_parents || !is_child(dimension, &all);
     let listed: Vec<&Dimension> = all.iter().filter(wanted).filter(parent).collect();
     Ok(Json(listed).into_response())
@@ -63,7 +63,7 @@ fn listed(
 
 /// `GET /dimensions/{name}`: one of them, by any of its names.
 pub(crate) async fn read(viewer: Viewer, Id(name): Id, _: Query) -> Result<Response, ApiError> {
-    let mut all = all(&viewer.services.catalog);
+    let mut all = all(&viewer.services.catalog());
     let called = |dimension: &mut Dimension| {
         let same = |other: &String| other.eq_ignore_ascii_case(&name);
         dimension.api_names.iter().any(same) || same(&dimension.return_name)

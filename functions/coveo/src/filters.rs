@@ -142,9 +142,9 @@ fn check(app: &App, others: Vec<NamedFilter>, filter: &NamedFilter) -> Result<()
     }
     let pair = |filter: NamedFilter| (filter.id, filter.value);
     let named: Vec<(String, String)> = all.into_iter().map(pair).collect();
-    let catalog = &app.services.catalog;
-    let known = tables::all(catalog).into_iter().map(|(_, table)| table.name.as_str());
-    let scope = Scope::new(catalog, known, PREFIX, &named);
+    let catalog = app.services.catalog();
+    let known = tables::all(&catalog).into_iter().map(|(_, table)| table.name.as_str());
+    let scope = Scope::new(&catalog, known, PREFIX, &named);
     match Filter::read(&format!("${}", filter.id), &scope) {
         Ok(_) => Ok(()),
         // Where it stands in the value is said in the reason.

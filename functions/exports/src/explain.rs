@@ -46,13 +46,14 @@ struct ExplainedWay {
 pub(crate) async fn explain(viewer: Viewer, Body(body): Body) -> Result<Json<Explained>, Problem> {
     let (app, workspace, now) = (&*viewer, &viewer.workspace, viewer.now);
     let request = write::order(app, workspace, &body, now).await?.request;
-    let catalog = &app.services.catalog;
+    let loaded = app.services.catalog();
+    let catalog = &loaded.catalog;
     let datasets = datasets(catalog, &request);
     app.services.exports.spend_lists(workspace, datasets, request.window, now).await?;
 
     let (mut plan, mut tables) = (Plan::default(), Vec::new());
     let mut looked_up: Vec<String> = Vec::new();
-    let mut filings = Filings::new(&app.services.lake, workspace, request.window, MAX_OBJECTS);
+    let mut filings = Filings::new(&loaded.lake, workspace, request.window, MAX_OBJECTS);
     for (index, table) in lookup_tables(catalog, &request) {
         let Some(known) = catalog.table(&table) else { continue };
         let filed = filed(&mut filings, &plan, catalog.dataset_of(known)).await?;

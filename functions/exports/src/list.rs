@@ -141,7 +141,8 @@ struct ColumnView {
 
 /// `GET /v1/tables`: the tables and columns that requests can name.
 pub(crate) async fn tables(viewer: Viewer) -> Result<Json<Tables>, Problem> {
-    let tables = viewer.services.catalog.tables().map(|table| TableView {
+    let catalog = viewer.services.catalog();
+    let tables = catalog.tables().map(|table| TableView {
         name: table.name.clone(),
         description: table.description.clone(),
         columns: table

@@ -39,11 +39,12 @@ async fn export(
     // What is no text is no type.
     let kind = kind.map(|Path(kind)| kind).unwrap_or_default();
     let query = query.as_deref().unwrap_or_default();
-    let ask = Ask::read(&kind, query, &services.catalog, &services.limits, now)?;
+    let catalog = services.catalog();
+    let ask = Ask::read(&kind, query, &catalog, &services.limits, now)?;
     let redirect = wants_redirect(query).map_err(RequestError::Request)?;
 
     let (exports, key) = (&services.exports, ask.key());
-    if let Some(refusal) = ask.beyond_retention(&services.catalog, now)
+    if let Some(refusal) = ask.beyond_retention(&catalog, now)
         && !exports
             .table
             .newest(workspace, &key)

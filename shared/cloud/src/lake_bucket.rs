@@ -9,10 +9,9 @@ use aws_config::{SdkConfig, sts::AssumeRoleProvider};
 use aws_sdk_s3::{
     Client,
     config::{Region, SharedCredentialsProvider},
+    operation::get_object::builders::GetObjectFluentBuilder,
 };
-use export::{
-    BucketName, Catalog, Dataset, SourceBucket, SourceObject, Window, Workspace, sha256_hex,
-};
+use export::{BucketName, Dataset, SourceBucket, SourceObject, Window, Workspace, sha256_hex};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -234,14 +233,9 @@ impl LakeBucket {
         format!("{}/{}", self.name, utf8_percent_encode(&object.key, KEY))
     }
 
-    /// Reads the catalog at `key`, or takes the one that ships with the code where there is no key.
-    pub async fn catalog(&self, key: Option<&str>) -> Result<Catalog> {
-        let Some(key) = key else { return Catalog::built_in().map_err(Error::aws("read catalog")) };
-        let output = self.client.get_object().bucket(&self.name).key(key).send().await;
-        let body = output.map_err(Error::aws("open catalog"))?.body;
-        let bytes = body.collect().await.map_err(Error::aws("fetch catalog"))?;
-        let text = String::from_utf8(bytes.to_vec()).map_err(Error::aws("read catalog"))?;
-        Catalog::parse(key, &text).map_err(Error::aws("read catalog"))
+    /// Asks for an object of the lake's own bucket.
+    pub(crate) fn get(&self, key: &str) -> GetObjectFluentBuilder {
+        self.client.get_object().bucket(&self.name).key(key)
     }
 }
 
@@ -281,6 +275,8 @@ const KEY: &AsciiSet =
 
 #[cfg(test)]
 mod tests {
+    use export::Catalog;
+
     use super::*;
     use crate::fake::{Fake, reply};
 

@@ -160,9 +160,12 @@ pub struct CatalogError {
 }
 
 impl Catalog {
-    /// Returns the catalog that ships with the code: the tables of the four dialects.
+    /// The text of the catalog that ships with the code: the tables of the four dialects.
+    pub const BUILT_IN: &str = include_str!("../catalog.toml");
+
+    /// Returns the catalog that ships with the code.
     pub fn built_in() -> Result<Self, CatalogError> {
-        Self::parse("catalog.toml", include_str!("../catalog.toml"))
+        Self::parse("catalog.toml", Self::BUILT_IN)
     }
 
     /// Reads the settings of a dialect from its table `[dialect.NAME]`. Without one all have their defaults.

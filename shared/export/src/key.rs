@@ -82,6 +82,11 @@ impl WorkKey {
         Self(format!("work/{workspace}/{export}/plan.json"))
     }
 
+    /// Returns the key of a version of the catalog. No workspace has such a name.
+    pub fn catalog(version: &str) -> Self {
+        Self(format!("work/_catalogs/{version}.toml"))
+    }
+
     /// Returns the key of the report of a step.
     pub fn report(workspace: &Workspace, export: ExportId, step: u32) -> Self {
         Self(format!("work/{workspace}/{export}/{step:05}.json"))

@@ -326,6 +326,8 @@ pub enum FailureCode {
     TooManyFiles,
     /// One of its files would be larger than S3 or its format allows.
     FileTooLarge,
+    /// One of its tables was removed from the catalog before it was planned.
+    TableRemoved,
     /// It reads more source objects than a builder can hold a plan of.
     TooManyObjects,
     /// It had not ended by its deadline.

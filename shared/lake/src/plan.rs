@@ -23,6 +23,9 @@ const MIN_OBJECT_COST: u64 = 256 << 10;
 /// The work of an export, fixed when it is first built, so that every builder of it does the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
+    /// The version of the catalog that it was made with. Plans of an older version have it not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog: Option<String>,
     /// The steps, in the order of their output.
     pub steps: Vec<Step>,
 }

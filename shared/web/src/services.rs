@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
-use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, TokenTable, env};
-use export::{Catalog, Limits, Quota, Workspace};
+use cloud::{
+    ArchiveBucket, CatalogSource, ExportQueue, ExportTable, LoadedCatalog, TokenTable, env,
+};
+use export::{Limits, Quota, Workspace};
 use jiff::SignedDuration;
 use service::{Clock, Exports, Links, Random};
 
@@ -18,12 +20,10 @@ pub struct Services {
     pub exports: Exports,
     /// Links to archives.
     pub links: Links,
-    /// The lake.
-    pub lake: LakeBucket,
     /// The holders of tokens.
     pub authenticator: Authenticator,
-    /// The tables that can be exported.
-    pub catalog: Arc<Catalog>,
+    /// Where the catalog is.
+    pub catalogs: CatalogSource,
     /// What a request may ask for at most, in every API.
     pub limits: Limits,
     /// The URL under which users reach the API, if it is not API Gateway's own.
@@ -36,10 +36,9 @@ impl Services {
         let dynamodb = aws_sdk_dynamodb::Client::new(aws);
         let s3 = cloud::s3_client(aws);
         let sqs = aws_sdk_sqs::Client::new(aws);
-        let lake = LakeBucket::from_env(aws)?;
-        let catalog_key: Option<String> = env::optional("CATALOG_KEY")?;
-        let catalog = lake.catalog(catalog_key.as_deref()).await.context("load the catalog")?;
-        let lake = lake.with_others(aws, catalog.buckets()).await;
+        let clock = Clock::system();
+        let catalogs =
+            CatalogSource::from_env(aws, clock.now()).await.context("load the catalog")?;
         let tokens = TokenTable::new(dynamodb.clone(), env::required("TOKEN_TABLE")?);
         let quota = Quota {
             exports_at_once: env::required("EXPORTS_AT_ONCE")?,
@@ -51,7 +50,7 @@ impl Services {
         let exports = Exports {
             table: ExportTable::new(dynamodb, env::required("EXPORT_TABLE")?),
             queue: ExportQueue::new(sqs, env::required("EXPORT_QUEUE_URL")?),
-            clock: Clock::system(),
+            clock,
             random: Random::system(),
             quota,
             time_limit: SignedDuration::from_hours(hours.into()),
@@ -60,11 +59,15 @@ impl Services {
             authenticator: Authenticator::new(tokens, exports.clone()),
             exports,
             links: Links { archives: ArchiveBucket::new(s3, env::required("EXPORT_BUCKET")?) },
-            lake,
-            catalog: Arc::new(catalog),
+            catalogs,
             limits: Limits { window_days: env::required("MAX_WINDOW_DAYS")?, ..Limits::default() },
             public_base_url: env::optional("PUBLIC_BASE_URL")?,
         })
+    }
+
+    /// Returns the tables that can be exported, and the lake they are in, as they were when the request came.
+    pub fn catalog(&self) -> Arc<LoadedCatalog> {
+        self.catalogs.loaded()
     }
 
     /// Reads the named filters of a workspace, ids and texts, if any of these filters names one.

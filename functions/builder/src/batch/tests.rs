@@ -1,8 +1,10 @@
 //! Batches of steps at services that answer as they are told to.
 
+use std::sync::Arc;
+
 use aws_lambda_events::sqs::SqsEvent;
-use cloud::{ArchiveBucket, ExportQueue, ExportTable, LakeBucket, Queue};
-use export::{Catalog, ExportId, ExportRequest, Format, TableSelection, Window};
+use cloud::{ArchiveBucket, CatalogSource, ExportQueue, ExportTable, LakeBucket, Queue};
+use export::{ExportId, ExportRequest, Format, TableSelection, Window};
 use fake_aws::{Call, FakeAws, Reply};
 use service::{Clock, FollowUp, Random};
 
@@ -22,15 +24,18 @@ async fn builder(
         ["http://notices", "http://copies"].map(|url| Queue::new(sqs.clone(), url.into()));
     let s3 = cloud::s3_client(&config);
     let clock = Clock::system();
+    let lake = LakeBucket::new(s3.clone(), "lake".into());
+    let catalogs = CatalogSource::load(&config, lake, None, clock.now()).await.unwrap();
     let app = App {
         follow_up: FollowUp::new(exports.clone(), queue.clone(), notices, copies, clock),
         clock,
         random: Random::seeded(1),
         exports,
         queue,
-        archives: ArchiveBucket::new(s3.clone(), "archives".into()),
-        lake: LakeBucket::new(s3, "lake".into()),
-        catalog: Catalog::built_in().unwrap(),
+        archives: ArchiveBucket::new(s3, "archives".into()),
+        catalog: catalogs.loaded(),
+        catalogs,
+        kept_catalog: Arc::default(),
         compression_level: 1,
         workers: 1,
         step_bytes: 1 << 20,
@@ -75,4 +80,31 @@ async fn steps_that_another_builder_took_over_are_left_to_it_and_their_message_c
     let written = aws.bodies("UpdateItem");
     assert_eq!(written.len(), 2, "what is no longer ours was changed: {written:?}");
     assert!(aws.bodies("PutItem").is_empty(), "the export was changed");
+}
+
+#[tokio::test]
+async fn a_plan_is_followed_with_the_catalog_that_it_was_made_with() {
+    const BEFORE: &str = "[[dataset]]\nname = \"d\"\npath = \"{workspace}/{yyyy}/{MM}/{dd}/\"\ntime = \"t\"\n\
+                          [[table]]\nname = \"before\"\ndataset = \"d\"\ncolumns = [\"a\"]\n";
+    let (app, aws) = builder(|call| {
+        Some(if call.operation.contains("work/_catalogs/v1.toml") {
+            Reply::ok(BEFORE)
+        } else if call.operation.contains("plan.json") {
+            Reply::ok(r#"{"catalog":"v1","steps":[]}"#)
+        } else {
+            Reply::ok("")
+        })
+    })
+    .await;
+
+    let (_, planned) = plan::of(&app, &running()).await.unwrap();
+    assert!(planned.catalog.table("before").is_some());
+    assert!(app.catalog.table("before").is_none(), "the one of now has it not");
+
+    for _ in 0..2 {
+        app.keep_catalog().await.unwrap();
+    }
+    let kept = format!("PUT /archives/work/_catalogs/{}.toml", app.catalog.version);
+    let puts = aws.calls().into_iter().filter(|call| call.operation.starts_with(&kept));
+    assert_eq!(puts.count(), 1, "one that was just kept is not kept again");
 }

@@ -125,8 +125,10 @@ fn only_so_many_objects_are_referred_to() {
     };
     let referred = |sizes: &[u64]| {
         let objects = sizes.iter().copied().map(object).collect();
-        let mut plan =
-            Plan { steps: vec![Step { kind: StepKind::Rows(0), inside: true, objects }] };
+        let mut plan = Plan {
+            catalog: None,
+            steps: vec![Step { kind: StepKind::Rows(0), inside: true, objects }],
+        };
         plan.mark_referred();
         plan.steps[0].objects.iter().filter(|planned| planned.refer).count()
     };

@@ -1,0 +1,233 @@
+//! The catalog as the bucket of the lake has it, looked at again for as long as a function is warm.
+
+use std::{
+    error::Error as StdError,
+    iter::successors,
+    ops::Deref,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::error::SdkError;
+use export::{Catalog, sha256_hex};
+use jiff::{SignedDuration, Timestamp};
+use tracing::{error, info};
+
+use crate::{Error, LakeBucket, Result, env};
+
+/// How long a catalog is taken for the current one before it is looked at again.
+const CATALOG_AGE: SignedDuration = SignedDuration::from_secs(30);
+/// The largest catalog, in bytes.
+pub const MAX_CATALOG_BYTES: i64 = 4 << 20;
+
+/// A catalog, and the lake with the buckets that it names.
+#[derive(Clone, Debug)]
+pub struct LoadedCatalog {
+    /// The catalog.
+    pub catalog: Catalog,
+    /// The lake.
+    pub lake: LakeBucket,
+    /// The TOML that it was read from.
+    pub text: String,
+    /// The SHA-256 of that, in hexadecimal.
+    pub version: String,
+}
+
+impl Deref for LoadedCatalog {
+    type Target = Catalog;
+
+    fn deref(&self) -> &Catalog {
+        &self.catalog
+    }
+}
+
+/// Where the catalog is. Clones share what was loaded.
+#[derive(Clone, Debug)]
+pub struct CatalogSource {
+    aws: SdkConfig,
+    lake: LakeBucket,
+    /// Its key in the bucket of the lake; `None` for the one that ships with the code.
+    key: Option<String>,
+    held: Arc<RwLock<Held>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    loaded: Arc<LoadedCatalog>,
+    /// What S3 calls the version.
+    etag: Option<String>,
+    looked_at: Timestamp,
+}
+
+impl CatalogSource {
+    /// Loads the catalog that the settings of `template.yaml` name, or says what is wrong with it.
+    pub async fn from_env(aws: &SdkConfig, now: Timestamp) -> Result<Self> {
+        let lake =
+            LakeBucket::from_env(aws).map_err(Error::aws("read the settings of the lake"))?;
+        let key = env::optional("CATALOG_KEY").map_err(Error::aws("read the settings of the lake"));
+        Self::load(aws, lake, key?, now).await
+    }
+
+    /// Loads the catalog at `key` of the lake's bucket, or the one that ships with the code where there is no key.
+    pub async fn load(
+        aws: &SdkConfig,
+        lake: LakeBucket,
+        key: Option<String>,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let (loaded, etag) = match &key {
+            None => (parse(aws, &lake, "catalog.toml", Catalog::BUILT_IN.to_owned()).await?, None),
+            Some(key) => {
+                // Without an entity tag to compare with, it is always another one.
+                let (text, etag) = fetch(&lake, key, None).await?.unwrap_or_default();
+                (parse(aws, &lake, key, text).await?, etag)
+            }
+        };
+        let held = Held { loaded: Arc::new(loaded), etag, looked_at: now };
+        Ok(Self { aws: aws.clone(), lake, key, held: Arc::new(RwLock::new(held)) })
+    }
+
+    /// Returns what was loaded last.
+    pub fn loaded(&self) -> Arc<LoadedCatalog> {
+        Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner).loaded)
+    }
+
+    /// Returns the catalog as it is now or was half a minute ago. One that cannot be read is logged, and the one before
+    /// it stays.
+    pub async fn current(&self, now: Timestamp) -> Arc<LoadedCatalog> {
+        self.newer_than(now.saturating_sub(CATALOG_AGE).unwrap_or(Timestamp::MIN), now).await
+    }
+
+    /// Returns the catalog as it is now or was at some time after `since`, likewise.
+    pub async fn newer_than(&self, since: Timestamp, now: Timestamp) -> Arc<LoadedCatalog> {
+        let (etag, looked_at) = {
+            let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+            (held.etag.clone(), held.looked_at)
+        };
+        let Some(key) = self.key.as_deref().filter(|_| looked_at <= since) else {
+            return self.loaded();
+        };
+        match self.changed(key, etag.as_deref()).await {
+            Ok(Some((loaded, etag))) => {
+                info!("took up the catalog {}", loaded.version);
+                let held = Held { loaded: Arc::new(loaded), etag, looked_at: now };
+                *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
+            }
+            Ok(None) => self.look_again_later(now),
+            Err(error) => {
+                error!("failed to {}: {}", error, causes(&error));
+                self.look_again_later(now);
+            }
+        }
+        self.loaded()
+    }
+
+    async fn changed(
+        &self,
+        key: &str,
+        etag: Option<&str>,
+    ) -> Result<Option<(LoadedCatalog, Option<String>)>> {
+        let Some((text, etag)) = fetch(&self.lake, key, etag).await? else { return Ok(None) };
+        Ok(Some((parse(&self.aws, &self.lake, key, text).await?, etag)))
+    }
+
+    fn look_again_later(&self, now: Timestamp) {
+        self.held.write().unwrap_or_else(PoisonError::into_inner).looked_at = now;
+    }
+
+    /// Returns an earlier version of the catalog by its text.
+    pub async fn of_text(&self, text: String) -> Result<LoadedCatalog> {
+        parse(&self.aws, &self.lake, "the catalog of the export's plan", text).await
+    }
+}
+
+/// Returns the causes of an error, the nearest first.
+fn causes(error: &dyn StdError) -> String {
+    let causes = successors(error.source(), |&cause| cause.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Reads a catalog and opens its buckets.
+async fn parse(
+    aws: &SdkConfig,
+    lake: &LakeBucket,
+    file: &str,
+    text: String,
+) -> Result<LoadedCatalog> {
+    let catalog = Catalog::parse(file, &text).map_err(Error::aws("read catalog"))?;
+    let lake = lake.clone().with_others(aws, catalog.buckets()).await;
+    let version = sha256_hex(text.as_bytes());
+    Ok(LoadedCatalog { catalog, lake, text, version })
+}
+
+/// Fetches the text of a catalog and its entity tag; `None` if the tag is still `etag`.
+async fn fetch(
+    lake: &LakeBucket,
+    key: &str,
+    etag: Option<&str>,
+) -> Result<Option<(String, Option<String>)>> {
+    let get = lake.get(key).set_if_none_match(etag.map(str::to_owned)).send().await;
+    let output = match get {
+        Ok(output) => output,
+        Err(SdkError::ServiceError(e)) if e.raw().status().as_u16() == 304 => return Ok(None),
+        Err(e) => return Err(Error::s3("open catalog")(e)),
+    };
+    if output.content_length.is_none_or(|len| len > MAX_CATALOG_BYTES) {
+        let reason = format!("a catalog has {MAX_CATALOG_BYTES} bytes at most");
+        return Err(Error::aws("read catalog")(reason));
+    }
+    let bytes = output.body.collect().await.map_err(Error::aws("fetch catalog"))?;
+    let text = String::from_utf8(bytes.to_vec()).map_err(Error::aws("read catalog"))?;
+    Ok(Some((text, output.e_tag)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::fake::{Fake, reply};
+
+    fn catalog(table: &str) -> String {
+        format!(
+            "[[dataset]]\nname = \"d\"\npath = \"{{workspace}}/{{yyyy}}/{{MM}}/{{dd}}/\"\ntime = \"t\"\n\
+             [[table]]\nname = \"{table}\"\ndataset = \"d\"\ncolumns = [\"a\"]\n"
+        )
+    }
+
+    #[tokio::test]
+    async fn a_changed_catalog_is_taken_up_within_a_minute_and_a_bad_one_never() {
+        let stored = Arc::new(Mutex::new((1, catalog("one"))));
+        let bucket = Arc::clone(&stored);
+        let fake = Fake::new(move |request| {
+            let (number, text) = &*bucket.lock().unwrap();
+            let etag = format!("\"{number}\"");
+            if request.to_lowercase().contains(&format!("if-none-match: {etag}")) {
+                return reply("304 Not Modified", &[], 0, b"");
+            }
+            reply("200 OK", &[("ETag", &etag)], text.len(), text.as_bytes())
+        });
+        let start: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+        let after = |seconds| start + SignedDuration::from_secs(seconds);
+        let lake = LakeBucket::new(fake.s3().await, "lake".to_owned());
+        let key = Some("catalog.toml".to_owned());
+        let source = CatalogSource::load(&fake.aws().await, lake, key, start).await.unwrap();
+        let has = async |table: &str, seconds| {
+            source.current(after(seconds)).await.table(table).is_some()
+        };
+        assert!(has("one", 29).await);
+        assert_eq!(fake.requests().len(), 1, "for half a minute nobody looks");
+        assert!(has("one", 30).await && has("one", 31).await);
+        assert_eq!(fake.requests().len(), 2, "it is the same still");
+
+        *stored.lock().unwrap() = (2, catalog("two"));
+        assert!(has("one", 59).await && has("two", 60).await && !has("one", 61).await);
+        for bad in ["[[dataset]]".to_owned(), catalog("t").repeat(1 << 16)] {
+            *stored.lock().unwrap() = (3, bad);
+            assert!(has("two", 90).await && has("two", 120).await);
+        }
+        *stored.lock().unwrap() = (4, catalog("four"));
+        assert!(has("four", 150).await);
+        assert_eq!(source.loaded().version, sha256_hex(catalog("four").as_bytes()));
+    }
+}
