@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 /// or a default in it, `template` and a parameter with a default or a function's property, `code` and a
 /// constant that is computed, or the number or the sum of a list; ` + ` and ` - ` stand between two places.
 /// `=` is for numbers of AWS, which stand nowhere here.
-const ROWS: [(&str, &str); 68] = [
+const ROWS: [(&str, &str); 76] = [
     ("exports that are not finished", "template WorkspaceExportsAtOnce"),
     ("exports made on a day (UTC)", "template WorkspaceExportsADay"),
     ("requests a second, on average", "template WorkspaceRequestsPerSecond"),
@@ -112,6 +112,23 @@ const ROWS: [(&str, &str); 68] = [
     ("times that a message about an export comes", "template ExportQueue.maxReceiveCount"),
     ("a file without a ZIP", "code PieceWriter::MAX_BYTES"),
     ("files of the layout `files`", "functions/builder/src/parts.rs MAX_FILES"),
+    ("footer of an object", "shared/columnar/src/footer.rs MAX_FOOTER_BYTES"),
+    (
+        "columns and groups of an object; how deep they nest",
+        "shared/columnar/src/footer.rs MAX_SCHEMA_NODES; shared/columnar/src/footer.rs MAX_SCHEMA_DEPTH",
+    ),
+    ("columns of all row groups together", "shared/columnar/src/footer.rs MAX_COLUMN_CHUNKS"),
+    ("columns that are read", "shared/columnar/src/rows.rs MAX_READ_COLUMNS"),
+    ("rows of an object", "shared/columnar/src/rows.rs MAX_ROWS"),
+    (
+        "a page, decompressed; all pages that are held",
+        "shared/columnar/src/pages.rs MAX_PAGE_BYTES; shared/columnar/src/pages.rs MAX_HELD_BYTES",
+    ),
+    (
+        "values of a dictionary, or of a page of lists",
+        "shared/columnar/src/pages.rs MAX_PAGE_VALUES",
+    ),
+    ("elements of all lists of a few rows", "shared/columnar/src/rows.rs MAX_BATCH_VALUES"),
     (
         "a row; a record with its lists",
         "shared/lake/src/values.rs MAX_ROW_BYTES; shared/lake/src/selection.rs MAX_RECORD_BYTES",

@@ -128,14 +128,14 @@ async fn a_damaged_source_object_fails_the_export_and_is_named() {
 
 #[tokio::test]
 async fn a_source_object_that_is_not_json_lines_fails_the_export_by_what_it_is() {
-    let (user, done) = outcome("b.json", b"PAR1\x15\x04\x15\x10".to_vec()).await;
+    let (user, done) = outcome("b.json", b"Obj\x01\x04\x15\x10".to_vec()).await;
 
     assert_eq!(
         (done.text("/status"), done.text("/failure/code")),
         ("failed", "source_unsupported")
     );
     let detail = done.text("/failure/detail");
-    assert!(detail.contains(&key(&user, "b.json")) && detail.contains("Parquet"), "{detail}");
+    assert!(detail.contains(&key(&user, "b.json")) && detail.contains("Avro"), "{detail}");
 }
 
 #[tokio::test]

@@ -1,13 +1,18 @@
 //! What the catalog finds in the lake, in plain words.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    io::{self, Read},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use bytes::Bytes;
 use cloud::LakeBucket;
+use columnar::{Rows, Wanted, is_named_parquet, is_parquet};
 use export::{Catalog, Dataset, SourceObject, Table, Window, Workspace};
 use jiff::{SignedDuration, Timestamp};
-use lake::{InputObject, Inspection, MAX_INSPECTED_ROWS, inspect};
+use lake::{InputObject, Inspection, MAX_INSPECTED_ROWS, ParquetUse, inspect};
 use serde::Serialize;
 
 /// How many days back from now are looked through.
@@ -111,7 +116,8 @@ fn rows(
 ) -> Vec<String> {
     let (mut whole, mut failed) = (None::<Inspection>, Vec::new());
     for (object, bytes) in samples {
-        match inspect(catalog, workspace, table, object, || Ok(&bytes[..])) {
+        let format = ParquetUse::of(catalog.dataset_of(table));
+        match inspect(catalog, workspace, table, object, || open(format, &object.key, bytes)) {
             Ok(found) => {
                 whole = Some(match whole {
                     Some(whole) => whole.and(found),
@@ -124,6 +130,19 @@ fn rows(
     let dataset = catalog.dataset_of(table);
     let told = whole.map(|whole| told(&table.name, samples.len() - failed.len(), &whole, dataset));
     failed.into_iter().chain(told.into_iter().flatten()).collect()
+}
+
+/// Returns the stored bytes of an object, or lines of JSON where it is Parquet.
+fn open<'a>(format: ParquetUse, key: &str, bytes: &'a Bytes) -> io::Result<Box<dyn Read + 'a>> {
+    let is_rows = match format {
+        ParquetUse::Always => true,
+        ParquetUse::IfMarked => is_named_parquet(key) || is_parquet(bytes),
+        ParquetUse::Never => false,
+    };
+    if is_rows {
+        return Ok(Box::new(Rows::open(Arc::new(bytes.clone()), Wanted::default())?));
+    }
+    Ok(Box::new(&bytes[..]))
 }
 
 /// Reads some objects whole.

@@ -43,29 +43,8 @@ pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
         );
         return Some(Failure { code: FailureCode::TableRemoved, detail });
     }
-    if let Some(ObjectError::Corrupt { key, source }) = error.downcast_ref() {
-        let detail = format!(
-            "The source object {key} is damaged: {source}. Repair or remove it, or choose a window \
-             without it, and create the export again."
-        );
-        return Some(Failure { code: FailureCode::SourceCorrupt, detail });
-    }
-    if let Some(ObjectError::Foreign { key, what }) = error.downcast_ref() {
-        let detail = format!(
-            "The source object {key} is not JSON Lines: it seems to be {what}. Write it as JSON Lines, one \
-             record a line in UTF-8, plain or compressed with gzip or Zstandard, or remove it, or choose a \
-             window without it, and create the export again."
-        );
-        return Some(Failure { code: FailureCode::SourceUnsupported, detail });
-    }
-    if let Some(ObjectError::MostlyBad { key, rows, bad, line, reason }) = error.downcast_ref() {
-        let detail = format!(
-            "Of the {rows} rows of the source object {key}, {bad} cannot be read; the first is on line {line}: \
-             {reason}. Write it as JSON Lines, or remove it, or choose a window without it, and create the export \
-             again. Your operator can have such objects exported without these rows: max_bad_percent of the \
-             dataset."
-        );
-        return Some(Failure { code: FailureCode::SourceUnsupported, detail });
+    if let Some(failure) = error.downcast_ref().and_then(of_object) {
+        return Some(failure);
     }
     if let Some(TooManyRows(most)) = error.downcast_ref() {
         let detail = format!(
@@ -82,6 +61,47 @@ pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
         return Some(Failure { code: FailureCode::TooManyFiles, detail });
     }
     None
+}
+
+/// What is wrong with a source object, and no other attempt would change.
+fn of_object(error: &ObjectError) -> Option<Failure> {
+    let (code, detail) = match error {
+        ObjectError::Corrupt { key, source } => (
+            FailureCode::SourceCorrupt,
+            format!(
+                "The source object {key} is damaged: {source}. Repair or remove it, or choose a window \
+                 without it, and create the export again."
+            ),
+        ),
+        ObjectError::Unsupported { key, source } => (
+            FailureCode::SourceUnsupported,
+            format!(
+                "The source object {key} cannot be read: {source}. Write it otherwise, or remove it, or choose a \
+                 window without it, and create the export again."
+            ),
+        ),
+        ObjectError::Foreign { key, what } => (
+            FailureCode::SourceUnsupported,
+            format!(
+                "The source object {key} is not JSON Lines: it seems to be {what}. Write it as JSON Lines, one \
+                 record a line in UTF-8, plain or compressed with gzip or Zstandard, or remove it, or choose a \
+                 window without it, and create the export again."
+            ),
+        ),
+        ObjectError::MostlyBad { key, rows, bad, line, reason } => (
+            FailureCode::SourceUnsupported,
+            format!(
+                "Of the {rows} rows of the source object {key}, {bad} cannot be read; the first is on line {line}: \
+                 {reason}. Write it as JSON Lines, or remove it, or choose a window without it, and create the export \
+                 again. Your operator can have such objects exported without these rows: max_bad_percent of the \
+                 dataset."
+            ),
+        ),
+        ObjectError::Panicked { .. } | ObjectError::Unreadable { .. } | ObjectError::Sink(_) => {
+            return None;
+        }
+    };
+    Some(Failure { code, detail })
 }
 
 /// Returns what S3 says without the ARNs in it, which name the operator's roles, keys, and buckets. The log
@@ -143,10 +163,19 @@ mod tests {
 
     #[test]
     fn an_object_that_is_not_json_lines_fails_an_export_by_what_it_is() {
-        let error = ObjectError::Foreign { key: "a/b".to_owned(), what: "Parquet" };
+        let error = ObjectError::Foreign { key: "a/b".to_owned(), what: "Avro" };
         let failure = failure_of(&anyhow::Error::from(error).context("pour")).unwrap();
         assert_eq!(failure.code, FailureCode::SourceUnsupported);
-        assert!(failure.detail.contains("a/b is not JSON Lines: it seems to be Parquet"));
+        assert!(failure.detail.contains("a/b is not JSON Lines: it seems to be Avro"));
+    }
+
+    #[test]
+    fn an_object_that_is_stored_in_a_way_that_is_not_read_fails_an_export_by_how() {
+        let source = std::io::Error::new(std::io::ErrorKind::Unsupported, "it is encrypted");
+        let error = ObjectError::Unsupported { key: "a/b".to_owned(), source };
+        let failure = failure_of(&anyhow::Error::from(error).context("pour")).unwrap();
+        assert_eq!(failure.code, FailureCode::SourceUnsupported);
+        assert!(failure.detail.contains("a/b cannot be read: it is encrypted. Write it otherwise"));
     }
 
     #[test]

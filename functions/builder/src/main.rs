@@ -14,6 +14,7 @@ mod pouring;
 mod progress;
 mod related;
 mod report;
+mod sources;
 mod step;
 mod watch;
 mod work;

@@ -41,7 +41,8 @@ impl Portions {
         while let Some(Portion { objects, first }) = self.0.pop() {
             let gather = Arc::clone(gather);
             let here = &step.objects[objects.clone()];
-            let gathered = look(work.app, here, &mut work.watch, move |objects, opener| {
+            let needs = gather.needs();
+            let gathered = look(work.app, here, needs, &mut work.watch, move |objects, opener| {
                 gather.run(objects, first, most, workers, |index| opener.open(index))
             });
             let gathered = gathered.await?;

@@ -142,11 +142,14 @@ async fn counted(work: &mut Work<'_>, step: &Step, table: usize) -> anyhow::Resu
     let (mut rows, mut stats) = (0, Stats::default());
     let mut portions = Portions::of(step);
     while let Some((objects, selection)) = portions.next(work, step, table).await? {
-        let workers = work.app.workers;
-        let counted =
-            look(work.app, &step.objects[objects], &mut work.watch, move |objects, opener| {
-                selection.count(objects, workers, |index| opener.open(index))
-            });
+        let (workers, needs) = (work.app.workers, selection.needs());
+        let counted = look(
+            work.app,
+            &step.objects[objects],
+            needs,
+            &mut work.watch,
+            move |objects, opener| selection.count(objects, workers, |index| opener.open(index)),
+        );
         let (more, noticed) = counted.await?;
         rows += more;
         stats.add(noticed);
@@ -203,7 +206,8 @@ async fn copied(
     let is_copy = |planned: &&PlannedObject| planned.way == Way::Copy;
     let copies: Vec<PlannedObject> = step.objects.iter().filter(is_copy).cloned().collect();
     let (workers, selection) = (work.app.workers, selection(work.app, work.export, table)?);
-    let verified = look(work.app, &copies, &mut work.watch, move |objects, opener| {
+    let needs = selection.needs();
+    let verified = look(work.app, &copies, needs, &mut work.watch, move |objects, opener| {
         selection.verify(objects, workers, |index| opener.open(index))
     });
     let made = |verified: Verified| match verified.ending {

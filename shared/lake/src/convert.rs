@@ -106,8 +106,7 @@ impl<'a, F: FnMut(Output) -> Result<(), ReceiverClosed>> Converter<'a, F> {
         self.key.clone_from(&object.key);
         self.records = RecordReader::new(self.selection.framing.nesting());
         let key = &object.key;
-        let unreadable =
-            |source| RunError::Failed(ObjectError::Unreadable { key: key.clone(), source });
+        let unreadable = |source| RunError::Failed(ObjectError::of_read(key, source));
         let (head, mut input) = open().and_then(peek).map_err(unreadable)?;
         let stored = detect(self.selection.compression, key, &head)
             .map_err(|what| RunError::Failed(ObjectError::Foreign { key: key.clone(), what }))?;
@@ -232,8 +231,7 @@ impl<'a, F: FnMut(Output) -> Result<(), ReceiverClosed>> Converter<'a, F> {
         mut input: impl Read,
         extents: Vec<Extent<usize>>,
     ) -> Result<(), RunError> {
-        let unreadable =
-            |source| RunError::Failed(ObjectError::Unreadable { key: key.to_owned(), source });
+        let unreadable = |source| RunError::Failed(ObjectError::of_read(key, source));
         let mut at = 0;
         for extent in extents {
             let Extent::Range { offset, len, .. } = extent else {
@@ -316,11 +314,12 @@ impl<F: FnMut(Output) -> Result<(), ReceiverClosed>> RecordVisitor for Converter
 
 /// Adds the key of the object to what stopped its decoding.
 fn stop_error(key: &str, stop: Stop<RunError>) -> RunError {
-    let key = key.to_owned();
     match stop {
         Stop::By(ended) => ended,
-        Stop::Corrupt(source) => RunError::Failed(ObjectError::Corrupt { key, source }),
-        Stop::Unreadable(source) => RunError::Failed(ObjectError::Unreadable { key, source }),
+        Stop::Corrupt(source) => {
+            RunError::Failed(ObjectError::Corrupt { key: key.to_owned(), source })
+        }
+        Stop::Unreadable(source) => RunError::Failed(ObjectError::of_read(key, source)),
     }
 }
 

@@ -41,6 +41,14 @@ pub enum ObjectError {
         /// What it seems to be.
         what: &'static str,
     },
+    /// It is of a format that is read, but in a way that is not, or beyond a bound. Trying again does not help.
+    #[error("read object {key}")]
+    Unsupported {
+        /// The object.
+        key: String,
+        /// What its reader said.
+        source: io::Error,
+    },
     /// Hardly any of its rows can be read. Trying again does not help.
     #[error("read object {key}: {bad} of {rows} rows are bad, the first on line {line}: {reason}")]
     MostlyBad {
@@ -72,6 +80,19 @@ pub enum ObjectError {
     /// The receiver of the output failed.
     #[error("pass output on")]
     Sink(#[source] io::Error),
+}
+
+impl ObjectError {
+    /// Returns what it means that reading an object failed. What opens objects may read formats of its own, and says
+    /// by the kind of its error whether the object is damaged or not supported.
+    pub(crate) fn of_read(key: &str, source: io::Error) -> Self {
+        let key = key.to_owned();
+        match source.kind() {
+            io::ErrorKind::InvalidData => Self::Corrupt { key, source },
+            io::ErrorKind::Unsupported => Self::Unsupported { key, source },
+            _ => Self::Unreadable { key, source },
+        }
+    }
 }
 
 /// What stopped the decoding of an object.

@@ -33,6 +33,7 @@ impl Framing {
     pub(crate) fn of(dataset: &Dataset) -> Self {
         match &dataset.format {
             plain if plain.is_plain() => Self::Plain,
+            RecordFormat::Parquet => Self::Plain,
             RecordFormat::Json(JsonFormat { unwrap, records }) => {
                 let mut names = Vec::new();
                 let explode = Explode::of_levels(records, &mut names);

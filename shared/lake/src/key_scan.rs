@@ -18,6 +18,7 @@ use crate::{
     framing::Framing,
     key_set::{KeySet, key_of},
     names::Names,
+    needs::{Needs, ParquetUse},
     object_scan::{ScanOptions, scan_objects},
     predicate::{Binder, Predicate, Row, lookups},
     row_time::RowTime,
@@ -35,6 +36,7 @@ pub struct KeyScan {
     compression: Compression,
     max_bad_percent: u8,
     framing: Framing,
+    parquet: ParquetUse,
     window: Window,
     names: Names,
     time: RowTime,
@@ -98,6 +100,7 @@ impl KeyScan {
             compression: catalog.dataset_of(table).compression,
             max_bad_percent: catalog.dataset_of(table).max_bad_percent,
             framing: Framing::of(catalog.dataset_of(table)),
+            parquet: ParquetUse::of(catalog.dataset_of(table)),
             window,
             time: RowTime::of(catalog, table, &mut names),
             tenant: Tenant::of(catalog.dataset_of(table), workspace, &mut names),
@@ -106,6 +109,11 @@ impl KeyScan {
             predicates,
             names: Names::new(names),
         })
+    }
+
+    /// Returns what is needed of the objects of its dataset.
+    pub fn needs(&self) -> Needs {
+        Needs::new(self.parquet, &self.framing, Some(&self.names), &self.time, self.window)
     }
 
     /// Reads the keys of these objects, of each from record number `first` on, until about `most` keys are held.

@@ -40,6 +40,11 @@ impl Names {
         self.all.len()
     }
 
+    /// Returns them in the order of their indices.
+    pub(crate) fn all(&self) -> &[String] {
+        &self.all
+    }
+
     #[inline]
     pub(crate) fn index_of(&self, key: &[u8]) -> Option<usize> {
         if self.lengths >> (key.len() % 64) & 1 == 0 {

@@ -95,7 +95,7 @@ where
         open: impl FnOnce() -> io::Result<R>,
     ) -> Result<ControlFlow<()>, ObjectError> {
         let key = || self.object.key.clone();
-        let unreadable = |source| ObjectError::Unreadable { key: key(), source };
+        let unreadable = |source| ObjectError::of_read(&self.object.key, source);
         let (head, input) = open().and_then(peek).map_err(unreadable)?;
         let stored = detect(self.options.compression, &self.object.key, &head)
             .map_err(|what| ObjectError::Foreign { key: key(), what })?;
@@ -128,7 +128,7 @@ where
             Err(Stop::By(ScanEnd::Done)) => Ok(ControlFlow::Break(())),
             Err(Stop::By(ScanEnd::Foreign(what))) => Err(ObjectError::Foreign { key, what }),
             Err(Stop::Corrupt(source)) => Err(ObjectError::Corrupt { key, source }),
-            Err(Stop::Unreadable(source)) => Err(ObjectError::Unreadable { key, source }),
+            Err(Stop::Unreadable(source)) => Err(ObjectError::of_read(&key, source)),
         }
     }
 }

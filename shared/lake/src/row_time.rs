@@ -42,6 +42,16 @@ impl RowTime {
         Some(format!("it is misfiled: its time is {time}, and its folder is that of {folder}"))
     }
 
+    /// Returns where the time of a record is.
+    pub(crate) fn path(&self) -> &FieldPath {
+        &self.path
+    }
+
+    /// Returns how it is written.
+    pub(crate) fn format(&self) -> TimeFormat {
+        self.format
+    }
+
     /// Reads the time of a record. Returns as an error why it cannot be read.
     pub(crate) fn read(&self, found: &[Option<&str>]) -> Result<Timestamp, String> {
         let Some(value) = self.field.find(found) else {

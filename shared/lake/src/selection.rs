@@ -16,6 +16,7 @@ use crate::{
     framing::Framing,
     key_set::KeySet,
     names::Names,
+    needs::{Needs, ParquetUse},
     predicate::{Binder, Predicate, Row, id_at, lookups},
     release::Release,
     row_time::RowTime,
@@ -79,6 +80,7 @@ pub struct Selection {
     /// How much of an object's rows may be bad, in percent.
     pub(crate) max_bad_percent: u8,
     pub(crate) framing: Framing,
+    parquet: ParquetUse,
     window: Window,
     format: Format,
     csv: CsvStyle,
@@ -162,6 +164,7 @@ impl Selection {
             compression: dataset.compression,
             max_bad_percent: dataset.max_bad_percent,
             framing: Framing::of(dataset),
+            parquet: ParquetUse::of(dataset),
             window: request.window,
             format: request.format,
             csv: request.csv,
@@ -197,6 +200,13 @@ impl Selection {
     /// Which records of an object are looked at, counted from 1.
     pub(crate) fn wanted(&self) -> RangeInclusive<u64> {
         self.records.clone()
+    }
+
+    /// Returns what is needed of the objects of its dataset.
+    pub fn needs(&self) -> Needs {
+        // Records that go in as they are have all of their fields.
+        let names = self.cells.as_ref().map(|_| &self.names);
+        Needs::new(self.parquet, &self.framing, names, &self.time, self.window)
     }
 
     /// Whether something has to be looked up before rows can be chosen.

@@ -87,7 +87,7 @@ fn one<R: Read>(
     key: &str,
     open: impl Fn() -> io::Result<R>,
 ) -> Result<Option<Verified>, ObjectError> {
-    let unreadable = |source| ObjectError::Unreadable { key: key.to_owned(), source };
+    let unreadable = |source| ObjectError::of_read(key, source);
     let (head, input) = open().and_then(peek).map_err(unreadable)?;
     match detect(compression, key, &head) {
         Ok(Compression::Gzip) => {}

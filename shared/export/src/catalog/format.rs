@@ -15,6 +15,8 @@ pub enum RecordFormat {
     Json(JsonFormat),
     /// As lines of fields.
     Delimited(Delimited),
+    /// As the rows of Parquet.
+    Parquet,
 }
 
 /// JSON values, and where the records are in them.
@@ -64,20 +66,31 @@ pub(super) enum Kind {
     Json,
     Csv,
     Tsv,
+    Parquet,
 }
 
 impl RawFormat {
     pub(super) fn build(self) -> Result<RecordFormat, Fault> {
         let kind = self.format.as_ref().map(|kind| *kind.get_ref()).unwrap_or_default();
+        let of_lines = [
+            self.header.as_ref().map(Spanned::span),
+            self.separator.as_ref().map(Spanned::span),
+            self.columns.as_ref().map(Spanned::span),
+        ];
+        let of_lines = of_lines.into_iter().flatten().next();
+        if let Some(span) = of_lines.filter(|_| matches!(kind, Kind::Json | Kind::Parquet)) {
+            return Err((span.start, "it is a setting of the formats csv and tsv".to_owned()));
+        }
+        let of_json =
+            [self.unwrap.as_ref().map(Spanned::span), self.records.as_ref().map(Spanned::span)];
+        let of_json = of_json.into_iter().flatten().next();
+        if let Some(span) = of_json.filter(|_| kind != Kind::Json) {
+            return Err((span.start, "it is a setting of the format json".to_owned()));
+        }
+        if kind == Kind::Parquet {
+            return Ok(RecordFormat::Parquet);
+        }
         if kind == Kind::Json {
-            let of_lines = [
-                self.header.map(|setting| setting.span()),
-                self.separator.map(|setting| setting.span()),
-                self.columns.map(|setting| setting.span()),
-            ];
-            if let Some(span) = of_lines.into_iter().flatten().next() {
-                return Err((span.start, "it is a setting of the formats csv and tsv".to_owned()));
-            }
             let records = match &self.records {
                 None => Vec::new(),
                 Some(text) => {
@@ -86,11 +99,6 @@ impl RawFormat {
             };
             let unwrap = self.unwrap.is_some_and(Spanned::into_inner);
             return Ok(RecordFormat::Json(JsonFormat { unwrap, records }));
-        }
-        let of_json =
-            [self.unwrap.map(|setting| setting.span()), self.records.map(|setting| setting.span())];
-        if let Some(span) = of_json.into_iter().flatten().next() {
-            return Err((span.start, "it is a setting of the format json".to_owned()));
         }
         let at = self.format.map_or(0, |kind| kind.span().start);
         let header = self.header.map(Spanned::into_inner);

@@ -82,6 +82,13 @@ impl RawDataset {
             None => Tenancy::of_path(),
             Some(raw) => tenancy(raw)?,
         };
+        let is_parquet = |kind: &&Spanned<Kind>| *kind.get_ref() == Kind::Parquet;
+        if let Some(kind) = self.format.as_ref().filter(is_parquet)
+            && self.compression != Compression::Auto
+        {
+            let reason = "Parquet says itself how it is compressed: leave compression out";
+            return Err((kind.span().start, reason.to_owned()));
+        }
         tenancy.check(&path).map_err(|error| (self.path.span().start, error.to_string()))?;
         Ok(Dataset {
             name,

@@ -263,7 +263,11 @@ fn settings_of_one_format_are_none_of_another() {
         panic!("it is CSV")
     };
     assert_eq!((csv.separator, csv.quotes, csv.header, csv.columns.len()), (b',', true, false, 2));
+    assert_eq!(format("format = \"parquet\"").unwrap(), RecordFormat::Parquet);
     let refused = |rest: &str| format(rest).unwrap_err();
+    assert_snapshot!(refused("format = \"parquet\"\nheader = true"), @"test:6: it is a setting of the formats csv and tsv");
+    assert_snapshot!(refused("format = \"parquet\"\nunwrap = true"), @"test:6: it is a setting of the format json");
+    assert_snapshot!(refused("format = \"parquet\"\ncompression = \"gzip\""), @"test:5: Parquet says itself how it is compressed: leave compression out");
     assert_snapshot!(refused("header = true"), @"test:5: it is a setting of the formats csv and tsv");
     assert_snapshot!(refused("format = \"csv\"\nunwrap = true"), @"test:6: it is a setting of the format json");
     assert_snapshot!(refused("format = \"csv\"\nheader = false"), @"test:5: without a header, columns name the fields in their order");
