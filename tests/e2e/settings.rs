@@ -6,6 +6,9 @@ use serde_json::Value;
 /// Only users know their accounts. A role's name, its trust and an external id bound it.
 const USERS_ROLES: &str = "arn:${AWS::Partition}:iam::*:role/decant-*";
 
+/// Roles of functions that may run in a VPC. What connects them has no resources that a policy could name.
+const NETWORKED: [&str; 2] = ["BuilderRole", "NotifierRole"];
+
 fn template() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../.local/test/template.json");
     serde_json::from_slice(&std::fs::read(path).expect("make stack writes it")).unwrap()
@@ -46,7 +49,8 @@ fn no_role_has_wildcard_actions_or_resources() {
                         .as_str()
                         .or_else(|| resource["Fn::Sub"].as_str())
                         .unwrap_or_default();
-                    if name == "CourierRole" && text == USERS_ROLES {
+                    let is_network = statement["Sid"] == "Network" && NETWORKED.contains(&&*name);
+                    if is_network || name == "CourierRole" && text == USERS_ROLES {
                         continue;
                     }
                     assert!(!text.starts_with('*') && !text.contains(":*"), "{name}: {statement}");
@@ -157,6 +161,8 @@ fn the_notifier_may_read_its_queue_write_its_log_and_open_what_signs() {
     let statements = &role["Policies"][0]["PolicyDocument"]["Statement"];
     let may: Vec<String> = each(statements)
         .into_iter()
+        // What a VPC needs, which is there only with one.
+        .filter(|statement| statement["Fn::If"][0] != "HasVpc")
         .flat_map(|statement| {
             let resource = statement["Resource"]["Fn::GetAtt"][0].as_str().unwrap();
             each(&statement["Action"])
@@ -342,6 +348,69 @@ fn what_the_gateway_itself_answers_suits_clients_of_every_api_and_repeats_nothin
         assert!(title.is_none_or(|title| body["title"] == renamed(title)), "{kind}: {text}");
         let headers = &answer["ResponseParameters"]["Headers"];
         assert_eq!(headers["Content-Type"], "'application/json'", "{kind}");
+    }
+}
+
+#[test]
+fn every_setting_is_in_one_group_and_says_what_it_takes_and_only_the_bucket_must_be_answered() {
+    let template = template();
+    let groups = &template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"];
+    let grouped = each(groups).into_iter().flat_map(|group| each(&group["Parameters"]));
+    let mut grouped: Vec<&str> = grouped.map(|name| name.as_str().unwrap()).collect();
+    let settings = template["Parameters"].as_object().unwrap();
+    let mut all: Vec<&str> = settings.keys().map(String::as_str).collect();
+    grouped.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(grouped, all);
+    for (name, setting) in settings {
+        assert_eq!(setting.get("Default").is_none(), name == "LakeBucketName", "{name}");
+        let is_bounded = ["AllowedPattern", "MinValue", "MaxValue"];
+        if is_bounded.iter().any(|bound| setting.get(bound).is_some()) {
+            assert!(setting["ConstraintDescription"].is_string(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_access_log_has_the_route_and_never_the_path_which_may_hold_a_secret() {
+    let template = template();
+    let setting = &template["Resources"]["Api"]["Properties"]["AccessLogSetting"]["Fn::If"];
+    assert_eq!(setting[0], "LogsAccess");
+    let fields: Value = serde_json::from_str(setting[1]["Format"].as_str().unwrap()).unwrap();
+    for (name, field) in fields.as_object().unwrap() {
+        let of_request = ["$context.path", "$context.customDomain", "authorizer", "identity.user"];
+        assert!(!of_request.iter().any(|part| field.as_str().unwrap().contains(part)), "{name}");
+    }
+    assert_eq!(fields["route"], "$context.resourcePath");
+}
+
+#[test]
+fn what_an_organisation_asks_for_holds_for_every_role_log_and_function_that_goes_out() {
+    let template = template();
+    for (name, role) in resources(&template, "AWS::IAM::Role") {
+        assert_eq!(role["Path"]["Ref"], "RolePath", "{name}");
+        assert_eq!(role["PermissionsBoundary"]["Fn::If"][1]["Ref"], "PermissionsBoundaryArn");
+    }
+    for (name, log) in resources(&template, "AWS::Logs::LogGroup") {
+        assert_eq!(log["KmsKeyId"]["Fn::If"][1]["Ref"], "LogKeyArn", "{name}");
+    }
+    let functions = resources(&template, "AWS::Serverless::Function");
+    let networked = functions.iter().filter(|(_, function)| function.get("VpcConfig").is_some());
+    let roles: Vec<_> = networked.map(|(_, f)| f["Role"]["Fn::GetAtt"][0].as_str()).collect();
+    assert_eq!(roles, NETWORKED.map(Some));
+    let traced = resources(&template, "AWS::IAM::Policy").remove(0).1;
+    assert_eq!(each(&traced["Roles"]).len(), functions.len());
+}
+
+#[test]
+fn functions_that_list_count_or_write_while_a_client_waits_have_half_a_processor() {
+    // Lambda gives a processor for 1,769 MB.
+    let template = template();
+    for (name, function) in resources(&template, "AWS::Serverless::Function") {
+        let waited_for =
+            ["ExportsFunction", "AmplitudeFunction", "CoveoFunction", "LeanplumFunction"];
+        let memory = function["MemorySize"].as_i64();
+        assert!(!waited_for.contains(&&*name) || memory > Some(1769 / 2), "{name}: {memory:?}");
     }
 }
 

@@ -82,6 +82,8 @@ impl ExportTable {
             .client
             .query()
             .table_name(&self.name)
+            // So that what was made a moment ago is in the list.
+            .consistent_read(true)
             .key_condition_expression("pk = :pk AND begins_with(sk, :exports)")
             .expression_attribute_values(":pk", text(pk(workspace)))
             .expression_attribute_values(":exports", text("E#"))
@@ -236,6 +238,16 @@ mod tests {
         let page = table.list(&export.workspace, wanted, None, 20, NOW).await.unwrap();
 
         assert_eq!(page.exports, [export]);
+    }
+
+    #[tokio::test]
+    async fn a_list_asks_for_what_was_made_a_moment_ago() {
+        let fake = table_of(Vec::new(), false);
+        let (table, acme) = (fake.exports().await, "acme".parse().unwrap());
+
+        table.list(&acme, Wanted::Shown(None), None, 20, NOW).await.unwrap();
+
+        assert!(fake.requests()[0].contains(r#""ConsistentRead":true"#), "{:?}", fake.requests());
     }
 
     #[tokio::test]
