@@ -10,7 +10,7 @@ use axum::{
 use export::Privilege;
 use serde::Serialize;
 use tracing::error;
-use web::{AuthError, RETRY_AFTER_BUSY, is_busy};
+use web::{AuthError, BodyError, RETRY_AFTER_BUSY, is_busy};
 
 /// Why a request is not answered.
 #[derive(Debug)]
@@ -66,17 +66,6 @@ impl ApiError {
     /// An export that cannot be downloaded any more, or never could.
     pub(crate) fn not_available(message: impl Into<String>) -> Self {
         Self::new(StatusCode::GONE, "ExportNotAvailable", message)
-    }
-
-    /// A body that is too large.
-    pub(crate) fn too_large(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "InvalidObject", message)
-    }
-
-    /// A body that does not say it is JSON.
-    pub(crate) fn media_type() -> Self {
-        let message = "Send the body as JSON: Content-Type: application/json.";
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)
     }
 
     /// A method that a path does not take.
@@ -152,6 +141,30 @@ impl From<AuthError> for ApiError {
     }
 }
 
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::MediaType => Self::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "UnsupportedMediaType",
+                "Send the body as JSON: Content-Type: application/json.",
+            ),
+            BodyError::TooLarge { bytes, most } => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "InvalidObject",
+                format!("The body has {bytes} bytes; {most} are allowed."),
+            ),
+            BodyError::TooDeep { most, .. } => {
+                Self::bad("InvalidObject", format!("The body nests deeper than {most} levels."))
+            }
+            BodyError::NotJson(error) => {
+                Self::bad("InvalidJson", format!("The body cannot be read as JSON: {error}."))
+            }
+            BodyError::Unavailable(error) => error.context("read the body").into(),
+        }
+    }
+}
+
 impl From<anyhow::Error> for ApiError {
     /// Ours to solve: the chain of causes goes to the log and nowhere else.
     fn from(error: anyhow::Error) -> Self {
@@ -189,5 +202,43 @@ impl IntoResponse for ApiError {
         let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().extend(self.header);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderMap;
+    use export::{Limits, MAX_BODY_BYTES, MAX_BODY_DEPTH};
+    use web::JsonBody;
+
+    use super::*;
+
+    fn refused(kind: &'static str, body: &str) -> Option<(u16, &'static str, String)> {
+        let kind = (header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        let limits = Limits::default();
+        let parsed = JsonBody::parse(&HeaderMap::from_iter([kind]), body.as_bytes(), &limits);
+        parsed.err().map(|error| {
+            let error = ApiError::from(error);
+            let (status, kind, message) = error.told();
+            (status, kind, message.to_owned())
+        })
+    }
+
+    #[test]
+    fn a_body_is_refused_for_its_media_type_then_its_size_then_its_depth_before_it_is_parsed() {
+        const JSON: &str = "application/json";
+        let (large, deep) = ("[".repeat(MAX_BODY_BYTES + 1), "[".repeat(MAX_BODY_DEPTH + 1));
+        let said = |kind, body| refused(kind, body).map(|(status, kind, _)| (status, kind));
+        assert_eq!(said("text/plain", &large), Some((415, "UnsupportedMediaType")));
+        assert_eq!(said(JSON, &large), Some((413, "InvalidObject")));
+        assert_eq!(said(JSON, &deep), Some((400, "InvalidObject")));
+        assert_eq!(said(JSON, &deep[1..]), Some((400, "InvalidJson")));
+        assert_eq!(said(JSON, r#"{"from":"a","from":"b"}"#), Some((400, "InvalidJson")));
+        assert_eq!(said(JSON, r#"{"from":"a"}"#), None);
+
+        let (_, _, message) = refused(JSON, &deep).unwrap();
+        assert_eq!(message, "The body nests deeper than 8 levels.");
+        let (_, _, message) = refused(JSON, &large).unwrap();
+        assert_eq!(message, "The body has 262145 bytes; 262144 are allowed.");
     }
 }

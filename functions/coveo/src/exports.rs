@@ -11,13 +11,13 @@ use cloud::{Link, Wanted};
 use export::{ArchiveKey, Export, ExportId, Origin, State};
 use serde::Serialize;
 use service::Created;
-use web::{Authorized, BaseUrl, MAX_LIST_BYTES, link_method, tell_bad_rows};
+use web::{Authorized, BaseUrl, JsonBody, MAX_LIST_BYTES, link_method, tell_bad_rows};
 
 use crate::{
     app::{App, Editor, Viewer},
     count,
     error::ApiError,
-    extract::{Body, Id, Query},
+    extract::{Id, Query},
     params::Params,
     request::{Ask, BODY_FIELDS},
     response::{self, View},
@@ -64,7 +64,7 @@ pub(crate) async fn create_from_body(
     base: BaseUrl,
     // A parameter that is there twice is refused here, too.
     _: Query,
-    Body(body): Body,
+    JsonBody(body): JsonBody,
 ) -> Result<Response, ApiError> {
     create_of(&editor, &base, &Params::of_body(&body, &BODY_FIELDS)?).await
 }

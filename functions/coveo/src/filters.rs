@@ -8,11 +8,12 @@ use axum::{
 use export::{Filter, MAX_NAMED_FILTERS, NamedFilter, Scope, Workspace};
 use serde::Serialize;
 use serde_json::Value;
+use web::JsonBody;
 
 use crate::{
     app::{App, Editor, Viewer},
     error::ApiError,
-    extract::{Body, Id, Query},
+    extract::{Id, Query},
     params::Params,
     tables::{self, PREFIX},
 };
@@ -69,7 +70,7 @@ pub(crate) async fn read(viewer: Viewer, Id(id): Id, _: Query) -> Result<Respons
 pub(crate) async fn create(
     editor: Editor,
     _: Query,
-    Body(body): Body,
+    JsonBody(body): JsonBody,
 ) -> Result<Response, ApiError> {
     let (display_name, value) = written(&body)?;
     let (exports, workspace) = (&editor.services.exports.table, &editor.workspace);
@@ -92,7 +93,7 @@ pub(crate) async fn replace(
     editor: Editor,
     Id(id): Id,
     _: Query,
-    Body(body): Body,
+    JsonBody(body): JsonBody,
 ) -> Result<Response, ApiError> {
     let (display_name, value) = written(&body)?;
     let filter = NamedFilter { id: id.clone(), display_name, value };

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::HeaderMap;
-use export::{MAX_BODY_BYTES, MAX_BODY_DEPTH};
 use serde_json::Value;
-use web::{is_json, nesting, parse_json};
 
 use crate::error::ApiError;
 
@@ -92,23 +89,6 @@ impl Params {
             ))),
         }
     }
-}
-
-/// Reads a JSON body, limits first.
-pub(crate) fn json(headers: &HeaderMap, body: &[u8]) -> Result<Value, ApiError> {
-    if !is_json(headers) {
-        return Err(ApiError::media_type());
-    }
-    if body.len() > MAX_BODY_BYTES {
-        let message = format!("The body has {} bytes; {MAX_BODY_BYTES} are allowed.", body.len());
-        return Err(ApiError::too_large(message));
-    }
-    if nesting(body) > MAX_BODY_DEPTH {
-        let message = format!("The body nests deeper than {MAX_BODY_DEPTH} levels.");
-        return Err(ApiError::bad("InvalidObject", message));
-    }
-    parse_json(body)
-        .map_err(|e| ApiError::bad("InvalidJson", format!("The body cannot be read as JSON: {e}.")))
 }
 
 /// What an answer repeats of a value that may be any length.

@@ -7,9 +7,9 @@ use cloud::Filings;
 use export::{Catalog, Dataset, ExportRequest, Fault};
 use lake::{ListedPartition, Plan, Reason, Way, WayChooser, lookup_tables};
 use serde::Serialize;
-use web::Problem;
+use web::{JsonBody, Problem};
 
-use crate::{app::Viewer, body::Body, write};
+use crate::{app::Viewer, write};
 
 /// The most source objects of an export that is explained, which has to fit the function's memory.
 const MAX_OBJECTS: usize = 100_000;
@@ -43,7 +43,10 @@ struct ExplainedWay {
 }
 
 /// `POST /v1/explain`: tells how the export of this body would be made.
-pub(crate) async fn explain(viewer: Viewer, Body(body): Body) -> Result<Json<Explained>, Problem> {
+pub(crate) async fn explain(
+    viewer: Viewer,
+    JsonBody(body): JsonBody,
+) -> Result<Json<Explained>, Problem> {
     let (app, workspace, now) = (&*viewer, &viewer.workspace, viewer.now);
     let request = write::order(app, workspace, &body, now).await?.request;
     let loaded = app.services.catalog();

@@ -1,7 +1,6 @@
 //! The native API: everything below `/v1`.
 
 mod app;
-mod body;
 mod deliveries;
 mod download;
 mod explain;

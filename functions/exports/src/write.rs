@@ -9,11 +9,10 @@ use export::{Export, ExportId, Order, Status, Workspace};
 use jiff::Timestamp;
 use serde_json::Value;
 use service::{Created, IdempotencyKey};
-use web::{BaseUrl, Problem};
+use web::{BaseUrl, JsonBody, Problem};
 
 use crate::{
     app::{App, Editor},
-    body::Body,
     find::{self, RETRY_AFTER},
     idempotency,
     path::Path,
@@ -25,7 +24,7 @@ pub(crate) async fn create(
     editor: Editor,
     base: BaseUrl,
     headers: HeaderMap,
-    Body(body): Body,
+    JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     let (app, workspace, now) = (&*editor, &editor.workspace, editor.now);
     let key = idempotency::key(&headers)?.map(|key| idempotency::key_hash(&key));

@@ -97,6 +97,13 @@ impl<A: Api> Public<A> {
     }
 }
 
+impl<A: Api> Kit<A> {
+    /// Returns the clients and settings that every API has.
+    pub(crate) fn services(&self) -> &Services {
+        self.0.services()
+    }
+}
+
 async fn authorize<A: Api, P: Required>(
     app: Arc<A>,
     credential: &Credential,
@@ -115,7 +122,7 @@ impl<A: Api, P: Required> FromRequestParts<Kit<A>> for Authorized<A, P> {
 
     async fn from_request_parts(parts: &mut Parts, kit: &Kit<A>) -> Result<Self, A::Error> {
         let credential = A::credential(parts)?;
-        let now = RequestTime::of(parts, kit.0.services().exports.clock);
+        let now = RequestTime::of(parts, kit.services().exports.clock);
         Ok(authorize(Arc::clone(&kit.0), &credential, now).await?)
     }
 }
@@ -124,7 +131,7 @@ impl<A: Api> FromRequestParts<Kit<A>> for Public<A> {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, kit: &Kit<A>) -> Result<Self, Infallible> {
-        let now = RequestTime::of(parts, kit.0.services().exports.clock);
+        let now = RequestTime::of(parts, kit.services().exports.clock);
         Ok(Self { app: Arc::clone(&kit.0), now })
     }
 }
