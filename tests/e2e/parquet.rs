@@ -23,8 +23,7 @@ async fn rows_of_parquet_are_exported_beside_those_of_json() {
     put("c.parquet", PAGES.to_vec()).await;
 
     let mut body = request("liferay_page", "2026-03-01T00:00:00Z", "2026-03-01T00:30:00Z", "csv");
-    body["tables"] =
-        serde_json::json!([{ "name": "liferay_page", "columns": ["title", "views", "eventDate"] }]);
+    body["columns"] = serde_json::json!({ "liferay_page": ["title", "views", "eventDate"] });
     let (done, archive) = user.export(&body).await.unwrap();
 
     let pages =
