@@ -8,12 +8,10 @@ use cloud::{ArchiveBucket, CatalogSource, ExportQueue, ExportTable, LoadedCatalo
 use export::WorkKey;
 use jiff::{SignedDuration, Timestamp};
 use lake::KEY_BYTES;
-use service::{Clock, FollowUp, Random};
+use service::{Builder, Clock, FollowUp, Random, RenewalPace};
 
-use crate::watch::{PACE, Pace};
-
-/// Which part of a builder's memory may hold ids. They are held several times while they are put in
-/// order and found by each other.
+/// One part in so many of a builder's memory may hold join keys. They are held several times while they are
+/// sorted and compared.
 const LOOKUP_PART: u64 = 8;
 
 /// How much of a builder's memory a source object may take, in bytes: half of it is for the plan and for
@@ -33,7 +31,7 @@ pub(crate) struct Settings {
     compression_level: u32,
     step_bytes: u64,
     lookup_bytes: u64,
-    most_objects: usize,
+    max_objects: usize,
     keep_days: i32,
 }
 
@@ -49,7 +47,7 @@ impl Settings {
             compression_level: env::required("COMPRESSION_LEVEL")?,
             step_bytes: env::required("STEP_BYTES")?,
             lookup_bytes: env::required::<u64>("LOOKUP_BYTES")?.min(memory_bytes / LOOKUP_PART),
-            most_objects: usize::try_from(memory_bytes / OBJECT_BYTES).unwrap_or(usize::MAX),
+            max_objects: usize::try_from(memory_bytes / OBJECT_BYTES).unwrap_or(usize::MAX),
             keep_days: env::required("SEGMENT_DAYS")?,
         };
         let level = settings.compression_level;
@@ -61,16 +59,11 @@ impl Settings {
     }
 }
 
-/// The clients and settings this function holds for as long as it is warm.
+/// The clients and settings that the engine works with for as long as the function is warm.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
-    pub(crate) exports: ExportTable,
-    pub(crate) queue: ExportQueue,
-    pub(crate) follow_up: FollowUp,
     /// The time.
     pub(crate) clock: Clock,
-    /// What names the holders of batches.
-    pub(crate) random: Random,
     pub(crate) archives: ArchiveBucket,
     /// Where the catalog is.
     pub(crate) catalogs: CatalogSource,
@@ -80,22 +73,25 @@ pub(crate) struct App {
     pub(crate) kept_catalog: Arc<Mutex<Option<(String, Timestamp)>>>,
     /// 1 (fast) to 12 (small).
     pub(crate) compression_level: u32,
-    /// How many threads pour.
+    /// How many threads convert.
     pub(crate) workers: usize,
     /// Stored bytes of source objects that one builder takes on, at most, but for a single one.
     pub(crate) step_bytes: u64,
-    /// How much of what was looked up in other tables is held at a time, in bytes.
+    /// How many bytes of join keys of other tables are held at a time.
     pub(crate) lookup_bytes: u64,
     /// How many source objects an export may read.
-    pub(crate) most_objects: usize,
+    pub(crate) max_objects: usize,
     /// For how many days segments are kept for other exports; 0 if they are not.
     pub(crate) keep_days: i32,
-    /// How often a builder looks whether its work is still its own.
-    pub(crate) pace: Pace,
 }
 
 impl App {
-    pub(crate) async fn new(aws: &SdkConfig, settings: Settings) -> anyhow::Result<Self> {
+    /// Makes the clients and loads the catalog. Returns what decides about exports, and what their files are made
+    /// with.
+    pub(crate) async fn start(
+        aws: &SdkConfig,
+        settings: Settings,
+    ) -> anyhow::Result<(Builder, Self)> {
         let s3 = cloud::s3_client(aws);
         let clock = Clock::system();
         let catalogs =
@@ -103,13 +99,19 @@ impl App {
         let sqs = aws_sdk_sqs::Client::new(aws);
         let queue = ExportQueue::new(sqs, settings.export_queue_url);
         let exports = ExportTable::new(aws_sdk_dynamodb::Client::new(aws), settings.export_table);
-        Ok(Self {
+        let archives = ArchiveBucket::new(s3, settings.export_bucket);
+        let builder = Builder {
             follow_up: FollowUp::from_env(aws, exports.clone(), queue.clone(), clock)?,
-            clock,
-            random: Random::system(),
             exports,
             queue,
-            archives: ArchiveBucket::new(s3, settings.export_bucket),
+            archives: archives.clone(),
+            clock,
+            random: Random::system(),
+            pace: RenewalPace::BUILDERS,
+        };
+        let app = Self {
+            clock,
+            archives,
             catalog: catalogs.loaded(),
             catalogs,
             kept_catalog: Arc::default(),
@@ -117,10 +119,10 @@ impl App {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             step_bytes: settings.step_bytes,
             lookup_bytes: settings.lookup_bytes,
-            most_objects: settings.most_objects,
+            max_objects: settings.max_objects,
             keep_days: settings.keep_days,
-            pace: PACE,
-        })
+        };
+        Ok((builder, app))
     }
 
     /// Returns this with the catalog as it is now or was at some time after `since`.
@@ -157,8 +159,8 @@ impl App {
         Ok(())
     }
 
-    /// How many ids are gathered at a time, at most.
-    pub(crate) fn most_ids(&self) -> usize {
+    /// Returns how many join keys are held at a time, at most.
+    pub(crate) fn max_keys(&self) -> usize {
         usize::try_from(self.lookup_bytes).unwrap_or(usize::MAX) / KEY_BYTES
     }
 }

@@ -1,4 +1,4 @@
-//! From the pieces of all steps to the archive.
+//! From what all steps wrote to the archive.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::{
     app::App,
     extents::{extents, push_extent},
     parts,
-    report::{Made, Report},
+    report::{Output, Report},
     work::selection,
 };
 
@@ -76,7 +76,7 @@ pub(crate) async fn assemble(
     Ok(archive_of(export, plan, &reports, (size_bytes, crc32), app.clock.now()))
 }
 
-/// Sums up what was made, as of `now`.
+/// Sums up what all steps wrote, as of `now`.
 fn archive_of(
     export: &Export,
     plan: &Plan,
@@ -84,15 +84,15 @@ fn archive_of(
     (size_bytes, crc32): (u64, u32),
     now: Timestamp,
 ) -> Archive {
-    // None if anything was copied without being read.
-    let rows = |made: &Made| match made {
-        Made::Copied(_) | Made::Unterminated(_) => None,
-        Made::Poured(segment, _) => Some(segment.rows),
+    // None if anything was copied without being counted.
+    let rows = |output: &Output| match output {
+        Output::Copied(_) | Output::Unterminated(_) => None,
+        Output::Rows(segment, _) => Some(segment.rows),
     };
     let rows_of = |index: usize| {
         let steps = plan.steps.iter().zip(reports);
         let of_table = steps.filter(|(step, _)| step.kind == StepKind::Rows(index));
-        of_table.flat_map(|(_, report)| &report.made).map(rows).sum::<Option<u64>>()
+        of_table.flat_map(|(_, report)| &report.outputs).map(rows).sum::<Option<u64>>()
     };
     let table_rows: Option<Vec<u64>> = (0..export.request.tables.len()).map(rows_of).collect();
     Archive {
@@ -154,7 +154,7 @@ fn lay_out(
     Ok(layout(members))
 }
 
-/// One file for each table, of what its steps made.
+/// Returns one file for each table, of what its steps wrote.
 fn table_members(
     app: &App,
     export: &Export,
@@ -176,9 +176,9 @@ fn table_members(
                 for extent in extents(step, report).into_iter().flatten() {
                     push_extent(&mut content, extent);
                 }
-                whole = report.made.iter().fold(whole, |whole, made| match made {
-                    Made::Poured(segment, _) => whole.join(*segment),
-                    Made::Copied(_) | Made::Unterminated(_) => whole,
+                whole = report.outputs.iter().fold(whole, |whole, output| match output {
+                    Output::Rows(segment, _) => whole.join(*segment),
+                    Output::Copied(_) | Output::Unterminated(_) => whole,
                 });
             }
         }
@@ -195,15 +195,16 @@ fn table_members(
     Ok(members)
 }
 
-/// One gzip file for each source object: itself, or what was made of it. Never compressed again.
+/// Returns one gzip file for each source object: a copy, or the rows converted. The ZIP does not compress them
+/// again.
 fn object_members(plan: &Plan, reports: &[Report]) -> anyhow::Result<Vec<Member<Stored>>> {
     let mut members = Vec::new();
     for (step, report) in plan.steps.iter().zip(reports) {
-        let made = report.made.iter().zip(extents(step, report));
-        for (planned, (made, extents)) in step.objects.iter().zip(made) {
-            let (crc32, raw_bytes, content) = match made {
-                Made::Copied(crc32) => (*crc32, planned.object.size_bytes, extents),
-                Made::Unterminated(crc32) => {
+        let outputs = report.outputs.iter().zip(extents(step, report));
+        for (planned, (output, extents)) in step.objects.iter().zip(outputs) {
+            let (crc32, raw_bytes, content) = match output {
+                Output::Copied(crc32) => (*crc32, planned.object.size_bytes, extents),
+                Output::Unterminated(crc32) => {
                     let end = line_end();
                     let size = planned.object.size_bytes;
                     let mut hasher = crc32fast::Hasher::new_with_initial_len(*crc32, size);
@@ -212,8 +213,8 @@ fn object_members(plan: &Plan, reports: &[Report]) -> anyhow::Result<Vec<Member<
                     let content = extents.into_iter().chain([Extent::Bytes(end)]).collect();
                     (whole.0, whole.1, content)
                 }
-                Made::Poured(segment, _) if segment.rows == 0 => continue,
-                Made::Poured(segment, _) => {
+                Output::Rows(segment, _) if segment.rows == 0 => continue,
+                Output::Rows(segment, _) => {
                     let gzip = Gzip::of(*segment);
                     let head = std::iter::once(Extent::Bytes(gzip.head));
                     let content = head.chain(extents).chain([Extent::Bytes(gzip.tail)]).collect();
@@ -254,9 +255,9 @@ pub(crate) struct FileTooLarge {
 
 /// Refuses a file of rows that has more than `most` bytes as it is, without a ZIP.
 fn check_plain_size(head: &[u8], reports: &[Report], most: u64) -> Result<(), FileTooLarge> {
-    let rows = reports.iter().flat_map(|report| &report.made).map(|made| match made {
-        Made::Poured(segment, _) => segment.raw_bytes,
-        Made::Copied(_) | Made::Unterminated(_) => 0,
+    let rows = reports.iter().flat_map(|report| &report.outputs).map(|output| match output {
+        Output::Rows(segment, _) => segment.raw_bytes,
+        Output::Copied(_) | Output::Unterminated(_) => 0,
     });
     let bytes = head.len() as u64 + rows.sum::<u64>();
     if bytes <= most { Ok(()) } else { Err(FileTooLarge { bytes, most }) }
@@ -325,18 +326,18 @@ mod tests {
 
     #[test]
     fn a_file_without_a_zip_may_be_as_large_as_can_be_written_and_no_larger() {
-        let poured = |raw_bytes| Made::Poured(Segment { raw_bytes, ..Segment::default() }, vec![]);
-        let report = |made| Report {
+        let rows = |raw_bytes| Output::Rows(Segment { raw_bytes, ..Segment::default() }, vec![]);
+        let report = |outputs| Report {
             piece: WorkKey::kept_report(&"acme".parse().unwrap(), "a"),
             made_at: Timestamp::UNIX_EPOCH,
-            made,
-            ids: Vec::new(),
+            outputs,
+            key_counts: Vec::new(),
             bad_rows: 0,
             listed: Vec::new(),
             outside: 0,
             times: None,
         };
-        let reports = [report(vec![poured(40), poured(2)]), report(vec![poured(50)])];
+        let reports = [report(vec![rows(40), rows(2)]), report(vec![rows(50)])];
         assert_eq!(check_plain_size(b"a\n", &reports, 94), Ok(()));
         let too_large = FileTooLarge { bytes: 94, most: 93 };
         assert_eq!(check_plain_size(b"a\n", &reports, 93), Err(too_large));

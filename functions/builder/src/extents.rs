@@ -1,12 +1,12 @@
-//! Where the bytes of what steps made are.
+//! Where the bytes are that steps wrote.
 
 use archive::Extent;
 use cloud::Stored;
 use lake::Step;
 
-use crate::report::{Content, Made, Report};
+use crate::report::{Content, Output, Report};
 
-/// Where the bytes are of all that a step made.
+/// Returns where the bytes of each output of a step are.
 pub(crate) fn extents(step: &Step, report: &Report) -> Vec<Vec<Extent<Stored>>> {
     let piece = Stored::Work(report.piece.clone());
     let source = |index: usize| Stored::Source(step.objects[index].object.clone());
@@ -20,18 +20,19 @@ pub(crate) fn extents(step: &Step, report: &Report) -> Vec<Vec<Extent<Stored>>> 
             Extent::Range { source: source(object), offset, len }
         }
     };
-    let made = report.made.iter().enumerate();
-    made.map(|(index, made)| match made {
-        Made::Copied(_) | Made::Unterminated(_) => {
-            let len = step.objects[index].object.size_bytes;
-            vec![Extent::Range { source: source(index), offset: 0, len }]
-        }
-        Made::Poured(_, contents) => contents.iter().map(&mut extent).collect(),
-    })
-    .collect()
+    let outputs = report.outputs.iter().enumerate();
+    outputs
+        .map(|(index, output)| match output {
+            Output::Copied(_) | Output::Unterminated(_) => {
+                let len = step.objects[index].object.size_bytes;
+                vec![Extent::Range { source: source(index), offset: 0, len }]
+            }
+            Output::Rows(_, contents) => contents.iter().map(&mut extent).collect(),
+        })
+        .collect()
 }
 
-/// Appends a stretch; one that follows another in the same object becomes one with it.
+/// Appends an extent, joined with the last one if it follows that in the same object.
 pub(crate) fn push_extent(extents: &mut Vec<Extent<Stored>>, next: Extent<Stored>) {
     match (extents.last_mut(), next) {
         (
@@ -49,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbours_in_an_object_become_one_stretch() {
+    fn neighbours_in_an_object_become_one_extent() {
         let range = |key: &str, offset, len| {
             let workspace = "acme".parse().unwrap();
             Extent::Range {

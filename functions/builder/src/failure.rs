@@ -1,4 +1,4 @@
-//! Why an export fails for good.
+//! Why an export fails for good by what the engine finds.
 
 use export::{Failure, FailureCode};
 use lake::ObjectError;
@@ -7,21 +7,10 @@ use crate::{
     archive::FileTooLarge,
     parts::TooManyFiles,
     plan::{TableRemoved, TooManyObjects},
-    progress::TooManyRows,
 };
 
 /// Why an export fails for good, if the error is such a reason.
 pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
-    if let Some(cloud::Error::SourceChanged(key)) = error.downcast_ref() {
-        let detail = format!(
-            "The source object {key} was changed or removed while the export was built. Create the \
-             export again to read it as it is now."
-        );
-        return Some(Failure { code: FailureCode::SourceChanged, detail });
-    }
-    if let Some(failure) = error.downcast_ref().and_then(refused) {
-        return Some(failure);
-    }
     if let Some(FileTooLarge { bytes, most }) = error.downcast_ref() {
         let detail = format!(
             "The file would have {bytes} bytes, more than the {most} that one can have. Choose a shorter window \
@@ -45,13 +34,6 @@ pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
     }
     if let Some(failure) = error.downcast_ref().and_then(of_object) {
         return Some(failure);
-    }
-    if let Some(TooManyRows(most)) = error.downcast_ref() {
-        let detail = format!(
-            "The export has more than {most} rows, the most there may be. Choose a shorter window, fewer \
-             tables or a filter, and create it again."
-        );
-        return Some(Failure { code: FailureCode::TooManyRows, detail });
     }
     if let Some(TooManyFiles(files)) = error.downcast_ref() {
         let detail = format!(
@@ -104,59 +86,6 @@ fn of_object(error: &ObjectError) -> Option<Failure> {
     Some(Failure { code, detail })
 }
 
-/// Returns what S3 says without the ARNs in it, which name the operator's roles, keys, and buckets. The log
-/// has them.
-fn without_arns(reason: &str) -> String {
-    let mut rest = reason;
-    let mut shown = String::new();
-    while let Some(start) = rest.find("arn:") {
-        shown.push_str(&rest[..start]);
-        shown.push_str("(an ARN)");
-        let ends =
-            |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ';' | ')' | ']' | '<');
-        rest = rest[start..].find(ends).map_or("", |len| &rest[start + len..]);
-    }
-    shown + rest
-}
-
-/// What S3 refuses, and no other attempt would change.
-fn refused(error: &cloud::Error) -> Option<Failure> {
-    let (code, detail) = match error {
-        cloud::Error::Archived { key, reason } => (
-            FailureCode::SourceArchived,
-            format!(
-                "The source object {key} is in an archive class of S3, which says: {}. Ask your operator \
-                 to restore it, or choose a window without it, and create the export again.",
-                without_arns(reason)
-            ),
-        ),
-        cloud::Error::Denied { action, key, reason } => {
-            let object = key.as_ref().map(|key| format!(" {key}")).unwrap_or_default();
-            let reason = without_arns(reason);
-            let detail = format!(
-                "S3 does not let us {action}{object}, and says: {reason}. Ask your operator, naming this \
-                 export's id, and create it again once that is changed."
-            );
-            (FailureCode::AccessDenied, detail)
-        }
-        cloud::Error::TooLarge(_) => (
-            FailureCode::FileTooLarge,
-            "What is made of one source object, or the export's file as a whole, would be larger than an \
-             object of S3 can be. Choose a shorter window or fewer tables, or let the lake be written in \
-             smaller objects, and create the export again."
-                .to_owned(),
-        ),
-        cloud::Error::Stale(_)
-        | cloud::Error::SourceChanged(_)
-        | cloud::Error::TooManyObjects
-        | cloud::Error::Exists(_)
-        | cloud::Error::Conflict(_)
-        | cloud::Error::Unreadable(_)
-        | cloud::Error::Aws { .. } => return None,
-    };
-    Some(Failure { code, detail })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,7 +93,7 @@ mod tests {
     #[test]
     fn an_object_that_is_not_json_lines_fails_an_export_by_what_it_is() {
         let error = ObjectError::Foreign { key: "a/b".to_owned(), what: "Avro" };
-        let failure = failure_of(&anyhow::Error::from(error).context("pour")).unwrap();
+        let failure = failure_of(&anyhow::Error::from(error).context("convert")).unwrap();
         assert_eq!(failure.code, FailureCode::SourceUnsupported);
         assert!(failure.detail.contains("a/b is not JSON Lines: it seems to be Avro"));
     }
@@ -173,7 +102,7 @@ mod tests {
     fn an_object_that_is_stored_in_a_way_that_is_not_read_fails_an_export_by_how() {
         let source = std::io::Error::new(std::io::ErrorKind::Unsupported, "it is encrypted");
         let error = ObjectError::Unsupported { key: "a/b".to_owned(), source };
-        let failure = failure_of(&anyhow::Error::from(error).context("pour")).unwrap();
+        let failure = failure_of(&anyhow::Error::from(error).context("convert")).unwrap();
         assert_eq!(failure.code, FailureCode::SourceUnsupported);
         assert!(failure.detail.contains("a/b cannot be read: it is encrypted. Write it otherwise"));
     }
@@ -182,7 +111,7 @@ mod tests {
     fn an_object_of_bad_rows_fails_an_export_by_its_first() {
         let (key, reason) = ("a/b".to_owned(), "it is not UTF-8".to_owned());
         let error = ObjectError::MostlyBad { key, rows: 200, bad: 199, line: 2, reason };
-        let failure = failure_of(&anyhow::Error::from(error).context("pour")).unwrap();
+        let failure = failure_of(&anyhow::Error::from(error).context("convert")).unwrap();
         assert_eq!(failure.code, FailureCode::SourceUnsupported);
         let told = "Of the 200 rows of the source object a/b, 199 cannot be read; the first is on line 2: it is \
                     not UTF-8. ";
@@ -207,58 +136,11 @@ mod tests {
 
     #[test]
     fn an_export_of_a_file_that_is_too_large_fails_with_what_to_do() {
-        let whole = anyhow::Error::from(FileTooLarge { bytes: 94, most: 93 });
-        let piece = anyhow::Error::from(cloud::Error::TooLarge("work/acme/1/0".to_owned()));
-        for (error, said) in [(whole, "94 bytes, more than the 93"), (piece, "an object of S3")] {
-            let failure = failure_of(&error.context("assemble the archive")).unwrap();
-            assert_eq!(failure.code, FailureCode::FileTooLarge);
-            let detail = failure.detail;
-            assert!(detail.contains(said) && detail.contains("shorter window"), "{detail}");
-            assert!(!detail.contains("work/"), "{detail}");
-        }
-    }
-
-    #[test]
-    fn a_failure_names_no_arn_of_the_operator() {
-        let reason = "AccessDenied: User: arn:aws:sts::123456789012:assumed-role/decant-builder/x is not \
-                      authorized to perform: s3:GetObject on resource: \"arn:aws:s3:::lake/a\" because no \
-                      identity-based policy allows it";
-        for (reason, shown) in [
-            (
-                reason,
-                "AccessDenied: User: (an ARN) is not authorized to perform: s3:GetObject on resource: \
-                 \"(an ARN)\" because no identity-based policy allows it",
-            ),
-            ("KMS.DisabledException: arn:aws-cn:kms:x:1:key/2", "KMS.DisabledException: (an ARN)"),
-            ("AccessDenied: no kms:Decrypt", "AccessDenied: no kms:Decrypt"),
-        ] {
-            let reason = reason.to_owned();
-            let archived = cloud::Error::Archived { key: "a".to_owned(), reason: reason.clone() };
-            let denied = cloud::Error::Denied { action: "read", key: None, reason };
-            for error in [archived, denied] {
-                let detail = refused(&error).unwrap().detail;
-                assert!(detail.contains(&format!("says: {shown}. Ask")), "{detail}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_no_retry_mends_fails_at_once_with_s3s_reason() {
-        let key = || "lake/a.json.gz".to_owned();
-        let archived =
-            cloud::Error::Archived { key: key(), reason: "InvalidObjectState: cold".into() };
-        let reason = "AccessDenied: no kms:Decrypt".to_owned();
-        let denied =
-            cloud::Error::Denied { action: "read source object", key: Some(key()), reason };
-        for (error, code, said) in [
-            (archived, FailureCode::SourceArchived, "InvalidObjectState: cold"),
-            (denied, FailureCode::AccessDenied, "AccessDenied: no kms:Decrypt"),
-        ] {
-            let failure = failure_of(&anyhow::Error::from(error).context("do a step")).unwrap();
-            assert_eq!(failure.code, code);
-            assert!(failure.detail.contains(said) && failure.detail.contains("a.json.gz"));
-        }
-        let aws = cloud::Error::Stale(export::ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]));
-        assert!(failure_of(&aws.into()).is_none());
+        let error = anyhow::Error::from(FileTooLarge { bytes: 94, most: 93 });
+        let failure = failure_of(&error.context("assemble the archive")).unwrap();
+        assert_eq!(failure.code, FailureCode::FileTooLarge);
+        let detail = failure.detail;
+        assert!(detail.contains("94 bytes, more than the 93"), "{detail}");
+        assert!(detail.contains("shorter window"), "{detail}");
     }
 }

@@ -1,4 +1,4 @@
-//! From the stretches of all steps to plain files, each as full as it may be.
+//! From what all steps wrote to plain files, each as full as it may be.
 
 use anyhow::Context as _;
 use archive::{Extent, Segment, plan_parts};
@@ -10,7 +10,7 @@ use lake::{Encoding, Plan, StepKind};
 use crate::{
     app::App,
     extents::{extents, push_extent},
-    report::{Made, Report},
+    report::{Output, Report},
     work::selection,
 };
 
@@ -18,17 +18,17 @@ use crate::{
 const MAX_FILES: usize = 1000;
 /// Files written at the same time.
 const MAX_CONCURRENT_WRITES: usize = 4;
-/// The most bytes of a stretch, which is never split.
-const MAX_STRETCH_BYTES: u64 = 1 << 20;
+/// The most bytes of a segment, which is never split between files.
+const MAX_SEGMENT_BYTES: u64 = 1 << 20;
 
 /// An export would have more files than it may.
 #[derive(Debug, thiserror::Error)]
 #[error("the export would have {0} files")]
 pub(crate) struct TooManyFiles(pub(crate) usize);
 
-/// Returns how rows are packed that are to become files: in stretches small enough to fill them.
-pub(crate) fn pack(parts: Parts) -> Encoding {
-    let bytes = (parts.max_bytes / 16).clamp(1, MAX_STRETCH_BYTES);
+/// Returns how rows are encoded that become plain files: in segments small enough to fill them.
+pub(crate) fn encoding(parts: Parts) -> Encoding {
+    let bytes = (parts.max_bytes / 16).clamp(1, MAX_SEGMENT_BYTES);
     let rows = parts.max_rows.map_or(u64::MAX, |rows| (rows / 16).max(1));
     Encoding::Plain { bytes: usize::try_from(bytes).unwrap_or(usize::MAX), rows }
 }
@@ -44,11 +44,11 @@ struct Draft {
 }
 
 impl Draft {
-    /// Adds a stretch; one that follows another in its piece becomes one with it.
-    fn push(&mut self, segment: Segment, stretches: Vec<Extent<Stored>>) {
+    /// Adds a segment that lies in these extents.
+    fn push(&mut self, segment: Segment, extents: Vec<Extent<Stored>>) {
         self.whole = self.whole.join(segment);
-        for stretch in stretches {
-            push_extent(&mut self.extents, stretch);
+        for extent in extents {
+            push_extent(&mut self.extents, extent);
         }
     }
 }
@@ -114,8 +114,8 @@ fn drafts_of(
     let mut drafts = vec![begin(0)];
     let steps = plan.steps.iter().zip(reports);
     for (step, report) in steps.filter(|(step, _)| step.kind == StepKind::Rows(index)) {
-        for (made, stretches) in report.made.iter().zip(extents(step, report)) {
-            let Made::Poured(segment, _) = made else { continue };
+        for (output, here) in report.outputs.iter().zip(extents(step, report)) {
+            let Output::Rows(segment, _) = output else { continue };
             let full = drafts.last().is_some_and(|draft| {
                 let Segment { raw_bytes, rows, .. } = draft.whole;
                 let too_many = parts.max_rows.is_some_and(|most| rows + segment.rows > most);
@@ -124,7 +124,7 @@ fn drafts_of(
             if full {
                 drafts.push(begin(drafts.len()));
             }
-            drafts.last_mut().context("fill a file")?.push(*segment, stretches);
+            drafts.last_mut().context("fill a file")?.push(*segment, here);
         }
     }
     // A file without anything in it helps nobody; one with a header says that there are no rows.

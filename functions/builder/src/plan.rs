@@ -17,9 +17,15 @@ pub(crate) struct TooManyObjects(pub(crate) usize);
 #[error("the catalog has no table {0}")]
 pub(crate) struct TableRemoved(pub(crate) String);
 
-/// Reads the plan of an export, or makes it. Returns it with what follows it, which has the catalog that it was made
-/// with.
-pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<(Plan, App)> {
+/// A plan, and what follows it: with the catalog that it was made with.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
+    pub(crate) app: App,
+}
+
+/// Reads the plan of an export, or makes it.
+pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<Planned> {
     let key = WorkKey::plan(&export.workspace, export.id);
     if let Some(bytes) = app.archives.read_work(&key).await? {
         return stored(app, &bytes).await;
@@ -29,25 +35,25 @@ pub(crate) async fn of(app: &App, export: &Export) -> anyhow::Result<(Plan, App)
     let plan = made(app, export).await?;
     app.keep_catalog().await?;
     if app.archives.write_new_work(&key, serde_json::to_vec(&plan)?).await? {
-        return Ok((plan, app.clone()));
+        return Ok(Planned { plan, app: app.clone() });
     }
     // Another builder was faster; the lake may have changed between the two.
     let bytes = app.archives.read_work(&key).await?.context("find the plan")?;
     stored(app, &bytes).await
 }
 
-async fn stored(app: &App, bytes: &[u8]) -> anyhow::Result<(Plan, App)> {
+async fn stored(app: &App, bytes: &[u8]) -> anyhow::Result<Planned> {
     let plan: Plan = serde_json::from_slice(bytes).context("decode plan")?;
     let app = match &plan.catalog {
         Some(version) => app.with_catalog(version).await?,
         None => app.clone(),
     };
-    Ok((plan, app))
+    Ok(Planned { plan, app })
 }
 
 async fn made(app: &App, export: &Export) -> anyhow::Result<Plan> {
     let (request, workspace) = (&export.request, &export.workspace);
-    let mut filings = Filings::new(&app.catalog.lake, workspace, request.window, app.most_objects);
+    let mut filings = Filings::new(&app.catalog.lake, workspace, request.window, app.max_objects);
     let mut plan = Plan { catalog: Some(app.catalog.version.clone()), ..Plan::default() };
     for (index, table) in lookup_tables(&app.catalog, request) {
         let filed = filed(app, &mut filings, &plan, &table).await?;
@@ -72,10 +78,13 @@ async fn filed(
 ) -> anyhow::Result<Vec<ListedPartition>> {
     let table = app.catalog.table(table).ok_or_else(|| TableRemoved(table.to_owned()))?;
     match filings.of(app.catalog.dataset_of(table)).await {
-        Ok((filed, objects)) if plan.object_count() + objects <= app.most_objects => {
+        Ok((filed, objects)) if plan.object_count() + objects <= app.max_objects => {
             Ok(filed.to_vec())
         }
-        Ok(_) | Err(cloud::Error::TooManyObjects) => Err(TooManyObjects(app.most_objects).into()),
+        Ok(_) | Err(cloud::Error::TooManyObjects) => Err(TooManyObjects(app.max_objects).into()),
         Err(e) => Err(e.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,23 +1,25 @@
-//! What is kept of a step that is done.
+//! What is stored about a step that is done.
 
 use archive::{Extent, Segment};
 use export::{Window, WorkKey};
 use jiff::Timestamp;
 use lake::{BadRow, Stats, Step};
 use serde::{Deserialize, Serialize};
+use service::Progress;
 
-/// What a step that is done made.
+/// What a step wrote and found.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
-    /// Where the segments are that it made.
+    /// The object that holds what it wrote.
     pub(crate) piece: WorkKey,
-    /// When it made them.
+    /// When it was done.
     pub(crate) made_at: Timestamp,
-    /// Its stretch of the table's file, or what became of each object that is a file of its own.
-    pub(crate) made: Vec<Made>,
-    /// How many ids it found for each lookup in its table, once for each of its portions. They are the piece.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) ids: Vec<u64>,
+    /// Its part of the table's file, or what became of each object that is a file of its own.
+    #[serde(rename = "made")]
+    pub(crate) outputs: Vec<Output>,
+    /// How many join keys it found for each lookup in its table, once for each of its slices. They are the piece.
+    #[serde(rename = "ids", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) key_counts: Vec<u64>,
     /// Rows that could not be exported.
     pub(crate) bad_rows: u64,
     /// The first of them.
@@ -31,16 +33,17 @@ pub(crate) struct Report {
 /// What source objects became.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Made {
+pub(crate) enum Output {
     /// One that goes in as it is; with its CRC-32.
     Copied(u32),
     /// One that goes in as it is, and whose last line is to be ended; with its CRC-32.
     Unterminated(u32),
     /// Compressed rows, and where they are.
-    Poured(Segment, Vec<Content>),
+    #[serde(rename = "poured")]
+    Rows(Segment, Vec<Content>),
 }
 
-/// A stretch of compressed rows. Those of the step's piece follow each other.
+/// Where some of the compressed rows are. Those of the step's piece follow each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Content {
@@ -51,9 +54,9 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    /// Appends a stretch that was made.
-    pub(crate) fn push(contents: &mut Vec<Self>, stretch: &Extent<usize>) {
-        match (stretch, contents.last_mut()) {
+    /// Appends an extent that the pipeline wrote.
+    pub(crate) fn push(contents: &mut Vec<Self>, extent: &Extent<usize>) {
+        match (extent, contents.last_mut()) {
             (Extent::Bytes(bytes), Some(Self::Piece(len))) => *len += bytes.len() as u64,
             (Extent::Bytes(bytes), _) => contents.push(Self::Piece(bytes.len() as u64)),
             (Extent::Range { source: object, offset, len }, _) => {
@@ -62,7 +65,7 @@ impl Content {
         }
     }
 
-    /// Counts objects from that many further on.
+    /// Adds `by` to the index of its object.
     pub(crate) fn shift(&mut self, by: usize) {
         if let Self::Object { object, .. } = self {
             *object += by;
@@ -71,12 +74,17 @@ impl Content {
 }
 
 impl Report {
-    pub(crate) fn new(piece: WorkKey, made: Vec<Made>, stats: Stats, made_at: Timestamp) -> Self {
+    pub(crate) fn new(
+        piece: WorkKey,
+        outputs: Vec<Output>,
+        stats: Stats,
+        made_at: Timestamp,
+    ) -> Self {
         Self {
             piece,
             made_at,
-            made,
-            ids: Vec::new(),
+            outputs,
+            key_counts: Vec::new(),
             bad_rows: stats.bad_rows,
             listed: stats.listed,
             outside: stats.outside,
@@ -84,23 +92,23 @@ impl Report {
         }
     }
 
-    /// The same, of a step that found so many ids.
-    pub(crate) fn with_ids(self, ids: Vec<u64>) -> Self {
-        Self { ids, ..self }
+    /// Adds how many join keys the step found.
+    pub(crate) fn with_key_counts(self, key_counts: Vec<u64>) -> Self {
+        Self { key_counts, ..self }
     }
 
-    /// What it says of how many rows there are.
+    /// Returns a report on the same rows that says only how many they are.
     pub(crate) fn counts(&self) -> Self {
-        let rows_of = |made: &Made| match made {
-            Made::Copied(_) | Made::Unterminated(_) => 0,
-            Made::Poured(segment, _) => segment.rows,
+        let rows_of = |output: &Output| match output {
+            Output::Copied(_) | Output::Unterminated(_) => 0,
+            Output::Rows(segment, _) => segment.rows,
         };
-        let rows = self.made.iter().map(rows_of).sum();
+        let rows = self.outputs.iter().map(rows_of).sum();
         Self {
             piece: self.piece.clone(),
             made_at: self.made_at,
-            made: vec![Made::Poured(Segment { rows, ..Segment::default() }, Vec::new())],
-            ids: Vec::new(),
+            outputs: vec![Output::Rows(Segment { rows, ..Segment::default() }, Vec::new())],
+            key_counts: Vec::new(),
             bad_rows: self.bad_rows,
             listed: self.listed.clone(),
             outside: self.outside,
@@ -108,20 +116,42 @@ impl Report {
         }
     }
 
-    /// Rows that were written, and bytes of them; of copied objects as stored.
-    pub(crate) fn progress(&self, step: &Step) -> (u64, u64) {
+    /// Returns what the step adds to its export.
+    pub(crate) fn progress(&self, step: &Step) -> Progress {
         let objects = step.objects.iter().map(Some).chain(std::iter::repeat(None));
-        self.made.iter().zip(objects).fold((0, 0), |(rows, bytes), (made, planned)| match made {
-            Made::Copied(_) | Made::Unterminated(_) => {
-                (rows, bytes + planned.map_or(0, |p| p.object.size_bytes))
+        let mut progress = Progress::default();
+        for (output, planned) in self.outputs.iter().zip(objects) {
+            match output {
+                Output::Copied(_) | Output::Unterminated(_) => {
+                    progress.bytes += planned.map_or(0, |planned| planned.object.size_bytes);
+                }
+                Output::Rows(segment, _) => {
+                    progress.rows += segment.rows;
+                    progress.bytes += segment.raw_bytes;
+                }
             }
-            Made::Poured(segment, _) => (rows + segment.rows, bytes + segment.raw_bytes),
-        })
+        }
+        progress
     }
 
-    /// Tells whether the same step of another window would make the same.
+    /// Tells whether the same step would write the same bytes for `window`.
     pub(crate) fn serves(&self, window: Window) -> bool {
         let inside = |(first, last)| window.contains(first) && window.contains(last);
         self.outside == 0 && self.times.is_none_or(inside)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_that_an_earlier_version_stored_is_read_and_written_the_same() {
+        let stored = r#"{"piece":"work/acme/1/piece","made_at":"2026-03-01T00:00:00Z","made":[{"copied":7},{"unterminated":8},{"poured":[{"crc32":1,"raw_bytes":2,"stored_crc32":3,"stored_bytes":4,"rows":5},[{"piece":4},{"object":{"object":0,"offset":1,"len":2}}]]}],"ids":[3],"bad_rows":0,"listed":[],"outside":0,"times":null}"#;
+        let report: Report = serde_json::from_str(stored).unwrap();
+        assert!(matches!(report.outputs[2], Output::Rows(Segment { rows: 5, .. }, _)));
+        assert_eq!(report.key_counts, [3]);
+        let again: serde_json::Value = serde_json::to_value(&report).unwrap();
+        assert_eq!(again, serde_json::from_str::<serde_json::Value>(stored).unwrap());
     }
 }

@@ -1,12 +1,13 @@
-//! What the steps of an export share: what a builder works with, what it selects, and reports that it reads.
+//! What the steps of an export share: what a builder works with, what it selects, and the reports that it reads.
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use anyhow::Context as _;
 use export::{Export, Files, WorkKey};
 use lake::{KeySet, Plan, Selection};
+use service::LeaseWatch;
 
-use crate::{app::App, report::Report, watch::Watch};
+use crate::{app::App, report::Report};
 
 /// What a builder works with while it does steps of an export.
 #[derive(Debug)]
@@ -14,34 +15,38 @@ pub(crate) struct Work<'a> {
     pub(crate) app: &'a App,
     pub(crate) export: &'a Export,
     pub(crate) plan: &'a Plan,
-    pub(crate) watch: Watch,
-    /// What the first pass found, once it was asked for.
-    pub(crate) found: Option<Arc<[Found]>>,
-    /// All of it, if that is little.
-    pub(crate) held: Option<Arc<[KeySet]>>,
+    /// Says when the lease is lost.
+    pub(crate) watch: LeaseWatch,
+    /// The reports on the steps that this builder did, by the number of the step.
+    pub(crate) reports: BTreeMap<u32, Report>,
+    /// Where the join keys of the first pass are, once they were needed.
+    pub(crate) found: Option<Arc<[FoundKeys]>>,
+    /// All of these keys, if they fit into memory.
+    pub(crate) all_keys: Option<Arc<[KeySet]>>,
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn new(app: &'a App, export: &'a Export, plan: &'a Plan, watch: Watch) -> Self {
-        Self { app, export, plan, watch, found: None, held: None }
+    pub(crate) fn new(app: &'a App, export: &'a Export, plan: &'a Plan, watch: LeaseWatch) -> Self {
+        let reports = BTreeMap::new();
+        Self { app, export, plan, watch, reports, found: None, all_keys: None }
     }
 }
 
-/// The ids that a step found for one lookup.
+/// Where the join keys are that a step found for one lookup.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct FoundKeys {
     pub(crate) lookup: usize,
     pub(crate) piece: WorkKey,
     pub(crate) bytes: Range<u64>,
 }
 
 /// Reads the report of a step; `None` if there is none yet.
-pub(crate) async fn read(app: &App, key: &WorkKey) -> anyhow::Result<Option<Report>> {
+pub(crate) async fn read_report(app: &App, key: &WorkKey) -> anyhow::Result<Option<Report>> {
     let Some(bytes) = app.archives.read_work(key).await? else { return Ok(None) };
     serde_json::from_slice(&bytes).context("decode step report")
 }
 
-/// What an export takes of one of its tables.
+/// Returns what an export takes of one of its tables.
 pub(crate) fn selection(app: &App, export: &Export, table: usize) -> anyhow::Result<Selection> {
     let request = &export.request;
     let selection = Selection::new(&app.catalog, &export.workspace, request, table)

@@ -98,7 +98,7 @@ impl Copier {
                 let attempts = export.copy.as_ref().map_or(0, |copy| copy.attempts);
                 self.change(&export, |e| e.copy_freed(self.clock.now())).await?;
                 let seconds = 5 << attempts.min(8);
-                Ok(Outcome::ComeBack { seconds, reason: "the attempt broke and is made again" })
+                Ok(Outcome::ComeBack { seconds, reason: "the attempt failed and is made again" })
             }
         }
     }

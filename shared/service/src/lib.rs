@@ -1,9 +1,10 @@
-//! The decisions about exports: who may make one, which one stands for a key, what follows an end, what the
-//! janitor does. Each is a use case that reads and changes the stores of `cloud`.
+//! The decisions about exports: who may make one, which one stands for a key, how it is built, what follows
+//! its end, what the janitor does. Each is a use case that reads and changes the stores of `cloud`.
 //!
 //! Time and randomness are values, [`Clock`] and [`Random`], so that tests run a day in no time and the same
 //! way each time. Nothing here knows HTTP.
 
+mod building;
 mod cancel;
 mod clock;
 mod copy;
@@ -27,6 +28,7 @@ mod sweep;
 mod testing;
 mod wait;
 
+pub use building::{Builder, Engine, LeaseLost, LeaseWatch, Progress, RenewalPace, Schedule, Work};
 pub use clock::Clock;
 pub use copy::Copier;
 pub use count::Counted;

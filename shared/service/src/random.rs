@@ -33,6 +33,13 @@ impl Random {
         Ok(bytes)
     }
 
+    /// Draws a number from 0 to 1, for pauses: 0.5 if the operating system has no random bytes.
+    pub fn fraction(&self) -> f64 {
+        self.bytes().map_or(0.5, |bytes: [u8; 4]| {
+            f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX)
+        })
+    }
+
     /// Draws an id that sorts by when it was made (UUID version 7).
     pub fn uuid(&self, now: Timestamp) -> anyhow::Result<Uuid> {
         let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);

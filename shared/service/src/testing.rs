@@ -1,5 +1,9 @@
 //! A scene for tests: all use cases over an AWS in memory, at a time that tests move.
 
+mod engine;
+
+use std::time::Duration;
+
 use cloud::{ArchiveBucket, DeliveryTable, ExportQueue, ExportTable, Job, KmsCipher, Queue};
 use export::{
     Archive, Export, ExportId, ExportRequest, Format, Quota, Secret, TableSelection, Window,
@@ -7,8 +11,10 @@ use export::{
 };
 use jiff::{SignedDuration, Timestamp};
 use simulated_aws::{DELIVERY_TABLE, EXPORT_TABLE, Message, SimulatedAws};
+use tokio::time::Instant;
 
-use crate::{Clock, Copier, Deliverer, Exports, FollowUp, Random, Sweeper};
+pub(crate) use self::engine::{ToyEngine, ToyError};
+use crate::{Builder, Clock, Copier, Deliverer, Exports, FollowUp, Random, RenewalPace, Sweeper};
 
 pub(crate) const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// The bucket of archives.
@@ -25,6 +31,7 @@ pub(crate) struct Scene {
     pub(crate) exports: Exports,
     pub(crate) follow_up: FollowUp,
     pub(crate) sweeper: Sweeper,
+    pub(crate) builder: Builder,
     pub(crate) copier: Copier,
     pub(crate) deliverer: Deliverer,
     pub(crate) acme: Workspace,
@@ -73,6 +80,16 @@ impl Scene {
             seal: cipher,
             clock,
         };
+        let random = Random::seeded(seed);
+        let builder = Builder {
+            exports: table.clone(),
+            queue: queue.clone(),
+            archives: archives.clone(),
+            follow_up: follow_up.clone(),
+            clock,
+            random: random.clone(),
+            pace: RenewalPace::BUILDERS,
+        };
         let sweeper = Sweeper {
             exports: table.clone(),
             queue: queue.clone(),
@@ -84,7 +101,7 @@ impl Scene {
             table,
             queue,
             clock,
-            random: Random::seeded(seed),
+            random,
             quota: Quota {
                 exports_at_once: 3,
                 exports_a_day: 10,
@@ -93,7 +110,8 @@ impl Scene {
             },
             time_limit: DAY,
         };
-        Self { aws, exports, follow_up, sweeper, copier, deliverer, acme: "acme".parse().unwrap() }
+        let acme = "acme".parse().unwrap();
+        Self { aws, exports, follow_up, sweeper, builder, copier, deliverer, acme }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -144,10 +162,22 @@ impl Scene {
         update.send().await.unwrap();
     }
 
-    /// Takes the messages that ask for exports to be built.
+    /// Takes the messages that ask for exports to be built. Returns whose.
     pub(crate) fn take_builds(&self) -> Vec<ExportId> {
-        let job = |message: Message| serde_json::from_str::<Job>(&message.body).unwrap().export;
+        self.take_jobs().into_iter().map(|job| job.export).collect()
+    }
+
+    /// Takes the messages that ask for exports, or steps of them, to be built.
+    pub(crate) fn take_jobs(&self) -> Vec<Job> {
+        let job = |message: Message| serde_json::from_str(&message.body).unwrap();
         self.aws.take_messages(BUILDS).into_iter().map(job).collect()
+    }
+
+    /// Lets the janitor make a round.
+    pub(crate) async fn sweep(&self) {
+        let ends = Instant::now() + Duration::from_secs(50);
+        // What fails is left to the next round.
+        let _ = self.sweeper.sweep(self.now(), ends).await;
     }
 
     /// Takes the messages that ask for files to be copied.

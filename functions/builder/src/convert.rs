@@ -1,4 +1,4 @@
-//! Source objects stream in, segments stream out, in bounded memory.
+//! Source objects stream into the engine, and segments out of it, in bounded memory.
 
 use std::{io, ops::Range};
 
@@ -9,47 +9,47 @@ use export::SourceObject;
 use lake::{
     Encoding, InputObject, Needs, ObjectError, Pipeline, PlannedObject, RunOutput, Selection,
 };
+use service::LeaseWatch;
 use tokio::sync::mpsc;
 
 use crate::{
     app::App,
     report::Content,
     sources::{ObjectOpener, feed},
-    watch::Watch,
 };
 
-/// Stretches under way to the bucket.
-const STRETCHES: usize = 2;
+/// How many extents wait to be written, at most.
+const MAX_WAITING_EXTENTS: usize = 2;
 
-/// What is to be poured: see [`Pipeline`].
+/// What is to be converted: see [`Pipeline`].
 #[derive(Debug)]
-pub(crate) struct Task {
+pub(crate) struct Conversion {
     pub(crate) selection: Selection,
     pub(crate) objects: Vec<PlannedObject>,
     pub(crate) runs: Vec<Range<usize>>,
-    pub(crate) pack: Encoding,
+    pub(crate) encoding: Encoding,
 }
 
-/// A run's rows, and where its compressed bytes are.
+/// The rows of a run, and where their bytes are.
 pub(crate) type Run = (RunOutput, Vec<Content>);
 
-/// Looks at objects in a way that makes nothing: `work` gets them, and what opens them.
-pub(crate) async fn look<T: Send + 'static>(
+/// Reads objects without writing anything: `work` gets them, and what opens them.
+pub(crate) async fn scan<T: Send + 'static>(
     app: &App,
     planned: &[PlannedObject],
     needs: Needs,
-    watch: &mut Watch,
+    watch: &mut LeaseWatch,
     work: impl FnOnce(&[InputObject], &ObjectOpener) -> Result<T, ObjectError> + Send + 'static,
 ) -> anyhow::Result<T> {
     let sources: Vec<SourceObject> = planned.iter().map(|one| one.object.clone()).collect();
     let objects: Vec<InputObject> = planned.iter().map(PlannedObject::to_input).collect();
     let (opener, asked) = ObjectOpener::new(needs, planned.to_vec());
-    let looking = tokio::task::spawn_blocking(move || work(&objects, &opener));
+    let scanning = tokio::task::spawn_blocking(move || work(&objects, &opener));
     let fed = tokio::select! {
         fed = feed(app, &sources, asked) => fed,
         lost = watch.lost() => Err(lost),
     };
-    match (fed, looking.await.context("look at objects")?) {
+    match (fed, scanning.await.context("read source objects")?) {
         (Ok(()), Ok(found)) => Ok(found),
         (Err(error), Ok(_) | Err(ObjectError::Sink(_) | ObjectError::Unreadable { .. })) => {
             Err(error)
@@ -58,37 +58,40 @@ pub(crate) async fn look<T: Send + 'static>(
     }
 }
 
-/// Reads, pours and writes at the same time.
-pub(crate) async fn pour(
+/// Reads, converts and writes at the same time.
+pub(crate) async fn convert(
     app: &App,
-    task: Task,
+    conversion: Conversion,
     piece: &mut PieceWriter,
-    watch: &mut Watch,
+    watch: &mut LeaseWatch,
 ) -> anyhow::Result<Vec<Run>> {
     let sources: Vec<SourceObject> =
-        task.objects.iter().map(|planned| planned.object.clone()).collect();
-    let mut contents = vec![Vec::new(); task.runs.len()];
-    let (opener, asked) = ObjectOpener::new(task.selection.needs(), task.objects.clone());
-    let (output, mut outputs) = mpsc::channel::<(usize, Extent<usize>)>(STRETCHES);
+        conversion.objects.iter().map(|planned| planned.object.clone()).collect();
+    let mut contents = vec![Vec::new(); conversion.runs.len()];
+    let (opener, asked) =
+        ObjectOpener::new(conversion.selection.needs(), conversion.objects.clone());
+    let (output, mut outputs) = mpsc::channel::<(usize, Extent<usize>)>(MAX_WAITING_EXTENTS);
     let workers = app.workers;
-    let pouring = tokio::task::spawn_blocking(move || {
-        let objects: Vec<InputObject> = task.objects.iter().map(PlannedObject::to_input).collect();
-        let (selection, objects) = (&task.selection, &objects[..]);
-        let pour = Pipeline { selection, objects, runs: task.runs, encoding: task.pack, workers };
+    let converting = tokio::task::spawn_blocking(move || {
+        let objects: Vec<InputObject> =
+            conversion.objects.iter().map(PlannedObject::to_input).collect();
+        let (selection, objects) = (&conversion.selection, &objects[..]);
+        let Conversion { runs, encoding, .. } = conversion;
+        let pipeline = Pipeline { selection, objects, runs, encoding, workers };
         // Dropped with the work: nobody asks any more then.
         let opener = opener;
-        pour.run(
+        pipeline.run(
             |index| opener.open(index),
-            |run, stretch| output.blocking_send((run, stretch)).map_err(io::Error::other),
+            |run, extent| output.blocking_send((run, extent)).map_err(io::Error::other),
         )
     });
 
     let write = async {
-        while let Some((run, stretch)) = outputs.recv().await {
-            if let Extent::Bytes(bytes) = &stretch {
+        while let Some((run, extent)) = outputs.recv().await {
+            if let Extent::Bytes(bytes) = &extent {
                 piece.push(bytes).await?;
             }
-            Content::push(&mut contents[run], &stretch);
+            Content::push(&mut contents[run], &extent);
         }
         anyhow::Ok(())
     };
@@ -96,11 +99,11 @@ pub(crate) async fn pour(
         streamed = async { tokio::try_join!(feed(app, &sources, asked), write) } => streamed.map(drop),
         lost = watch.lost() => Err(lost),
     };
-    // Ends the pouring, which else would wait for somebody to take its output.
+    // Ends the conversion, which else would wait for somebody to take its output.
     drop(outputs);
     // What the decoder says is the cause; what the channels say then only follows from it.
-    match (streamed, pouring.await.context("pour")?) {
-        (Ok(()), Ok(poured)) => Ok(poured.into_iter().zip(contents).collect()),
+    match (streamed, converting.await.context("convert")?) {
+        (Ok(()), Ok(runs)) => Ok(runs.into_iter().zip(contents).collect()),
         (Err(error), Ok(_) | Err(ObjectError::Sink(_) | ObjectError::Unreadable { .. })) => {
             Err(error)
         }
