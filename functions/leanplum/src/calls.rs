@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use export::{Origin, sha256_hex};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use outbox::leanplum::{DIALECT, Element, Envelope, results};
 use service::{Counted, Joined, Random};
 use tokio::time::Instant;
@@ -41,13 +41,22 @@ pub(crate) async fn call(
         return act(app, arguments, base, Some(app.wait)).await.map(Element::alone);
     }
     let calls = arguments.calls()?;
+    let response = act_on_all(&calls, app.wait, |call, wait| act(app, call, base, wait));
+    Ok(Envelope { response: response.await })
+}
+
+/// Does one call after the other. Each is given its share of the time, and `None` once that is used up.
+async fn act_on_all<'a, A: Future<Output = Result<Element, ApiError>>>(
+    calls: &'a [Arguments],
+    time: Duration,
+    act: impl Fn(&'a Arguments, Option<Duration>) -> A,
+) -> Vec<Element> {
     let (begun, mut response) = (Instant::now(), Vec::new());
     for (call, still) in calls.iter().zip((1..=calls.len()).rev()) {
-        let wait = share(app.wait.saturating_sub(begun.elapsed()), still);
-        let answered = act(app, call, base, wait).await;
-        response.push(answered.unwrap_or_else(ApiError::element));
+        let wait = share(time.saturating_sub(begun.elapsed()), still);
+        response.push(act(call, wait).await.unwrap_or_else(ApiError::element));
     }
-    Ok(Envelope { response })
+    response
 }
 
 /// Returns how long the next of `still` calls may wait of the time that is left; none if there is none.
@@ -158,7 +167,7 @@ async fn export_results(
 ) -> Result<Element, ApiError> {
     let job = arguments.required("jobId")?;
     let found = viewer.services.exports.table.newest(&viewer.workspace, &key_of(job)).await?;
-    let export = found.filter(|export| viewer.now < export.created_at + JOB_LIFETIME);
+    let export = found.filter(|export| is_kept(export.created_at, viewer.now));
     let origin = export.as_ref().and_then(|export| export.origin.as_ref());
     match (&export, origin) {
         (Some(export), Some(origin)) if origin.dialect == DIALECT => {
@@ -166,6 +175,11 @@ async fn export_results(
         }
         _ => Err(ApiError::new(StatusCode::NOT_FOUND, "Export job not found.")),
     }
+}
+
+/// Tells whether a job can still be asked for.
+fn is_kept(created_at: Timestamp, now: Timestamp) -> bool {
+    now < created_at + JOB_LIFETIME
 }
 
 fn key_of(job: &str) -> String {
@@ -179,6 +193,8 @@ fn job_id(app: u64, random: &Random) -> Result<String, ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use axum::{body::Bytes, http::HeaderMap};
+
     use super::*;
 
     #[test]
@@ -187,5 +203,34 @@ mod tests {
         assert_eq!(share(seconds(25), 50), Some(Duration::from_millis(500)));
         assert_eq!(share(seconds(10), 1), Some(seconds(10)));
         assert_eq!(share(Duration::ZERO, 3), None);
+    }
+
+    #[tokio::test]
+    async fn calls_that_need_no_wait_are_answered_though_the_time_is_used_up() {
+        let query = r#"data=[{"action":"a"},{"action":"b"},{"action":"c"}]"#;
+        let calls = Arguments::read(query, &HeaderMap::new(), &Bytes::new()).await.unwrap();
+        let calls = calls.calls().unwrap();
+        let needs_no_wait = |call: &Arguments| call.get("action") == Some("b");
+        let act = |call: &Arguments, wait: Option<Duration>| {
+            let answered = wait.is_some() || needs_no_wait(call);
+            let refused = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, NO_TIME);
+            let element = Element { success: true, ..Element::default() };
+            std::future::ready(if answered { Ok(element) } else { Err(refused()) })
+        };
+        let success = |response: Vec<Element>| -> Vec<bool> {
+            response.into_iter().map(|element| element.success).collect()
+        };
+        let late = act_on_all(&calls, Duration::ZERO, act).await;
+        assert_eq!(success(late), [false, true, false]);
+        let in_time = act_on_all(&calls, Duration::from_mins(1), act).await;
+        assert_eq!(success(in_time), [true; 3]);
+    }
+
+    #[test]
+    fn a_job_can_be_asked_for_during_seven_days() {
+        let made: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
+        let end = "2026-03-08T10:00:00Z".parse().unwrap();
+        assert!(is_kept(made, end - SignedDuration::from_nanos(1)));
+        assert!(!is_kept(made, end));
     }
 }

@@ -65,3 +65,21 @@ impl DeliveryTable {
 fn pk(workspace: &Workspace, export: ExportId) -> String {
     format!("{workspace}#{export}")
 }
+
+#[cfg(test)]
+mod tests {
+    use fake_aws::{FakeAws, Reply};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_latest_hundred_attempts_are_listed() {
+        let aws = FakeAws::start(|_| Some(Reply::ok("{\"Items\":[]}"))).await.unwrap();
+        let client = Client::new(&aws.config().await);
+        let table = DeliveryTable::new(client, "deliveries".to_owned());
+        let id = ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]);
+        assert!(table.of(&"acme".parse().unwrap(), id).await.unwrap().is_empty());
+        let asked: serde_json::Value = serde_json::from_str(&aws.bodies("Query")[0]).unwrap();
+        assert_eq!((&asked["Limit"], &asked["ScanIndexForward"]), (&100.into(), &false.into()));
+    }
+}

@@ -258,6 +258,8 @@ mod tests {
 
         assert!(!all.await.unwrap());
         assert_eq!(fake.connections(), MAX_QUERIES);
+        let page = table.list(&acme, Wanted::Shown(None), None, 10, NOW).await.unwrap();
+        assert_eq!((page.exports.len(), fake.connections()), (0, 2 * MAX_QUERIES));
     }
 
     #[tokio::test]

@@ -146,6 +146,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_record_is_kept_30_days_from_its_end_and_that_of_a_count_an_hour() {
+        let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+        let window = Window::new(Timestamp::UNIX_EPOCH, now).unwrap();
+        let tables = vec![TableSelection::whole("t")];
+        let ttl = |request: ExportRequest| {
+            let id = ExportId::new(Timestamp::UNIX_EPOCH, [7; 10]);
+            let acme = "acme".parse().unwrap();
+            let queued = Export::queued(id, acme, request, now, SignedDuration::from_hours(24));
+            let ended = queued.cancel(now).unwrap();
+            let ttl = item_of(&ended).unwrap()["ttl"].as_n().unwrap().parse::<i64>().unwrap();
+            SignedDuration::from_secs(ttl - now.as_second())
+        };
+        let request = ExportRequest::new(tables, window, Format::Jsonl);
+        let count = ExportRequest { files: export::Files::Counts, ..request.clone() };
+        assert_eq!(ttl(request), SignedDuration::from_hours(30 * 24));
+        assert_eq!(ttl(count), SignedDuration::from_hours(1));
+    }
+
     /// Records as the first version stored them, each with the state that it saw them in.
     const STORED_BEFORE: &str = include_str!("record_item/stored_before.jsonl");
 

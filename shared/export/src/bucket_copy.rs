@@ -467,7 +467,7 @@ mod tests {
             assert!(bad.parse::<BucketName>().is_err(), "{bad}");
         }
         assert!("dirname/".parse::<KeyPrefix>().is_ok());
-        for bad in ["a\n", &"a".repeat(801)] {
+        for bad in ["/a", "a\n", &"a".repeat(801)] {
             assert!(bad.parse::<KeyPrefix>().is_err(), "{bad}");
         }
     }

@@ -150,6 +150,17 @@ fn a_template_that_could_mix_workspaces_or_hours_is_refused() {
 }
 
 #[test]
+fn a_template_has_800_bytes_and_24_placeholders_and_no_more() {
+    let day = "{yyyy}/{MM}/{dd}/";
+    let filled = |bytes: usize| format!("{}/{day}", "x".repeat(bytes - 1 - day.len()));
+    assert!(PartitionPath::parse(&filled(800)).is_ok());
+    assert_eq!(PartitionPath::parse(&filled(801)), Err(PartitionPathError::TooLong));
+    assert!(PartitionPath::parse(&day.repeat(8)).is_ok());
+    let more = format!("{}{{HH}}/", day.repeat(8));
+    assert_eq!(PartitionPath::parse(&more), Err(PartitionPathError::TooLong));
+}
+
+#[test]
 fn folders_of_a_zone_are_those_that_its_clocks_show() {
     let berlin = TimeZone::get("Europe/Berlin").unwrap();
     let hours = path("{yyyy}-{MM}-{dd}T{HH}/").in_zone(berlin.clone());

@@ -40,6 +40,11 @@ fn archive() -> Archive {
 }
 
 #[test]
+fn a_lane_is_called_as_it_was_made() {
+    assert_eq!(lane().name(), "liferay");
+}
+
+#[test]
 fn a_held_export_is_not_claimed_until_its_lease_lapses() {
     let held = queued().claim(NOW).unwrap();
 

@@ -1,6 +1,6 @@
 //! Copies over an AWS in memory, in which the user's bucket is, too.
 
-use export::{BucketCredentials, Secret, StoredCredentials};
+use export::{Archive, BucketCredentials, Files, Parts, Secret, StoredCredentials};
 use simulated_aws::Fault;
 
 use super::*;
@@ -149,4 +149,46 @@ async fn a_courier_whose_claim_lapsed_changes_nothing_any_more() {
     assert!(late.unwrap_err().is::<Lost>());
     assert!(matches!(state(&scene.get(export.id).await), CopyState::Ended { failure: None, .. }));
     let _ = archive(now);
+}
+
+/// An export of so many plain files, which wait to be copied.
+async fn ready_files(scene: &Scene, count: u32) -> Export {
+    let mut draft = scene.draft();
+    draft.request.files = Files::Parts(Parts { max_bytes: 1, max_rows: None, suffix: true });
+    let credential = BucketCredentials::Key { id: "AKIA".into(), secret: Secret::new("s".into()) };
+    let credential = scene.copier.seal.credential(&draft, credential).await.unwrap();
+    let (bucket, prefix) = (CUSTOMER.parse().unwrap(), "in/".parse().unwrap());
+    let target = CopyTarget { bucket, prefix, gzip: false, manifest: true };
+    let now = scene.now();
+    let archive = Archive { table_files: Some(vec![count]), ..archive(now) };
+    let export = draft.with_copy(target, credential).claim(now).unwrap().succeed(now, &archive);
+    let export = Export { version: 1, ..export };
+    scene.exports.table.put(&export).await.unwrap();
+    for file in export.files_to_copy() {
+        scene.aws.put_object(ARCHIVES, &file.key, "a file");
+    }
+    export
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_files_may_fail_and_one_more_ends_the_copy() {
+    for (files, is_given_up) in [(100, false), (101, true)] {
+        let scene = Scene::new();
+        let export = ready_files(&scene, files).await;
+        scene.aws.set_faults(|call| {
+            if call.operation.starts_with("PUT /customer/") {
+                Fault::Denied(429, "SlowDown")
+            } else {
+                Fault::None
+            }
+        });
+
+        assert_eq!(copy(&scene, &export, Duration::from_hours(2)).await, Outcome::Done);
+
+        let after = scene.get(export.id).await;
+        let copy = after.copy.as_ref().unwrap();
+        let CopyState::Ended { failure, .. } = &copy.state else { panic!("{copy:?}") };
+        assert_eq!((failure.is_some(), copy.failed.len()), (is_given_up, 100), "{failure:?}");
+        assert_eq!(after.copy.as_ref().unwrap().copied(), 0);
+    }
 }

@@ -46,6 +46,8 @@ fn a_name_with_a_dot_stands_in_quotes() {
     assert_eq!(path("a[0].b"), Ok(vec![name("a"), index(0), name("b")]));
     assert_eq!(path(r#""a[0]"[12][3]"#), Ok(vec![name("a[0]"), index(12), index(3)]));
     assert_eq!(FieldPath::parse("a[0].b").unwrap().to_string(), "a[0].b");
+    assert_eq!(FieldPath::parse("a[0].b").unwrap().first(), Some("a"));
+    assert_eq!(path("a[9999]"), Ok(vec![name("a"), index(9999)]));
     for text in
         ["", ".", "a.", r#""a"b"#, r#""a"."#, "[0]", "a[", "a[x]", "a[10000]", "a[0]b", "a.[0]"]
     {
@@ -264,6 +266,13 @@ fn settings_of_one_format_are_none_of_another() {
     };
     assert_eq!((csv.separator, csv.quotes, csv.header, csv.columns.len()), (b',', true, false, 2));
     assert_eq!(format("format = \"parquet\"").unwrap(), RecordFormat::Parquet);
+    for (text, separator) in [(";", b';'), ("|", b'|'), ("\\t", b'\t')] {
+        let read = format(&format!("format = \"csv\"\nseparator = \"{text}\"")).unwrap();
+        assert!(
+            matches!(read, RecordFormat::Delimited(csv) if csv.separator == separator),
+            "{text}"
+        );
+    }
     let refused = |rest: &str| format(rest).unwrap_err();
     assert_snapshot!(refused("format = \"parquet\"\nheader = true"), @"test:6: it is a setting of the formats csv and tsv");
     assert_snapshot!(refused("format = \"parquet\"\nunwrap = true"), @"test:6: it is a setting of the format json");
@@ -312,4 +321,33 @@ fn datasets_may_be_in_buckets_of_other_regions_and_accounts() {
     ] {
         assert_eq!(refused(&text), why);
     }
+}
+
+#[test]
+fn partitions_are_looked_for_by_the_name_that_the_lake_has_for_a_workspace() {
+    let names = "workspace = { names = { acme = \"A1\" } }";
+    let dataset = dataset("{workspace}/{yyyy}/{MM}/{dd}/", names).unwrap();
+    let day: jiff::Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+    let [acme, other] = ["acme", "globex"].map(|name| name.parse().unwrap());
+    assert_eq!(dataset.prefixes(&acme, &[day], 24), ["A1/2026/03/01/"]);
+    assert_eq!(dataset.partition_of(&acme, "A1/2026/03/01/a.gz"), Some(day));
+    assert_eq!(dataset.partition_of(&acme, "acme/2026/03/01/a.gz"), None);
+    assert!(dataset.prefixes(&other, &[day], 24).is_empty());
+    assert_eq!(dataset.partition_of(&other, "A1/2026/03/01/a.gz"), None);
+}
+
+#[test]
+fn a_dataset_names_10000_workspaces_by_200_bytes_and_no_more() {
+    let read = |count: usize, bytes: usize| {
+        let name = |number: usize| format!("w{number} = \"{number:0>bytes$}\"");
+        let names: Vec<String> = (0..count).map(name).collect();
+        let rest = format!("workspace = {{ names = {{ {} }} }}", names.join(", "));
+        dataset("{workspace}/{yyyy}/{MM}/{dd}/", &rest)
+    };
+    assert!(read(10_000, 5).is_ok());
+    let refused = read(10_001, 5).unwrap_err();
+    assert_eq!(refused, "test:5: there are 10000 names at most");
+    assert!(read(1, 200).is_ok());
+    let refused = read(1, 201).unwrap_err();
+    assert!(refused.contains("has 1 to 200 bytes"), "{refused}");
 }
