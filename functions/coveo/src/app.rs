@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use axum::http::request::Parts;
 use cloud::env;
+use service::FollowUp;
 use web::{Api, AuthError, Authorized, Credential, Edit, Services, View};
 
 use crate::{choices::Choices, error::ApiError};
@@ -18,6 +19,8 @@ pub(crate) type Editor = Authorized<App, Edit>;
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     pub(crate) services: Services,
+    /// What follows the end of an export.
+    pub(crate) follow_up: FollowUp,
     /// The most rows of an export.
     pub(crate) row_limit: u64,
     /// How long a request waits for rows to be counted.
@@ -30,7 +33,10 @@ impl App {
         let services = Services::from_env(aws).await?;
         // A fault in them is told at the start, not at the first export.
         Choices::of(&services.catalog())?;
+        let exports = &services.exports;
+        let (table, queue) = (exports.table.clone(), exports.queue.clone());
         Ok(Self {
+            follow_up: FollowUp::from_env(aws, table, queue, exports.clock)?,
             services,
             row_limit: env::required("ROW_LIMIT")?,
             wait: Duration::from_secs(env::required("WAIT_SECONDS")?),

@@ -31,22 +31,38 @@ const INCOMPLETE: (&str, &str) = ("decant-list-incomplete", "true");
 /// `GET /exports`: the newest exports, newest first.
 pub(crate) async fn list(viewer: Viewer, base: BaseUrl) -> Result<Response, ApiError> {
     let now = viewer.now;
-    let (mut views, mut bytes) = (Vec::new(), 0);
+    let mut listed = Listed::new();
     let take = |export: &Export| {
-        let Some(view) = View::of(export, &base, now) else {
-            return ControlFlow::Continue(());
-        };
-        bytes += serde_json::to_vec(&view).map_or(0, |json| json.len());
-        if views.len() == MAX_LISTED || bytes > MAX_LIST_BYTES {
-            return ControlFlow::Break(());
-        }
-        views.push(view);
-        ControlFlow::Continue(())
+        View::of(export, &base, now).map_or(ControlFlow::Continue(()), |view| listed.push(view))
     };
     let (exports, wanted) = (&viewer.services.exports.table, Wanted::Of(response::DIALECT));
     let all = exports.each(&viewer.workspace, wanted, now, take).await?;
-    let answer = Json(views);
+    let answer = Json(listed.views);
     Ok(if all { answer.into_response() } else { ([INCOMPLETE], answer).into_response() })
+}
+
+/// The exports of an answer, as far as there is room for them.
+#[derive(Debug)]
+struct Listed<V> {
+    views: Vec<V>,
+    /// How long they are as JSON, together.
+    bytes: usize,
+}
+
+impl<V: Serialize> Listed<V> {
+    fn new() -> Self {
+        Self { views: Vec::new(), bytes: 0 }
+    }
+
+    /// Adds an export, or breaks off if there is no room for it.
+    fn push(&mut self, view: V) -> ControlFlow<()> {
+        self.bytes += serde_json::to_vec(&view).map_or(0, |json| json.len());
+        if self.views.len() == MAX_LISTED || self.bytes > MAX_LIST_BYTES {
+            return ControlFlow::Break(());
+        }
+        self.views.push(view);
+        ControlFlow::Continue(())
+    }
 }
 
 /// `POST /exports`: makes an export of what the query says. The body is ignored.
@@ -173,7 +189,8 @@ async fn link(viewer: &Viewer, export: &Export, method: &Method) -> Result<Link,
 /// `DELETE /exports/{id}`: ends an export, removes its ZIP, and forgets it.
 pub(crate) async fn delete(editor: Editor, Id(id): Id, _: Query) -> Result<Response, ApiError> {
     let found = find(&editor, &id).await?;
-    editor.services.exports.discard(&editor.workspace, found.id, editor.now).await?;
+    let (exports, follow_up) = (&editor.services.exports, &editor.follow_up);
+    exports.discard(follow_up, &editor.workspace, found.id, editor.now).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -210,4 +227,30 @@ struct RowLimit {
 /// `GET /exports/rowLimit`: the most rows of an export.
 pub(crate) async fn row_limit(viewer: Viewer, _: Query) -> Result<Response, ApiError> {
     Ok(Json(RowLimit { export_row_count_limit: viewer.row_limit }).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes texts as long as there is room, and returns how many there was room for.
+    fn listed(texts: impl IntoIterator<Item = String>) -> usize {
+        let mut listed = Listed::new();
+        let mut texts = texts.into_iter();
+        while let Some(text) = texts.next()
+            && listed.push(text).is_continue()
+        {}
+        listed.views.len()
+    }
+
+    #[test]
+    fn a_list_has_a_thousand_exports_or_4_mib_and_no_more() {
+        for (count, want) in [(999, 999), (1000, 1000), (1001, 1000)] {
+            assert_eq!(listed(vec![String::new(); count]), want);
+        }
+        // With its quotes, each has a mebibyte.
+        let long = |len: usize| "x".repeat(len - 2);
+        assert_eq!(listed(vec![long(1 << 20); 5]), 4);
+        assert_eq!(listed([long(3 << 20), long((1 << 20) + 1)]), 1);
+    }
 }

@@ -16,21 +16,22 @@ impl Exports {
         now: Timestamp,
     ) -> Result<Option<Export>> {
         let export = self.table.change(workspace, id, |export| export.cancel(now)).await?;
-        if let Some(export) = export.as_ref().filter(|e| e.status(now) == Status::Cancelled) {
-            follow_up.run(export).await;
-        }
+        follow_cancelled(follow_up, export.as_ref(), now).await;
         Ok(export)
     }
 
-    /// Ends an export if it is not finished, deletes its archive if it has one, and hides it. Returns the export as
-    /// it is then; `None` if the workspace has no such export.
+    /// Cancels an export if it is not finished, and sees to what follows; deletes its archive if it has one; and
+    /// hides it. Returns the export as it is then; `None` if the workspace has no such export.
     pub async fn discard(
         &self,
+        follow_up: &FollowUp,
         workspace: &Workspace,
         id: ExportId,
         now: Timestamp,
     ) -> Result<Option<Export>> {
-        Ok(self.table.change(workspace, id, |export| Some(export.discard(now))).await?)
+        let export = self.table.change(workspace, id, |export| Some(export.discard(now))).await?;
+        follow_cancelled(follow_up, export.as_ref(), now).await;
+        Ok(export)
     }
 
     /// Deletes the archive of an export. The record says so at once; the janitor removes the objects, of which
@@ -43,6 +44,13 @@ impl Exports {
         now: Timestamp,
     ) -> Result<Option<Export>> {
         Ok(self.table.change(workspace, id, |export| export.delete(now)).await?)
+    }
+}
+
+/// Sees to what follows the end of an export that was cancelled.
+async fn follow_cancelled(follow_up: &FollowUp, export: Option<&Export>, now: Timestamp) {
+    if let Some(export) = export.filter(|e| e.status(now) == Status::Cancelled) {
+        follow_up.run(export).await;
     }
 }
 

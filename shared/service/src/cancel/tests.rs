@@ -6,13 +6,25 @@ use simulated_aws::Fault;
 use super::*;
 use crate::testing::Scene;
 
+async fn discard(scene: &Scene, id: ExportId) -> Export {
+    let discarded = scene.exports.discard(&scene.follow_up, &scene.acme, id, scene.now()).await;
+    discarded.unwrap().unwrap()
+}
+
 async fn cancel(scene: &Scene, id: ExportId) -> Export {
     let cancelled = scene.exports.cancel(&scene.follow_up, &scene.acme, id, scene.now()).await;
     cancelled.unwrap().unwrap()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_export_lets_the_next_of_its_lane_in_and_posts_its_callback_once() {
+async fn an_export_that_is_cancelled_or_discarded_lets_the_next_of_its_lane_in_and_calls_back_once()
+{
+    for discards in [false, true] {
+        lets_the_next_in_and_calls_back_once(discards).await;
+    }
+}
+
+async fn lets_the_next_in_and_calls_back_once(discards: bool) {
     let scene = Scene::new();
     let asked = |export: &Export| {
         let url = "http://a".parse().unwrap();
@@ -25,7 +37,9 @@ async fn a_cancelled_export_lets_the_next_of_its_lane_in_and_posts_its_callback_
     scene.take_builds();
 
     for _ in 0..2 {
-        assert!(matches!(cancel(&scene, first.id).await.state, State::Cancelled { .. }));
+        let ended =
+            if discards { discard(&scene, first.id).await } else { cancel(&scene, first.id).await };
+        assert!(matches!(ended.state, State::Cancelled { .. }));
     }
 
     assert_eq!(scene.take_builds(), [second.id]);
@@ -79,7 +93,6 @@ async fn a_discarded_export_is_not_shown_whatever_it_was() {
     let (queued, ready) = (scene.put(Clone::clone).await, scene.put(Clone::clone).await);
     scene.publish(ready.id).await;
     for id in [queued.id, ready.id] {
-        let discarded = scene.exports.discard(&scene.acme, id, scene.now()).await;
-        assert!(!discarded.unwrap().unwrap().status(scene.now()).is_unfinished());
+        assert!(!discard(&scene, id).await.status(scene.now()).is_unfinished());
     }
 }
