@@ -196,12 +196,12 @@ const ROWS: [(&str, &str); 76] = [
     ("record of an export; of a count", "shared/cloud/src/record_item.rs RECORD_LIFETIME"),
 ];
 
-fn project() -> &'static Path {
+pub(crate) fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
 /// The first two cells of each row of the tables.
-fn rows(page: &str) -> Vec<(String, String)> {
+pub(crate) fn rows(page: &str) -> Vec<(String, String)> {
     let cells = page.lines().filter(|line| line.starts_with("| ")).filter_map(|line| {
         let mut cells = line.trim_matches('|').split(" | ").map(str::trim);
         Some((cells.next()?.to_owned(), cells.next()?.to_owned()))

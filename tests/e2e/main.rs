@@ -30,6 +30,7 @@ mod parquet;
 mod readers;
 mod settings;
 mod stored_bounds;
+mod tested_limits;
 
 use export::{Window, parse_time};
 use jiff::Timestamp;

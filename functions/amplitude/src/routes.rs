@@ -130,6 +130,11 @@ struct How {
 }
 
 impl How {
+    /// Tells whether the client is answered a ZIP of so many bytes itself.
+    fn is_direct(&self, size_bytes: u64) -> bool {
+        self.redirect && self.takes_bytes && size_bytes <= MAX_DIRECT_BYTES
+    }
+
     /// Returns the ZIP itself if it is small and the client can be given bytes, else what leads to it.
     async fn answer(
         &self,
@@ -140,7 +145,7 @@ impl How {
         if archive.size_bytes <= EMPTY_BYTES {
             return Err(ApiError::NoData);
         }
-        if self.redirect && self.takes_bytes && archive.size_bytes <= MAX_DIRECT_BYTES {
+        if self.is_direct(archive.size_bytes) {
             return Ok(if self.method == Method::HEAD {
                 Answer::Size(archive.size_bytes)
             } else {
@@ -152,5 +157,25 @@ impl How {
         let now = services.exports.clock.now();
         let link = services.links.sign_with_query(archive, &key, &self.query, method, now).await?;
         Ok(Answer::Redirect(lead_to(link, self.redirect)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zip_of_4_mib_is_answered_itself_and_a_larger_one_led_to() {
+        let how = |redirect, takes_bytes| How {
+            method: Method::GET,
+            redirect,
+            takes_bytes,
+            query: String::new(),
+        };
+        for (size_bytes, is_direct) in [(4 << 20, true), ((4 << 20) + 1, false)] {
+            assert_eq!(how(true, true).is_direct(size_bytes), is_direct, "{size_bytes}");
+        }
+        assert!(!how(false, true).is_direct(100), "who wants to see the link sees it");
+        assert!(!how(true, false).is_direct(100), "who cannot be given bytes is led to them");
     }
 }

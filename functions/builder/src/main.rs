@@ -18,6 +18,8 @@ mod semi_join;
 mod slices;
 mod sources;
 mod step;
+#[cfg(test)]
+mod testing;
 mod work;
 
 use aws_lambda_events::sqs::SqsEvent;

@@ -148,3 +148,47 @@ async fn write(app: &App, export: &Export, draft: Draft) -> anyhow::Result<()> {
         Err(e) => Err(e.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use export::{
+        Catalog, ExportId, ExportRequest, Files, Format, TableSelection, Window, WorkKey,
+    };
+    use fake_aws::Reply;
+    use jiff::{SignedDuration, Timestamp};
+    use lake::{Stats, Step};
+
+    use super::*;
+    use crate::{report::Content, testing::app};
+
+    /// Puts an export together that becomes so many files, of a row each, at an S3 that refuses all.
+    async fn assemble_files(count: usize) -> anyhow::Error {
+        let (app, _aws) = app(|_| Some(Reply::s3_fault(403, "AccessDenied"))).await;
+        let hour = SignedDuration::from_hours(1);
+        let window = Window::new(Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH + hour).unwrap();
+        let table = Catalog::built_in().unwrap().tables().next().unwrap().name.clone();
+        let mut request =
+            ExportRequest::new(vec![TableSelection::whole(&table)], window, Format::Jsonl);
+        let parts = Parts { max_bytes: 1 << 20, max_rows: Some(1), suffix: true };
+        request.files = Files::Parts(parts);
+        let id = ExportId::new(Timestamp::UNIX_EPOCH, [7; 10]);
+        let acme = "acme".parse().unwrap();
+        let export = Export::queued(id, acme, request, Timestamp::UNIX_EPOCH, hour);
+        let segment = Segment { raw_bytes: 1, stored_bytes: 1, rows: 1, ..Segment::default() };
+        let output = || Output::Rows(segment, vec![Content::Piece(1)]);
+        let outputs = std::iter::repeat_with(output).take(count).collect();
+        let piece = WorkKey::kept_report(&export.workspace, "piece");
+        let report = Report::new(piece, outputs, Stats::default(), Timestamp::UNIX_EPOCH);
+        let step = Step { kind: StepKind::Rows(0), inside: true, objects: Vec::new() };
+        let plan = Plan { steps: vec![step], ..Plan::default() };
+        assemble(&app, &export, &plan, &[report], parts).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn an_export_has_a_thousand_files_and_no_more() {
+        assert!(!assemble_files(1000).await.is::<TooManyFiles>(), "S3 is what refuses them");
+        let error = assemble_files(1001).await;
+        assert_eq!(error.to_string(), "the export would have 1001 files");
+        assert!(error.is::<TooManyFiles>());
+    }
+}

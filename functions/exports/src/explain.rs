@@ -106,10 +106,15 @@ async fn filed(
     dataset: &Dataset,
 ) -> Result<Vec<ListedPartition>, Problem> {
     match filings.of(dataset).await {
-        Ok((filed, objects)) if plan.object_count() + objects <= MAX_OBJECTS => Ok(filed.to_vec()),
+        Ok((filed, objects)) if has_room(plan.object_count(), objects) => Ok(filed.to_vec()),
         Ok(_) | Err(cloud::Error::TooManyObjects) => Err(too_many()),
         Err(e) => Err(e.into()),
     }
+}
+
+/// Tells whether so many objects can be explained beside those that are planned already.
+fn has_room(planned: usize, objects: usize) -> bool {
+    planned + objects <= MAX_OBJECTS
 }
 
 fn too_many() -> Problem {
@@ -142,6 +147,23 @@ fn detail(way: Way, reason: Reason) -> &'static str {
         }
         (Way::Transcode, Reason::Rewritten | Reason::Filtered | Reason::Whole) => {
             "Their rows are written otherwise than they are stored, so they are compressed again."
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hundred_thousand_objects_are_explained_and_no_more() {
+        for (planned, objects, fits) in [
+            (0, 100_000, true),
+            (0, 100_001, false),
+            (60_000, 40_000, true),
+            (60_000, 40_001, false),
+        ] {
+            assert_eq!(has_room(planned, objects), fits, "{objects} beside {planned}");
         }
     }
 }

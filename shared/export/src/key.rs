@@ -143,3 +143,17 @@ impl fmt::Display for WorkKey {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_found_by_its_workspace_its_hash_and_its_window() {
+        let (acme, begin) = ("acme".parse().unwrap(), jiff::Timestamp::UNIX_EPOCH);
+        let window = Window::new(begin, begin + jiff::SignedDuration::from_secs(1)).unwrap();
+        let piece = WorkKey::kept_piece(&acme, "ab12", window).to_string();
+        assert_eq!(piece, "segments/acme/ab12-0-1000000.deflate");
+        assert_eq!(WorkKey::kept_count(&acme, "ab12").to_string(), "segments/acme/ab12.rows.json");
+    }
+}
