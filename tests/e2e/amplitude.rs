@@ -65,6 +65,14 @@ fn files(bytes: &[u8]) -> Vec<(String, Vec<u8>, Vec<String>)> {
     (0..Archive(bytes.to_vec()).listing().unwrap().len()).map(read).collect()
 }
 
+/// Exports events, and returns all lines of all files.
+pub(crate) async fn lines_of(user: &User, query: &str) -> String {
+    let reply = ask(user, query).await;
+    assert_eq!(reply.status, 200, "{query}: {}", String::from_utf8_lossy(&reply.bytes));
+    let lines = files(&reply.bytes).into_iter().flat_map(|(_, _, lines)| lines);
+    lines.map(|line| line + "\n").collect()
+}
+
 fn source_key(user: &User, hour: u8, name: &str) -> String {
     format!("amplitude/events/workspace={}/date=2026-03-01/hour={hour:02}/{name}", user.workspace)
 }

@@ -92,6 +92,15 @@ async fn download(user: &User, export: &Reply) -> Archive {
     Archive(file.bytes)
 }
 
+/// Makes an export of a query, and returns what it is then and one of its files.
+pub(crate) async fn file_of(user: &User, query: &str, file: &str) -> (Reply, String) {
+    let created = user.send("POST", &format!("{EXPORTS}?{query}"), &[], None).await.unwrap();
+    assert_eq!(created.status, 201, "{}", created.body);
+    let done = finished(user, created.text("/id")).await;
+    let text = download(user, &done).await.text(file).unwrap();
+    (done, text)
+}
+
 /// The rows of a file, by column.
 fn rows(archive: &Archive, file: &str) -> Vec<BTreeMap<String, String>> {
     let text = archive.text(file).unwrap();

@@ -73,7 +73,7 @@ pub(crate) async fn finished(user: &User, job: &str) -> Value {
 }
 
 /// Makes an export and returns what came of it, and its files by their kind.
-async fn export(user: &User, rest: &str) -> (Value, BTreeMap<String, String>) {
+pub(crate) async fn export(user: &User, rest: &str) -> (Value, BTreeMap<String, String>) {
     let made = call(user, "exportData", rest).await;
     assert_eq!(made.status, 200, "{}", made.body);
     let done = finished(user, made.text("/response/0/jobId")).await;

@@ -41,6 +41,13 @@ async fn followed(user: &User, led: &Reply) -> Reply {
     user.send("GET", led.header("location"), &[("authorization", "")], None).await.unwrap()
 }
 
+/// Exports pages, and returns what led to the file, and its rows.
+pub(crate) async fn lines_of(user: &User, dates: &str) -> (Reply, String) {
+    let lead = led(user, &url("page", dates), &[]).await;
+    let file = followed(user, &lead).await;
+    (lead, tests::Archive(file.bytes).text("data.json").unwrap())
+}
+
 #[tokio::test]
 async fn the_same_url_is_create_poll_and_download() {
     let user = user().await;

@@ -26,6 +26,7 @@ mod leanplum;
 mod lifecycle;
 mod liferay;
 mod limits;
+mod lost;
 mod parquet;
 mod readers;
 mod settings;

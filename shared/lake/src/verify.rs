@@ -120,8 +120,12 @@ struct LineLayout {
     /// The first two bytes.
     begin: Vec<u8>,
     last: Option<u8>,
+    /// The last byte that is neither a space nor a tabulator.
+    last_visible: Option<u8>,
     has_rows: bool,
     has_empty_line: bool,
+    /// Whether an object begins behind another one on its line, unless that is inside of a text.
+    has_full_line: bool,
 }
 
 impl LineLayout {
@@ -132,23 +136,35 @@ impl LineLayout {
         self.has_empty_line = self.has_empty_line
             || (self.last == Some(b'\n') && *first == b'\n')
             || memmem::find(bytes, b"\n\n").is_some();
+        self.has_full_line = self.has_full_line || self.begins_behind_another(bytes);
         self.last = Some(*last);
+        self.last_visible = last_visible(bytes).or(self.last_visible);
+    }
+
+    fn begins_behind_another(&self, bytes: &[u8]) -> bool {
+        memchr::memchr_iter(b'{', bytes)
+            .any(|at| last_visible(&bytes[..at]).or(self.last_visible) == Some(b'}'))
     }
 
     /// Returns how the lines end, if each of them may be a record: else some readers fail at a byte order mark, at
-    /// a list of records, or at an empty line.
+    /// a list of records, at an empty line, or at a second record on a line.
     fn ending(&self) -> Option<Ending> {
         if !self.has_rows {
             return Some(Ending::Empty);
         }
         let begins_record =
             matches!(self.begin[..], [b'{', second] if second != b'\n' && second != b'\r');
-        if !begins_record || self.has_empty_line {
+        if !begins_record || self.has_empty_line || self.has_full_line {
             return None;
         }
         let is_complete = self.last == Some(b'\n');
         Some(if is_complete { Ending::Complete } else { Ending::Unterminated })
     }
+}
+
+/// Returns the last byte that is neither a space nor a tabulator.
+fn last_visible(bytes: &[u8]) -> Option<u8> {
+    bytes.iter().copied().rfind(|byte| !matches!(byte, b' ' | b'\t'))
 }
 
 /// Takes the checksum of what passes.
@@ -212,6 +228,8 @@ mod tests {
             ("an empty line", gzip(empty_line_at(0))),
             ("an empty line far behind", gzip(empty_line_at(200_000))),
             ("two empty lines at the end", gzip("{}\n\n\n")),
+            ("two records on a line", gzip("{}\n{}{}\n")),
+            ("two records on a line, apart", gzip("{}\n{} \t{}\n")),
             ("text", gzip("a,b\n1,2\n")),
         ] {
             assert_eq!(verified(&[("a.json.gz", object)]).unwrap(), [None], "{what}");
@@ -219,6 +237,10 @@ mod tests {
         // Wherever the decoder ends a piece of content.
         for cut in 0..6 {
             let (mut lines, text) = (LineLayout::default(), b"{}\n\n{}");
+            lines.push(&text[..cut]);
+            lines.push(&text[cut..]);
+            assert_eq!(lines.ending(), None, "{cut}");
+            let (mut lines, text) = (LineLayout::default(), b"{} {}\n");
             lines.push(&text[..cut]);
             lines.push(&text[cut..]);
             assert_eq!(lines.ending(), None, "{cut}");
