@@ -145,19 +145,49 @@ fn a_footer_that_claims_much_or_nests_deep_is_refused_by_name() {
     groups.stop();
     groups.field(2, 9);
     groups.0.push(0xfc);
-    groups.varint(100_000);
-    for _ in 0..100_000 {
+    groups.varint(65_537);
+    for _ in 0..65_537 {
         groups.stop();
     }
     groups.stop();
     assert_eq!(
         refused(file(b"", &groups)),
-        "as Parquet, it has 100000 columns in all of its row groups, more than 65536"
+        "as Parquet, it has 65537 columns in all of its row groups, more than 65536"
     );
 
     let mut nothing = Thrift::default();
     nothing.stop();
     assert_eq!(refused(file(b"", &nothing)), "as Parquet, its footer has no schema");
+}
+
+/// A file of so many columns without any row.
+fn columns_without_rows(count: u64) -> Vec<u8> {
+    let mut footer = Thrift::default();
+    footer.int(1, 1);
+    footer.list(1, count + 1);
+    footer.name(4, "root");
+    footer.int(1, count);
+    footer.stop();
+    for column in 0..count {
+        footer.int(1, 6);
+        footer.int(2, 0);
+        footer.name(1, &format!("c{column}"));
+        footer.stop();
+    }
+    footer.field(1, 6);
+    footer.varint(0);
+    footer.list(1, 0);
+    footer.stop();
+    file(b"", &footer)
+}
+
+#[test]
+fn a_file_has_2000_columns_that_are_read_and_no_more() {
+    assert_eq!(read(columns_without_rows(2000)), Ok(0));
+    assert_eq!(
+        refused(columns_without_rows(2001)),
+        "as Parquet, 2001 of its columns are read, more than 2000"
+    );
 }
 
 /// A file of one column of texts that are never null, with one page that has this head: the sizes, raw and stored, how
@@ -240,7 +270,18 @@ fn a_page_that_claims_much_is_refused_by_name() {
             "its columns are compressed with Brotli, which is not read",
         ),
         ((size, size, 1, 99), 0, false, "its values are in encoding 99, which is not read"),
-        ((size, size, 3 << 20, PLAIN), 0, true, "a page has 3145728 values, more than 2097152"),
+        (
+            (size, size, (2 << 20) + 1, PLAIN),
+            0,
+            true,
+            "a page has 2097153 values, more than 2097152",
+        ),
+        (
+            (size, size, (1 << 32) + 1, PLAIN),
+            0,
+            false,
+            "it says that it has 4294967297 rows, more than 4294967296",
+        ),
         ((size, size, 1, PREFIXES), 0, false, "the lengths of a page's values cannot be read"),
     ] {
         let found = refused(one_page(head, text, codec, is_list));
