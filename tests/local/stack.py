@@ -32,6 +32,7 @@ LAKE = "decant-lake"
 OTHER_LAKE = "decant-other-lake"
 ROLE_LAKE = "decant-role-lake"
 LAKE_ROLE = "decant-lake-reader"
+LAKE_EXTERNAL_ID = "decant-tests"
 CODE = "decant-deploy"
 
 
@@ -95,8 +96,7 @@ def deploy(name, port, built):
     # The catalog that ships with the code, with a limit that a test can reach.
     catalog = (ROOT / "shared/export/catalog.toml").read_text()
     limited = catalog.replace('name = "amplitude_events"\npath', 'name = "amplitude_events"\nmax_export_megabytes = 20\npath', 1)
-    elsewhere = CATALOG_ELSEWHERE.format(other=OTHER_LAKE, by_role=ROLE_LAKE, role=role)
-    s3.put_object(Bucket=LAKE, Key="catalog.toml", Body=(limited + elsewhere).encode())
+    s3.put_object(Bucket=LAKE, Key="catalog.toml", Body=(limited + catalog_elsewhere(role)).encode())
     # Another host than that of S3, as on AWS: clients drop a token where a redirect leads to another host.
     base_url = f"http://localhost:{port}/_aws/execute-api/{API_ID}/live"
     parameters = {"Architecture": "x86_64" if os.uname().machine == "x86_64" else "arm64", "LakeBucketName": LAKE, "CatalogKey": "catalog.toml",
@@ -118,37 +118,27 @@ def deploy(name, port, built):
     (folder(name) / "stack.json").write_text(json.dumps(found, indent=2))
 
 
-CATALOG_ELSEWHERE = """
+def catalog_elsewhere(role):
+    """Datasets in two other buckets, the second of which is read by a role."""
+    text = ""
+    for name, bucket, access in [("other_visits", OTHER_LAKE, ""),
+                                 ("role_visits", ROLE_LAKE, f'role = "{role}"\nexternal_id = "{LAKE_EXTERNAL_ID}"\n')]:
+        text += f"""
 [[bucket]]
-name = "{other}"
-
-[[bucket]]
-name = "{by_role}"
-role = "{role}"
-external_id = "decant-tests"
-
+name = "{bucket}"
+{access}
 [[dataset]]
-name = "other_visits"
-bucket = "{other}"
+name = "{name}"
+bucket = "{bucket}"
 path = "visits/{{workspace}}/{{yyyy}}/{{MM}}/{{dd}}/{{HH}}/"
 time = "at"
 
 [[table]]
-name = "other_visits"
-dataset = "other_visits"
-columns = ["at:time", "page"]
-
-[[dataset]]
-name = "role_visits"
-bucket = "{by_role}"
-path = "visits/{{workspace}}/{{yyyy}}/{{MM}}/{{dd}}/{{HH}}/"
-time = "at"
-
-[[table]]
-name = "role_visits"
-dataset = "role_visits"
+name = "{name}"
+dataset = "{name}"
 columns = ["at:time", "page"]
 """
+    return text
 
 
 def lake_of_another_account(port):
@@ -161,7 +151,7 @@ def lake_of_another_account(port):
     role = iam.create_role(RoleName=LAKE_ROLE, AssumeRolePolicyDocument=json.dumps({
         "Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"},
-             "Condition": {"StringEquals": {"sts:ExternalId": "decant-tests"}}}]}))["Role"]
+             "Condition": {"StringEquals": {"sts:ExternalId": LAKE_EXTERNAL_ID}}}]}))["Role"]
     iam.put_role_policy(RoleName=LAKE_ROLE, PolicyName="read", PolicyDocument=json.dumps({
         "Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{ROLE_LAKE}"},

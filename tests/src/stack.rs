@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, env, fs, path::PathBuf};
 use anyhow::Context as _;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
-use cloud::{ArchiveBucket, ExportQueue, ExportTable, KmsCipher, LakeBucket, TokenTable};
+use cloud::{ArchiveBucket, ExportQueue, ExportTable, KmsCipher, Lake, TokenTable};
 use export::{Catalog, Export, ExportId, Privilege, Quota, Token, TokenRecord, Workspace};
 use jiff::Timestamp;
 use reqwest::redirect;
@@ -223,8 +223,8 @@ impl Stack {
     }
 
     /// Returns the lake.
-    pub fn lake(&self) -> LakeBucket {
-        LakeBucket::new(self.s3(), self.outputs.lake_bucket.clone())
+    pub fn lake(&self) -> Lake {
+        Lake::new(self.s3(), self.outputs.lake_bucket.clone())
     }
 
     /// Returns the export bucket.

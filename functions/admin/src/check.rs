@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use cloud::LakeBucket;
+use cloud::Lake;
 use columnar::{Rows, Wanted, is_named_parquet, is_parquet};
 use export::{Catalog, Dataset, SourceObject, Table, Window, Workspace};
 use jiff::{SignedDuration, Timestamp};
@@ -39,7 +39,7 @@ type Partition = (Timestamp, Vec<SourceObject>);
 
 /// Looks at the latest objects of a workspace in each dataset.
 pub(crate) async fn check(
-    lake: &LakeBucket,
+    lake: &Lake,
     catalog: &Catalog,
     workspace: &Workspace,
     now: Timestamp,
@@ -64,7 +64,7 @@ pub(crate) async fn check(
 
 /// Looks at the latest objects of a workspace in a dataset.
 async fn look(
-    lake: &LakeBucket,
+    lake: &Lake,
     catalog: &Catalog,
     dataset: &Dataset,
     (workspace, window): (&Workspace, Window),
@@ -146,7 +146,7 @@ fn open<'a>(format: ParquetUse, key: &str, bytes: &'a Bytes) -> io::Result<Box<d
 }
 
 /// Reads some objects whole.
-async fn read_samples(lake: &LakeBucket, partitions: &[Partition]) -> cloud::Result<Vec<Sample>> {
+async fn read_samples(lake: &Lake, partitions: &[Partition]) -> cloud::Result<Vec<Sample>> {
     let mut read = Vec::new();
     for (partition, source) in samples(partitions) {
         let bytes = lake.open(&source).await?.collect().await?;

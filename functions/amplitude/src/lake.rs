@@ -45,7 +45,7 @@ impl Lake {
         window: Window,
         now: Timestamp,
     ) -> Result<Looked, ApiError> {
-        let catalog = services.catalog();
+        let catalog = services.catalog().await;
         let table = catalog.table(TABLE).ok_or(ApiError::NoData)?;
         let dataset = catalog.dataset_of(table);
         services.exports.spend_lists(workspace, [dataset], window, now).await?;

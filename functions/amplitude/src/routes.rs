@@ -84,8 +84,8 @@ async fn found_or_made(
     if let Some(newest) = newest.as_ref().filter(|newest| is_due(newest)) {
         return Ok(newest.clone());
     }
-    let request =
-        request::request(window, workspace, &services.catalog()).ok_or(ApiError::NoData)?;
+    let catalog = services.catalog().await;
+    let request = request::request(window, workspace, &catalog).ok_or(ApiError::NoData)?;
     let lake = match Lake::look(services, workspace, window, now).await? {
         Looked::Filed(lake) => lake,
         Looked::TooManyObjects => {

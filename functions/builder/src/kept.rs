@@ -13,8 +13,8 @@ use crate::{
 
 /// The version of what reports mean. It is raised whenever a report says something else than before, so that no
 /// older one is taken for one of now. Since 2, objects that go in as they are were read to their end; since 3,
-/// none of them is one that readers of JSON Lines fail at.
-const REPORT_VERSION: u32 = 3;
+/// none of them has a line that readers of JSON Lines fail at; since 4, none has several records on a line.
+const REPORT_VERSION: u32 = 4;
 
 /// A day, as lifecycle rules count.
 const DAY: SignedDuration = SignedDuration::from_hours(24);

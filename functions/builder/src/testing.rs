@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloud::{ArchiveBucket, CatalogSource, LakeBucket};
+use cloud::{ArchiveBucket, CatalogSource, Lake};
 use fake_aws::{Call, FakeAws, Reply};
 use service::Clock;
 
@@ -16,7 +16,7 @@ pub(crate) async fn app(
     let config = aws.config().await;
     let s3 = cloud::s3_client(&config);
     let clock = Clock::system();
-    let lake = LakeBucket::new(s3.clone(), "lake".into());
+    let lake = Lake::new(s3.clone(), "lake".into());
     let catalogs = CatalogSource::load(&config, lake, None, clock.now()).await.unwrap();
     let app = App {
         clock,

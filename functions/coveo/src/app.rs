@@ -32,7 +32,7 @@ impl App {
     pub(crate) async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
         let services = Services::from_env(aws).await?;
         // A fault in them is told at the start, not at the first export.
-        Choices::of(&services.catalog())?;
+        Choices::of(&services.catalogs.loaded())?;
         let exports = &services.exports;
         let (table, queue) = (exports.table.clone(), exports.queue.clone());
         Ok(Self {

@@ -35,7 +35,7 @@ pub(crate) async fn check_limit(
     request: &ExportRequest,
     now: Timestamp,
 ) -> Result<(), ApiError> {
-    let catalog = app.services.catalog();
+    let catalog = app.services.catalog().await;
     let tables: Vec<&Table> =
         request.tables.iter().filter_map(|selection| catalog.table(&selection.table)).collect();
     let mut datasets: Vec<_> = tables.iter().map(|table| catalog.dataset_of(table)).collect();

@@ -37,7 +37,7 @@ struct Dimension {
 /// `GET /dimensions`: all of them, a bare list.
 pub(crate) async fn list(viewer: Viewer, Query(params): Query) -> Result<Response, ApiError> {
     let custom = params.flag("includeCustom", true)?;
-    listed(&viewer, &params, |dimension| custom || !dimension.custom)
+    listed(&viewer, &params, |dimension| custom || !dimension.custom).await
 }
 
 /// `GET /dimensions/custom`: those of the organization alone.
@@ -46,16 +46,17 @@ pub(crate) async fn list_custom(
     Query(params): Query,
 ) -> Result<Response, ApiError> {
     params.flag("includeCustom", true)?;
-    listed(&viewer, &params, |dimension| dimension.custom)
+    listed(&viewer, &params, |dimension| dimension.custom).await
 }
 
-fn listed(
+async fn listed(
     viewer: &Viewer,
     params: &Params,
     wanted: impl Fn(&&Dimension) -> bool,
 ) -> Result<Response, ApiError> {
     let only_parents = params.flag("includeOnlyParents", false)?;
-    let all = all(&viewer.services.catalog());
+    let catalog = viewer.services.catalog().await;
+    let all = all(&catalog);
     let parent = |dimension: &&Dimension| !only_parents || !is_child(dimension, &all);
     let listed: Vec<&Dimension> = all.iter().filter(wanted).filter(parent).collect();
     Ok(Json(listed).into_response())
@@ -63,7 +64,8 @@ fn listed(
 
 /// `GET /dimensions/{name}`: one of them, by any of its names.
 pub(crate) async fn read(viewer: Viewer, Id(name): Id, _: Query) -> Result<Response, ApiError> {
-    let mut all = all(&viewer.services.catalog());
+    let catalog = viewer.services.catalog().await;
+    let mut all = all(&catalog);
     let called = |dimension: &mut Dimension| {
         let same = |other: &String| other.eq_ignore_ascii_case(&name);
         dimension.api_names.iter().any(same) || same(&dimension.return_name)

@@ -104,7 +104,8 @@ async fn create_of(editor: &Editor, base: &BaseUrl, params: &Params) -> Result<R
 async fn ask<P>(caller: &Authorized<App, P>, params: &Params) -> Result<Ask, ApiError> {
     let services = &caller.services;
     let named = services.named_filters(&caller.workspace, Ask::filters(params)).await?;
-    Ask::read(params, &services.catalog(), &named, &services.limits, caller.now)
+    let catalog = services.catalog().await;
+    Ask::read(params, &catalog, &named, &services.limits, caller.now)
 }
 
 /// `GET /exports/{id}`: where an export is, or with `redirect=true` its ZIP.

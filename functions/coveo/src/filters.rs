@@ -80,7 +80,7 @@ pub(crate) async fn create(
         let id = NamedFilter::id_for(&display_name, taken);
         let (display_name, value) = (display_name.clone(), value.clone());
         let filter = NamedFilter { id, display_name, value };
-        check(&editor, named, &filter)?;
+        check(&editor, named, &filter).await?;
         if exports.put_named_filter(workspace, &filter, true).await? {
             return Ok((StatusCode::CREATED, Json(NewId { id: filter.id })).into_response());
         }
@@ -102,7 +102,7 @@ pub(crate) async fn replace(
     if !named.iter().any(|known| known.id == id) {
         return Err(unknown());
     }
-    check(&editor, named, &filter)?;
+    check(&editor, named, &filter).await?;
     if !exports.put_named_filter(workspace, &filter, false).await? {
         return Err(unknown());
     }
@@ -132,7 +132,7 @@ fn written(body: &Value) -> Result<(String, String), ApiError> {
 }
 
 /// Sees to it that a filter can be used, together with the others.
-fn check(app: &App, others: Vec<NamedFilter>, filter: &NamedFilter) -> Result<(), ApiError> {
+async fn check(app: &App, others: Vec<NamedFilter>, filter: &NamedFilter) -> Result<(), ApiError> {
     let others = others.into_iter().filter(|other| other.id != filter.id);
     let all: Vec<NamedFilter> = others.chain([filter.clone()]).collect();
     if !NamedFilter::fit(&all) {
@@ -143,7 +143,7 @@ fn check(app: &App, others: Vec<NamedFilter>, filter: &NamedFilter) -> Result<()
     }
     let pair = |filter: NamedFilter| (filter.id, filter.value);
     let named: Vec<(String, String)> = all.into_iter().map(pair).collect();
-    let catalog = app.services.catalog();
+    let catalog = app.services.catalog().await;
     let known = tables::all(&catalog).into_iter().map(|(_, table)| table.name.as_str());
     let scope = Scope::new(&catalog, known, PREFIX, &named);
     match Filter::read(&format!("${}", filter.id), &scope) {

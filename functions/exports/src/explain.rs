@@ -49,7 +49,7 @@ pub(crate) async fn explain(
 ) -> Result<Json<Explained>, Problem> {
     let (app, workspace, now) = (&*viewer, &viewer.workspace, viewer.now);
     let request = write::order(app, workspace, &body, now).await?.request;
-    let loaded = app.services.catalog();
+    let loaded = app.services.catalog().await;
     let catalog = &loaded.catalog;
     let datasets = datasets(catalog, &request);
     app.services.exports.spend_lists(workspace, datasets, request.window, now).await?;

@@ -141,7 +141,7 @@ struct ColumnView {
 
 /// `GET /v1/tables`: the tables and columns that requests can name.
 pub(crate) async fn tables(viewer: Viewer) -> Result<Json<Tables>, Problem> {
-    let catalog = viewer.services.catalog();
+    let catalog = viewer.services.catalog().await;
     let tables = catalog.tables().map(|table| TableView {
         name: table.name.clone(),
         description: table.description.clone(),

@@ -76,7 +76,7 @@ pub(crate) async fn order(
 ) -> Result<Order, Problem> {
     let filter = body.get("filter").and_then(Value::as_str);
     let named = app.services.named_filters(workspace, filter).await?;
-    let (catalog, limits) = (app.services.catalog(), &app.services.limits);
+    let (catalog, limits) = (app.services.catalog().await, &app.services.limits);
     let order = Order::from_json(body, &catalog, &named, limits, now).map_err(Problem::invalid)?;
     let faults = app.forbidden.faults(&order);
     if faults.is_empty() { Ok(order) } else { Err(Problem::invalid(faults)) }

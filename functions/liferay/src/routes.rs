@@ -39,7 +39,7 @@ async fn export(
     // What is no text is no type.
     let kind = kind.map(|Path(kind)| kind).unwrap_or_default();
     let query = query.as_deref().unwrap_or_default();
-    let catalog = services.catalog();
+    let catalog = services.catalog().await;
     let ask = Ask::read(&kind, query, &catalog, &services.limits, now)?;
     let redirect = wants_redirect(query).map_err(RequestError::Request)?;
 

@@ -15,7 +15,7 @@ use export::{ArchiveKey, FileName, SourceObject, WorkKey};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
-    ArchiveBucket, Error, LakeBucket, ObjectBody, Result,
+    ArchiveBucket, Error, Lake, ObjectBody, Result,
     body::Location,
     clients::s3_copies,
     error::of_source,
@@ -56,7 +56,7 @@ impl ArchiveBucket {
     /// Writes an archive from its parts. `crc32` is that of the whole, which S3 checks.
     pub async fn assemble(
         &self,
-        lake: &LakeBucket,
+        lake: &Lake,
         key: &ArchiveKey,
         parts: Vec<Part<Stored>>,
         crc32: u32,
@@ -69,7 +69,7 @@ impl ArchiveBucket {
     /// Writes an object from its parts, again where another write of it is under way.
     pub(crate) async fn assemble_object(
         &self,
-        lake: &LakeBucket,
+        lake: &Lake,
         head: Head<'_>,
         parts: Vec<Part<Stored>>,
         crc32: u32,
@@ -92,7 +92,7 @@ impl ArchiveBucket {
 
     async fn put_object(
         &self,
-        lake: &LakeBucket,
+        lake: &Lake,
         head: &Head<'_>,
         extents: &[Extent<Stored>],
         crc32: &str,
@@ -113,7 +113,7 @@ impl ArchiveBucket {
 
     async fn upload_object(
         &self,
-        lake: &LakeBucket,
+        lake: &Lake,
         head: &Head<'_>,
         parts: &[Part<Stored>],
         crc32: &str,
@@ -141,7 +141,7 @@ impl ArchiveBucket {
 
     async fn upload_parts(
         &self,
-        lake: &LakeBucket,
+        lake: &Lake,
         key: &str,
         upload: &str,
         parts: &[Part<Stored>],
@@ -182,7 +182,7 @@ impl ArchiveBucket {
 
     async fn upload_part(
         &self,
-        lake: &LakeBucket,
+        lake: &Lake,
         key: &str,
         upload: &str,
         number: i32,
@@ -238,7 +238,7 @@ impl ArchiveBucket {
     }
 
     /// Reads stretches of an archive into memory, in order, several at a time.
-    async fn read_extents(&self, lake: &LakeBucket, extents: &[Extent<Stored>]) -> Result<Bytes> {
+    async fn read_extents(&self, lake: &Lake, extents: &[Extent<Stored>]) -> Result<Bytes> {
         let len = extents.iter().map(Extent::len).sum::<u64>();
         let mut bytes = BytesMut::with_capacity(usize::try_from(len).unwrap_or_default());
         let (reads, origins) = plan_reads(extents);
@@ -259,17 +259,13 @@ impl ArchiveBucket {
         Ok(bytes.freeze())
     }
 
-    async fn read_range(&self, lake: &LakeBucket, read: Read<'_, Stored>) -> Result<Bytes> {
+    async fn read_range(&self, lake: &Lake, read: Read<'_, Stored>) -> Result<Bytes> {
         let Read { source, offset, len } = read;
         self.open_range(lake, source, offset, len).await?.collect().await
     }
 
     /// Opens a stretch of an archive.
-    pub async fn open_extent(
-        &self,
-        lake: &LakeBucket,
-        extent: &Extent<Stored>,
-    ) -> Result<ObjectBody> {
+    pub async fn open_extent(&self, lake: &Lake, extent: &Extent<Stored>) -> Result<ObjectBody> {
         match extent {
             Extent::Bytes(literal) => Ok(ObjectBody::bytes(literal.clone().into())),
             Extent::Range { source, offset, len } => {
@@ -280,7 +276,7 @@ impl ArchiveBucket {
 
     async fn open_range(
         &self,
-        lake: &LakeBucket,
+        lake: &Lake,
         source: &Stored,
         offset: u64,
         len: u64,
@@ -349,11 +345,11 @@ mod tests {
         )
     }
 
-    async fn buckets(fake: &Fake) -> (ArchiveBucket, LakeBucket) {
+    async fn buckets(fake: &Fake) -> (ArchiveBucket, Lake) {
         let client = fake.s3().await;
         (
             ArchiveBucket::new(client.clone(), "exports".to_owned()),
-            LakeBucket::new(client, "lake".to_owned()),
+            Lake::new(client, "lake".to_owned()),
         )
     }
 

@@ -209,7 +209,7 @@ pub(crate) fn source(client: &Client, bucket: &str, object: &SourceObject) -> Lo
 mod tests {
     use super::*;
     use crate::{
-        LakeBucket,
+        Lake,
         fake::{Fake, refusal, reply},
     };
 
@@ -239,7 +239,7 @@ mod tests {
     }
 
     async fn read(fake: &Fake) -> Result<Bytes> {
-        let lake = LakeBucket::new(fake.s3().await, "lake".to_owned());
+        let lake = Lake::new(fake.s3().await, "lake".to_owned());
         lake.open(&object()).await?.collect().await
     }
 

@@ -1,22 +1,24 @@
 //! The catalog as the bucket of the lake has it, looked at again for as long as a function is warm.
 
 use std::{
-    error::Error as StdError,
-    iter::successors,
     ops::Deref,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::error::SdkError;
 use export::{Catalog, sha256_hex};
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::timeout;
 use tracing::{error, info};
 
-use crate::{Error, LakeBucket, Result, env};
+use crate::{Error, Lake, Result, env};
 
 /// How long a catalog is taken for the current one before it is looked at again.
 const CATALOG_AGE: SignedDuration = SignedDuration::from_secs(30);
+/// How long it may take to look. Whoever needs the catalog goes on with the one at hand then.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 /// The largest catalog, in bytes.
 pub const MAX_CATALOG_BYTES: i64 = 4 << 20;
 
@@ -26,7 +28,7 @@ pub struct LoadedCatalog {
     /// The catalog.
     pub catalog: Catalog,
     /// The lake.
-    pub lake: LakeBucket,
+    pub lake: Lake,
     /// The TOML that it was read from.
     pub text: String,
     /// The SHA-256 of that, in hexadecimal.
@@ -45,7 +47,7 @@ impl Deref for LoadedCatalog {
 #[derive(Clone, Debug)]
 pub struct CatalogSource {
     aws: SdkConfig,
-    lake: LakeBucket,
+    lake: Lake,
     /// Its key in the bucket of the lake; `None` for the one that ships with the code.
     key: Option<String>,
     held: Arc<RwLock<Held>>,
@@ -62,16 +64,16 @@ struct Held {
 impl CatalogSource {
     /// Loads the catalog that the settings of `template.yaml` name, or says what is wrong with it.
     pub async fn from_env(aws: &SdkConfig, now: Timestamp) -> Result<Self> {
-        let lake =
-            LakeBucket::from_env(aws).map_err(Error::aws("read the settings of the lake"))?;
-        let key = env::optional("CATALOG_KEY").map_err(Error::aws("read the settings of the lake"));
-        Self::load(aws, lake, key?, now).await
+        const SETTINGS: &str = "read the settings of the lake";
+        let lake = Lake::from_env(aws).map_err(Error::aws(SETTINGS))?;
+        let key = env::optional("CATALOG_KEY").map_err(Error::aws(SETTINGS))?;
+        Self::load(aws, lake, key, now).await
     }
 
     /// Loads the catalog at `key` of the lake's bucket, or the one that ships with the code where there is no key.
     pub async fn load(
         aws: &SdkConfig,
-        lake: LakeBucket,
+        lake: Lake,
         key: Option<String>,
         now: Timestamp,
     ) -> Result<Self> {
@@ -92,8 +94,8 @@ impl CatalogSource {
         Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner).loaded)
     }
 
-    /// Returns the catalog as it is now or was half a minute ago. One that cannot be read is logged, and the one before
-    /// it stays.
+    /// Returns the catalog as it is now or was half a minute ago. Where it cannot be read, or not within two seconds, that
+    /// is logged, and the one before stays.
     pub async fn current(&self, now: Timestamp) -> Arc<LoadedCatalog> {
         self.newer_than(now.saturating_sub(CATALOG_AGE).unwrap_or(Timestamp::MIN), now).await
     }
@@ -107,21 +109,22 @@ impl CatalogSource {
         let Some(key) = self.key.as_deref().filter(|_| looked_at <= since) else {
             return self.loaded();
         };
-        match self.changed(key, etag.as_deref()).await {
+        let looked = timeout(LOOK_TIMEOUT, self.changed(key, etag.as_deref())).await;
+        let looked = looked.map_err(Error::aws("look at the catalog in time")).flatten();
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        held.looked_at = now;
+        match looked {
             Ok(Some((loaded, etag))) => {
                 info!("took up the catalog {}", loaded.version);
-                let held = Held { loaded: Arc::new(loaded), etag, looked_at: now };
-                *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
+                (held.loaded, held.etag) = (Arc::new(loaded), etag);
             }
-            Ok(None) => self.look_again_later(now),
-            Err(error) => {
-                error!("failed to {}: {}", error, causes(&error));
-                self.look_again_later(now);
-            }
+            Ok(None) => {}
+            Err(error) => error!("failed to {:#}", anyhow::Error::new(error)),
         }
-        self.loaded()
+        Arc::clone(&held.loaded)
     }
 
+    /// Reads the catalog if its entity tag is not `etag` any more.
     async fn changed(
         &self,
         key: &str,
@@ -131,29 +134,14 @@ impl CatalogSource {
         Ok(Some((parse(&self.aws, &self.lake, key, text).await?, etag)))
     }
 
-    fn look_again_later(&self, now: Timestamp) {
-        self.held.write().unwrap_or_else(PoisonError::into_inner).looked_at = now;
-    }
-
     /// Returns an earlier version of the catalog by its text.
     pub async fn of_text(&self, text: String) -> Result<LoadedCatalog> {
         parse(&self.aws, &self.lake, "the catalog of the export's plan", text).await
     }
 }
 
-/// Returns the causes of an error, the nearest first.
-fn causes(error: &dyn StdError) -> String {
-    let causes = successors(error.source(), |&cause| cause.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 /// Reads a catalog and opens its buckets.
-async fn parse(
-    aws: &SdkConfig,
-    lake: &LakeBucket,
-    file: &str,
-    text: String,
-) -> Result<LoadedCatalog> {
+async fn parse(aws: &SdkConfig, lake: &Lake, file: &str, text: String) -> Result<LoadedCatalog> {
     let catalog = Catalog::parse(file, &text).map_err(Error::aws("read catalog"))?;
     let lake = lake.clone().with_others(aws, catalog.buckets()).await;
     let version = sha256_hex(text.as_bytes());
@@ -162,7 +150,7 @@ async fn parse(
 
 /// Fetches the text of a catalog and its entity tag; `None` if the tag is still `etag`.
 async fn fetch(
-    lake: &LakeBucket,
+    lake: &Lake,
     key: &str,
     etag: Option<&str>,
 ) -> Result<Option<(String, Option<String>)>> {
@@ -209,7 +197,7 @@ mod tests {
         });
         let start: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
         let after = |seconds| start + SignedDuration::from_secs(seconds);
-        let lake = LakeBucket::new(fake.s3().await, "lake".to_owned());
+        let lake = Lake::new(fake.s3().await, "lake".to_owned());
         let key = Some("catalog.toml".to_owned());
         let source = CatalogSource::load(&fake.aws().await, lake, key, start).await.unwrap();
         let has = async |table: &str, seconds| {
@@ -230,6 +218,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_bucket_that_does_not_answer_holds_nobody_up() {
+        let silent = Fake::silent();
+        let lake = Lake::new(silent.s3().await, "lake".to_owned());
+        let aws = silent.aws().await;
+        let start = Timestamp::UNIX_EPOCH;
+        let source = CatalogSource::load(&aws, lake, None, start).await.unwrap();
+        let source = CatalogSource { key: Some("catalog.toml".to_owned()), ..source };
+        let soon = timeout(Duration::from_secs(5), source.newer_than(start, start)).await;
+        assert!(soon.unwrap().table("amplitude_events").is_some());
+    }
+
+    #[tokio::test]
     async fn a_catalog_has_4_mib_and_no_more() {
         let most = usize::try_from(MAX_CATALOG_BYTES).unwrap();
         let of = |len: usize| {
@@ -240,7 +240,7 @@ mod tests {
         for (len, fits) in [(most, true), (most + 1, false)] {
             let text = of(len);
             let fake = Fake::new(move |_| reply("200 OK", &[], text.len(), text.as_bytes()));
-            let lake = LakeBucket::new(fake.s3().await, "lake".to_owned());
+            let lake = Lake::new(fake.s3().await, "lake".to_owned());
             let key = Some("catalog.toml".to_owned());
             let loaded =
                 CatalogSource::load(&fake.aws().await, lake, key, Timestamp::UNIX_EPOCH).await;

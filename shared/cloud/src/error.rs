@@ -136,16 +136,16 @@ impl Error {
 const DENIALS: [&str; 13] = [
     "AccessDenied",
     "AccessDeniedException",
+    "AccountProblem",
     "AllAccessDisabled",
     "AuthorizationHeaderMalformed",
     "IllegalLocationConstraintException",
-    "AccountProblem",
-    "NoSuchBucket",
     "KMS.DisabledException",
     "KMS.InvalidKeyUsageException",
     "KMS.InvalidStateException",
     "KMS.KMSInvalidStateException",
     "KMS.NotFoundException",
+    "NoSuchBucket",
     "PermanentRedirect",
 ];
 /// The codes by which S3 says that an object has to be restored before it can be read or copied.

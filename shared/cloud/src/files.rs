@@ -3,13 +3,13 @@
 use archive::Part;
 use export::{Export, ExportId, FileKey, FileName, PlainFile, Workspace};
 
-use crate::{ArchiveBucket, Error, LakeBucket, Result, Stored, assembly::Head};
+use crate::{ArchiveBucket, Error, Lake, Result, Stored, assembly::Head};
 
 impl ArchiveBucket {
     /// Writes a plain file from its parts. `crc32` is that of the whole, which S3 checks.
     pub async fn assemble_file(
         &self,
-        lake: &LakeBucket,
+        lake: &Lake,
         key: &FileKey,
         parts: Vec<Part<Stored>>,
         crc32: u32,

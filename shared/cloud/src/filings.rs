@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use export::{Dataset, SourceObject, Window, Workspace};
 use jiff::Timestamp;
 
-use crate::{Error, LakeBucket, Result};
+use crate::{Error, Lake, Result};
 
 /// Lists each dataset of a request once, however many tables are made of it. So tables of one dataset are
 /// made of the same objects, too.
 #[derive(Debug)]
 pub struct Filings<'a> {
-    lake: &'a LakeBucket,
+    lake: &'a Lake,
     workspace: &'a Workspace,
     window: Window,
     /// How many more objects may be held.
@@ -22,7 +22,7 @@ pub struct Filings<'a> {
 impl<'a> Filings<'a> {
     /// Returns one that holds up to `max_objects` of all datasets together.
     pub fn new(
-        lake: &'a LakeBucket,
+        lake: &'a Lake,
         workspace: &'a Workspace,
         window: Window,
         max_objects: usize,
@@ -74,7 +74,7 @@ mod tests {
     #[tokio::test]
     async fn a_dataset_is_listed_once_however_many_tables_are_made_of_it() {
         let fake = lake_of_one_object_an_hour();
-        let lake = LakeBucket::new(fake.s3().await, "lake".to_owned());
+        let lake = Lake::new(fake.s3().await, "lake".to_owned());
         let catalog = Catalog::built_in().unwrap();
         let dataset = catalog.dataset_of(catalog.table("liferay_page").unwrap());
         let at = |text: &str| text.parse().unwrap();

@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
-use std::{io::Read, path::PathBuf, sync::Arc};
+mod common;
+
+use std::{io::Read, sync::Arc};
 
 use bytes::Bytes;
 use columnar::{Rows, Wanted};
 use export::{Catalog, ExportRequest, Filter, Format, TableFilter, TableSelection, Window};
 use lake::{Encoding, InputObject, Pipeline, Selection};
+
+use crate::common::fixture;
 
 const CATALOG: &str = r#"
     [[dataset]]
@@ -36,11 +40,6 @@ const CATALOG: &str = r#"
     explode = "list[]"
     columns = ["id", "n:integer"]
 "#;
-
-fn fixture(name: &str) -> Vec<u8> {
-    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", name].iter().collect();
-    std::fs::read(path).unwrap()
-}
 
 fn convert(selection: &Selection, open: impl Fn() -> Box<dyn Read> + Sync) -> (String, u64, u64) {
     let object = InputObject {

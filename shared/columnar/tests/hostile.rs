@@ -2,15 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
-use std::{io::Read as _, path::PathBuf, sync::Arc};
+mod common;
+
+use std::{io::Read as _, sync::Arc};
 
 use bytes::Bytes;
 use columnar::{MAX_PAGE_BYTES, Rows, Wanted};
 
-fn fixture(name: &str) -> Vec<u8> {
-    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", name].iter().collect();
-    std::fs::read(path).unwrap()
-}
+use crate::common::fixture;
 
 /// Reads a file as far as it goes, at most so many bytes of text.
 fn read(file: Vec<u8>) -> Result<u64, String> {

@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
+mod common;
+
 use std::{
     io::{self, Read as _},
     ops::Range,
-    path::PathBuf,
     sync::{Arc, Mutex},
 };
 
@@ -13,10 +14,7 @@ use bytes::Bytes;
 use columnar::{ParquetFault, Ranges, Rows, Wanted, WantedTimes};
 use serde_json::Value;
 
-fn fixture(name: &str) -> Bytes {
-    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", name].iter().collect();
-    std::fs::read(path).unwrap().into()
-}
+use crate::common::fixture;
 
 fn read(file: Arc<dyn Ranges>, wanted: Wanted) -> io::Result<String> {
     let mut text = String::new();
@@ -47,8 +45,10 @@ fn parsed(text: &str) -> Vec<Value> {
 #[test]
 fn every_row_of_every_writer_is_read_as_it_is() {
     for name in WRITERS {
-        let found = read(Arc::new(fixture(&format!("{name}.parquet"))), Wanted::default()).unwrap();
-        let want = String::from_utf8(fixture(&format!("{name}.jsonl")).to_vec()).unwrap();
+        let found =
+            read(Arc::new(Bytes::from(fixture(&format!("{name}.parquet")))), Wanted::default())
+                .unwrap();
+        let want = String::from_utf8(fixture(&format!("{name}.jsonl"))).unwrap();
         let (found_rows, want_rows) = (parsed(&found), parsed(&want));
         assert_eq!(found_rows.len(), want_rows.len(), "{name}");
         for (found, want) in found_rows.iter().zip(&want_rows) {
@@ -60,7 +60,7 @@ fn every_row_of_every_writer_is_read_as_it_is() {
         }
     }
     // As texts, since a parser would round them.
-    let text = read(Arc::new(fixture("v2_zstd.parquet")), Wanted::default()).unwrap();
+    let text = read(Arc::new(Bytes::from(fixture("v2_zstd.parquet"))), Wanted::default()).unwrap();
     for exact in [
         r#""dec":123456789012345678901234567890123.45678,"#,
         r#""dec":-0.00001,"#,
@@ -91,7 +91,7 @@ fn only_wanted_fields_are_read() {
         fields: Some(names.iter().map(|name| (*name).to_owned()).collect()),
         ..Wanted::default()
     };
-    let file = || Arc::new(fixture("v2_zstd.parquet"));
+    let file = || Arc::new(Bytes::from(fixture("v2_zstd.parquet")));
     let text = read(file(), wanted(&["map", "i8", "gone"])).unwrap();
     assert_eq!(
         text.lines().collect::<Vec<_>>(),
@@ -116,7 +116,7 @@ fn row_groups_outside_of_the_window_are_empty_lines_and_misfiled_ones_are_read()
             expected: at(expected.start)..at(expected.end),
         };
         let wanted = Wanted { times: Some(times), ..Wanted::default() };
-        let text = read(Arc::new(fixture("hours.parquet")), wanted).unwrap();
+        let text = read(Arc::new(Bytes::from(fixture("hours.parquet"))), wanted).unwrap();
         text.lines().map(|line| !line.is_empty()).collect::<Vec<_>>()
     };
     let hours = |read: &[bool]| read.iter().flat_map(|read| [*read; 100]).collect::<Vec<_>>();
@@ -129,7 +129,7 @@ fn row_groups_outside_of_the_window_are_empty_lines_and_misfiled_ones_are_read()
 
 #[test]
 fn a_large_file_is_read_by_its_footer_and_the_columns_that_are_wanted() {
-    let whole = fixture("hours.parquet");
+    let whole = Bytes::from(fixture("hours.parquet"));
     let noted = |file: Bytes| Arc::new(Noted(file, Mutex::default()));
     let small = noted(whole.clone());
     let text = read(Arc::clone(&small) as Arc<dyn Ranges>, Wanted::default()).unwrap();
@@ -154,7 +154,7 @@ fn what_is_no_parquet_is_told() {
         let opened = Rows::open(Arc::new(Bytes::copy_from_slice(bytes)), Wanted::default());
         opened.map(drop).unwrap_err().to_string()
     };
-    let whole = fixture("hours.parquet");
+    let whole = Bytes::from(fixture("hours.parquet"));
     assert_eq!(told(b""), "as Parquet, it is shorter than a footer");
     assert_eq!(told(b"{\"a\":1}\n{\"a\":2}"), "as Parquet, it does not end with PAR1");
     assert_eq!(told(&whole[..whole.len() - 1]), "as Parquet, it does not end with PAR1");

@@ -124,8 +124,8 @@ struct LineLayout {
     last_visible: Option<u8>,
     has_rows: bool,
     has_empty_line: bool,
-    /// Whether an object begins behind another one on its line, unless that is inside of a text.
-    has_full_line: bool,
+    /// Whether a record seems to follow another one on its line. A text that looks so counts, too.
+    has_second_record: bool,
 }
 
 impl LineLayout {
@@ -136,12 +136,12 @@ impl LineLayout {
         self.has_empty_line = self.has_empty_line
             || (self.last == Some(b'\n') && *first == b'\n')
             || memmem::find(bytes, b"\n\n").is_some();
-        self.has_full_line = self.has_full_line || self.begins_behind_another(bytes);
+        self.has_second_record = self.has_second_record || self.has_record_behind_another(bytes);
         self.last = Some(*last);
         self.last_visible = last_visible(bytes).or(self.last_visible);
     }
 
-    fn begins_behind_another(&self, bytes: &[u8]) -> bool {
+    fn has_record_behind_another(&self, bytes: &[u8]) -> bool {
         memchr::memchr_iter(b'{', bytes)
             .any(|at| last_visible(&bytes[..at]).or(self.last_visible) == Some(b'}'))
     }
@@ -154,7 +154,7 @@ impl LineLayout {
         }
         let begins_record =
             matches!(self.begin[..], [b'{', second] if second != b'\n' && second != b'\r');
-        if !begins_record || self.has_empty_line || self.has_full_line {
+        if !begins_record || self.has_empty_line || self.has_second_record {
             return None;
         }
         let is_complete = self.last == Some(b'\n');

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use cloud::{BucketChange, LakeBucket};
+use cloud::{BucketChange, Lake};
 use export::{Dataset, Export, ExportId, Quota, RequestCost, Window, Workspace};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -60,7 +60,7 @@ impl Exports {
     ) -> Result<()> {
         let mut lists = 0;
         for dataset in datasets {
-            lists += LakeBucket::count_lists(dataset, workspace, window)?;
+            lists += Lake::count_lists(dataset, workspace, window)?;
         }
         let requests = u32::try_from(lists.div_ceil(LISTS_A_REQUEST)).unwrap_or(u32::MAX);
         self.spend(workspace, RequestCost::Beside(requests), now).await

@@ -15,8 +15,8 @@ pub(crate) fn strip_base_path(request: &mut ApiGatewayProxyRequest) {
 /// Returns the end of `path` that matches `resource`, as `/v1/{proxy+}` with the `values` of its parameters; `None` if
 /// none does.
 ///
-/// Segments are counted from the end, since a base path may be called as a route is. Base paths have no escapes, so it
-/// does not matter that values have none.
+/// Segments are counted from the end, since a base path may be called as a route is. Values come without escapes: where
+/// one has a slash that was escaped in the path, there is no match.
 fn route<'a>(
     path: &'a str,
     resource: &str,

@@ -109,9 +109,7 @@ async fn authorize<A: Api, P: Required>(
     credential: &Credential,
     now: Timestamp,
 ) -> Result<Authorized<A, P>, AuthError> {
-    let services = app.services();
-    services.catalogs.current(now).await;
-    let authenticator = &services.authenticator;
+    let authenticator = &app.services().authenticator;
     let caller = authenticator.authorize(credential, P::PRIVILEGE, now).await?;
     let (workspace, name) = (caller.workspace, caller.name);
     Ok(Authorized { app, workspace, name, now, privilege: PhantomData })

@@ -65,9 +65,9 @@ impl Services {
         })
     }
 
-    /// Returns the tables that can be exported, and the lake they are in, as they were when the request came.
-    pub fn catalog(&self) -> Arc<LoadedCatalog> {
-        self.catalogs.loaded()
+    /// Returns the tables that can be exported, and the lake they are in, as they are now or were half a minute ago.
+    pub async fn catalog(&self) -> Arc<LoadedCatalog> {
+        self.catalogs.current(self.exports.clock.now()).await
     }
 
     /// Reads the named filters of a workspace, ids and texts, if any of these filters names one.

@@ -5,7 +5,7 @@ use super::*;
 use crate::selection::ROWS;
 
 /// The hash of what is written, for the value of [`ROWS`] that it belongs to.
-const WRITTEN: (u32, u32) = (3, 1_901_040_894);
+const WRITTEN: (u32, u32) = (4, 1_901_040_894);
 
 /// Records of every kind, each of which may be written otherwise one day.
 const RECORDS: &str = concat!(

@@ -47,17 +47,17 @@ impl Tally {
     }
 }
 
-/// The bucket of the lake, and others that the catalog names.
+/// The lake: its own bucket, and others that the catalog names.
 #[derive(Clone, Debug)]
-pub struct LakeBucket {
+pub struct Lake {
     client: Client,
     name: String,
     /// A client of each other bucket, with its region and its role.
     others: BTreeMap<String, Client>,
 }
 
-impl LakeBucket {
-    /// Returns the bucket called `name` without any others.
+impl Lake {
+    /// Returns the lake whose own bucket is called `name`, without any others.
     pub fn new(client: Client, name: String) -> Self {
         Self { client, name, others: BTreeMap::new() }
     }
@@ -84,15 +84,15 @@ impl LakeBucket {
     }
 
     /// Returns the client and the name of a bucket, by default that of the lake.
-    fn bucket<'a>(&'a self, named: Option<&'a BucketName>) -> Result<(&'a Client, String)> {
-        let Some(named) = named else { return Ok((&self.client, self.name.clone())) };
-        let name = named.to_string();
-        let client = self.others.get(&name).ok_or_else(|| Error::Denied {
+    fn bucket(&self, named: Option<&BucketName>) -> Result<(&Client, &str)> {
+        let Some(named) = named else { return Ok((&self.client, &self.name)) };
+        let found = self.others.get_key_value(&named.to_string());
+        let (name, client) = found.ok_or_else(|| Error::Denied {
             action: "find the bucket of a dataset",
             key: None,
-            reason: format!("the catalog has no bucket {name:?} any more"),
-        });
-        Ok((client?, name))
+            reason: format!("the catalog has no bucket \"{named}\" any more"),
+        })?;
+        Ok((client, name))
     }
 
     /// Lists what is filed in each partition that may hold rows of `window`, in order of time and
@@ -219,13 +219,13 @@ impl LakeBucket {
     /// Opens an object, provided it is still what it was when it was listed.
     pub async fn open(&self, object: &SourceObject) -> Result<ObjectBody> {
         let (client, name) = self.bucket(object.bucket.as_ref())?;
-        ObjectBody::whole(body::source(client, &name, object)).await
+        ObjectBody::whole(body::source(client, name, object)).await
     }
 
     /// Opens `len` bytes of an object from `offset`, provided it is still what it was.
     pub async fn read(&self, object: &SourceObject, offset: u64, len: u64) -> Result<ObjectBody> {
         let (client, name) = self.bucket(object.bucket.as_ref())?;
-        ObjectBody::range(body::source(client, &name, object), offset, len).await
+        ObjectBody::range(body::source(client, name, object), offset, len).await
     }
 
     /// Returns what S3 calls an object of the lake's own bucket where it is copied from. Plans have no others copied.
@@ -304,7 +304,7 @@ mod tests {
             );
             reply("200 OK", &[], body.len(), body.as_bytes())
         });
-        let lake = LakeBucket::new(fake.s3().await, "lake".to_owned());
+        let lake = Lake::new(fake.s3().await, "lake".to_owned());
         let (catalog, window) = events_of(1);
         let dataset = catalog.dataset_of(catalog.table("amplitude_events").unwrap());
 
@@ -315,7 +315,7 @@ mod tests {
     }
 
     /// A lake whose only dataset is in another bucket, in another region, by a role; and an hour of it.
-    async fn elsewhere(fake: &Fake) -> (LakeBucket, Dataset, Window) {
+    async fn elsewhere(fake: &Fake) -> (Lake, Dataset, Window) {
         let text = r#"
             [[bucket]]
             name = "acme-events"
@@ -330,7 +330,7 @@ mod tests {
             time = "at"
         "#;
         let catalog = Catalog::parse("test", text).unwrap();
-        let lake = LakeBucket::new(fake.s3().await, "lake".to_owned());
+        let lake = Lake::new(fake.s3().await, "lake".to_owned());
         let lake = lake.with_others(&fake.aws().await, catalog.buckets()).await;
         let dataset = catalog.datasets().next().unwrap().clone();
         (lake, dataset, events_of(1).1)
@@ -375,7 +375,7 @@ mod tests {
 
         let redirect = [("x-amz-bucket-region", "eu-west-1")];
         let fake = Fake::new(move |_| reply("301 Moved Permanently", &redirect, 0, b""));
-        let lake = LakeBucket::new(fake.s3().await, "lake".to_owned());
+        let lake = Lake::new(fake.s3().await, "lake".to_owned());
         let home = Dataset { bucket: None, ..dataset.clone() };
         let refused = lake.filed(&home, &acme, window, 10).await.unwrap_err();
         let Error::Denied { reason, .. } = refused else { panic!("{refused:?}") };
@@ -391,7 +391,7 @@ mod tests {
         for (hours, lists) in [(1, 1), (24, 24), (25, 2), (365 * 24, 365)] {
             let (catalog, window) = events_of(hours);
             let dataset = catalog.dataset_of(catalog.table("amplitude_events").unwrap());
-            let counted = LakeBucket::count_lists(dataset, &"acme".parse().unwrap(), window);
+            let counted = Lake::count_lists(dataset, &"acme".parse().unwrap(), window);
             assert_eq!(counted.unwrap(), lists, "{hours} hours");
         }
     }
