@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 /// or a default in it, `template` and a parameter with a default or a function's property, `code` and a
 /// constant that is computed, or the number or the sum of a list; ` + ` and ` - ` stand between two places.
 /// `=` is for numbers of AWS, which stand nowhere here.
-const ROWS: [(&str, &str); 76] = [
+const ROWS: [(&str, &str); 77] = [
     ("exports that are not finished", "template WorkspaceExportsAtOnce"),
     ("exports made on a day (UTC)", "template WorkspaceExportsADay"),
     ("requests a second, on average", "template WorkspaceRequestsPerSecond"),
@@ -24,6 +24,10 @@ const ROWS: [(&str, &str); 76] = [
         "name, label; description",
         "shared/export/src/limits.rs name_chars; shared/export/src/limits.rs description_chars; \
          functions/coveo/src/request.rs MAX_NAME_CHARS; functions/coveo/src/request.rs MAX_DESCRIPTION_CHARS",
+    ),
+    (
+        "shares of an export; note of a share",
+        "shared/export/src/limits.rs shares; shared/export/src/limits.rs note_chars",
     ),
     (
         "filter",

@@ -30,6 +30,7 @@ mod lost;
 mod parquet;
 mod readers;
 mod settings;
+mod shares;
 mod stored_bounds;
 mod tested_limits;
 

@@ -1,7 +1,7 @@
 //! The template keeps AWS's rules and ours. It is read as it is deployed to the local stack.
 
 use export::{MAX_DEATHS, MAX_FAILURES};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Only users know their accounts. A role's name, its trust and an external id bound it.
 const USERS_ROLES: &str = "arn:${AWS::Partition}:iam::*:role/decant-*";
@@ -36,7 +36,7 @@ fn each(value: &Value) -> Vec<&Value> {
 fn no_role_has_wildcard_actions_or_resources() {
     let template = template();
     let roles = resources(&template, "AWS::IAM::Role");
-    assert_eq!(roles.len(), 10);
+    assert_eq!(roles.len(), 11);
     for (name, role) in roles {
         assert!(role.get("ManagedPolicyArns").is_none(), "{name}: managed policies have wildcards");
         for policy in each(&role["Policies"]) {
@@ -102,7 +102,7 @@ fn every_function_has_its_own_role_and_log() {
         .collect();
     used.sort();
     used.dedup();
-    assert_eq!((functions.len(), used.len()), (10, 20));
+    assert_eq!((functions.len(), used.len()), (11, 22));
     for (_, log) in resources(&template, "AWS::Logs::LogGroup") {
         assert!(log["RetentionInDays"].is_object());
     }
@@ -400,6 +400,31 @@ fn what_an_organisation_asks_for_holds_for_every_role_log_and_function_that_goes
     assert_eq!(roles, NETWORKED.map(Some));
     let traced = resources(&template, "AWS::IAM::Policy").remove(0).1;
     assert_eq!(each(&traced["Roles"]).len(), functions.len());
+}
+
+#[test]
+fn who_needs_no_token_reaches_neither_tokens_nor_the_lake_and_has_a_limit_of_their_own() {
+    let template = template();
+    let (_, role) = resources(&template, "AWS::IAM::Role")
+        .into_iter()
+        .find(|(name, _)| name == "SharesRole")
+        .unwrap();
+    let statements = &role["Policies"][0]["PolicyDocument"]["Statement"];
+    let allowed: Vec<Value> = each(statements)
+        .iter()
+        .map(|it| json!([it["Action"], it["Resource"], it["Condition"]]))
+        .collect();
+    let (table, none) = (json!({ "Fn::GetAtt": ["ExportTable", "Arn"] }), Value::Null);
+    let own = json!({ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["H#*"] } });
+    assert_eq!(
+        allowed[1..3],
+        [json!(["dynamodb:GetItem", table, none]), json!(["dynamodb:UpdateItem", table, own]),]
+    );
+    assert_eq!((&allowed[3][0], allowed.len()), (&json!("s3:GetObject"), 4));
+    let limits = &template["Resources"]["Api"]["Properties"]["MethodSettings"];
+    let path = |limit: &&Value| limit["ResourcePath"] == "/~1s~1{proxy+}";
+    let limit = limits.as_array().unwrap().iter().find(path).unwrap();
+    assert_eq!(limit["ThrottlingRateLimit"]["Ref"], "ShareRequestsPerSecond");
 }
 
 #[test]

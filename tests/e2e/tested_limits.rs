@@ -47,6 +47,10 @@ const HELD_BY: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "shares of an export; note of a share",
+        &["an_export_has_100_shares_and_no_more", "every_fault_of_a_share_is_named"],
+    ),
+    (
         "filter",
         &[
             "the_native_api_takes_each_bound_and_refuses_one_more",

@@ -13,6 +13,7 @@ mod path;
 mod read;
 mod response;
 mod routes;
+mod shares;
 mod workspace;
 mod write;
 

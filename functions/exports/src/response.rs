@@ -118,6 +118,7 @@ struct Links {
     bad_rows: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deliveries: Option<String>,
+    shares: String,
 }
 
 impl Copying {
@@ -215,6 +216,7 @@ impl View {
                     .map(|_| link("/files")),
                 bad_rows: ready.filter(|archive| archive.bad_rows > 0).map(|_| link("/bad-rows")),
                 deliveries: export.callback.as_ref().map(|_| link("/deliveries")),
+                shares: link("/shares"),
             },
         }
     }

@@ -8,7 +8,7 @@ use axum::{
 };
 use web::{BaseUrl, Kit, Problem};
 
-use crate::{app::App, deliveries, explain, files, list, read, workspace, write};
+use crate::{app::App, deliveries, explain, files, list, read, shares, workspace, write};
 
 /// The API's own description.
 const OPENAPI: &str = include_str!("../openapi.json");
@@ -22,6 +22,8 @@ pub(crate) fn all() -> Router<Kit<App>> {
         .route("/v1/exports/{id}/bad-rows", get(read::bad_rows))
         .route("/v1/exports/{id}/files", get(files::list))
         .route("/v1/exports/{id}/files/{name}", get(files::download))
+        .route("/v1/exports/{id}/shares", get(shares::list).post(shares::create))
+        .route("/v1/exports/{id}/shares/{share}", delete(shares::revoke))
         .route("/v1/exports/{id}/deliveries", get(deliveries::list).post(deliveries::again))
         .route("/v1/workspace", get(workspace::read))
         .route("/v1/workspace/signing-secrets", post(workspace::add_secret))

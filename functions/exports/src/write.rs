@@ -7,6 +7,7 @@ use axum::{
 };
 use export::{Export, ExportId, Order, Status, Workspace};
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::Value;
 use service::{Created, IdempotencyKey};
 use web::{BaseUrl, JsonBody, Problem};
@@ -17,7 +18,17 @@ use crate::{
     idempotency,
     path::Path,
     response::{self, View},
+    shares,
 };
+
+/// A new export, and the link to it if one was asked for. A replayed answer has no link, which is shown once.
+#[derive(Serialize)]
+struct NewExport {
+    #[serde(flatten)]
+    view: View,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share: Option<shares::NewView>,
+}
 
 /// `POST /v1/exports`: makes an export.
 pub(crate) async fn create(
@@ -55,8 +66,18 @@ pub(crate) async fn create(
         let credential = app.seal.credential(&export, opener).await?;
         export = export.with_copy(target, credential);
     }
+    // Before the export, so that an export that was to be shared never is without its link.
+    let share = match order.share {
+        Some(request) => Some(exports.share_draft(&export, request, &editor.name, now).await?),
+        None => None,
+    };
     match exports.create(&export, key.as_ref()).await? {
-        Created::New => Ok(accepted(&export, &base, now)),
+        Created::New => {
+            let view = View::of(&export, &base, now);
+            let share = share
+                .map(|(share, secret)| shares::NewView::of((share, &secret), &export, &base, now));
+            Ok(accepted(&export, &base, &NewExport { view, share }))
+        }
         Created::Before(export) => Ok(replayed(&export, &base, now)),
         Created::OtherRequest => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -83,13 +104,13 @@ pub(crate) async fn order(
 }
 
 fn replayed(export: &Export, base: &BaseUrl, now: Timestamp) -> Response {
-    ([("idempotent-replayed", "true")], accepted(export, base, now)).into_response()
+    let view = View::of(export, base, now);
+    ([("idempotent-replayed", "true")], accepted(export, base, &view)).into_response()
 }
 
-fn accepted(export: &Export, base: &BaseUrl, now: Timestamp) -> Response {
+fn accepted(export: &Export, base: &BaseUrl, body: &impl Serialize) -> Response {
     let location = [(header::LOCATION, base.join(&response::path(export)))];
-    (StatusCode::ACCEPTED, location, [RETRY_AFTER], Json(View::of(export, base, now)))
-        .into_response()
+    (StatusCode::ACCEPTED, location, [RETRY_AFTER], Json(body)).into_response()
 }
 
 /// `POST /v1/exports/{id}/cancel`: ends an export that is not finished.

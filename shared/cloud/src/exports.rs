@@ -6,8 +6,8 @@
 //! | identity: which export an idempotency key or a natural key made last | `W#workspace` | `I#hash of the key` |
 //! | place in a lane: an export that may not be finished | `W#workspace` | `Q#lane#id` |
 //!
-//! Batches of steps, named filters, signing secrets, slots and links have items, too: see `batches.rs`,
-//! `named_filters.rs`, `signing_secrets.rs` and `slots.rs`.
+//! Batches of steps, named filters, signing secrets, slots, links and shares have items, too: see `batches.rs`,
+//! `named_filters.rs`, `signing_secrets.rs`, `slots.rs`, `secret_links.rs` and `shares.rs`.
 //!
 //! A record is in the index `due` as long as the janitor has something to do about it: `due_shard`
 //! and `due_at` (seconds since 1970); see `due.rs`.

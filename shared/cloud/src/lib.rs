@@ -35,6 +35,7 @@ mod reads;
 mod record_item;
 mod seal;
 mod secret_links;
+mod shares;
 mod signing_secrets;
 mod slots;
 mod tokens;

@@ -29,6 +29,7 @@ mod record;
 mod request;
 mod secret;
 mod selection;
+mod share;
 mod source;
 mod time;
 mod token;
@@ -74,6 +75,7 @@ pub use record::{
 pub use request::{ExportRequest, Order, Released};
 pub use secret::Secret;
 pub use selection::{TableFilter, TableSelection};
+pub use share::{Share, ShareError, ShareId, ShareRequest, ShareSecret, ShareStatus};
 pub use source::SourceObject;
 pub use time::{TimeFormat, civil_utc, hour_of, parse_time};
 pub use token::{Privilege, Token, TokenError, TokenRecord};

@@ -31,6 +31,10 @@ pub struct Limits {
     pub name_chars: usize,
     /// Characters of a description.
     pub description_chars: usize,
+    /// Characters of the note on a share.
+    pub note_chars: usize,
+    /// Shares of one export.
+    pub shares: usize,
     /// Labels of one export.
     pub labels: usize,
     /// Characters of a label's key or value.
@@ -60,6 +64,8 @@ impl Default for Limits {
             tables: 20,
             name_chars: 100,
             description_chars: 1000,
+            note_chars: 500,
+            shares: 100,
             labels: 20,
             label_chars: 100,
             body_bytes: MAX_BODY_BYTES,

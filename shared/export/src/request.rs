@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BucketCredentials, CallbackUrl, CopyTarget, CsvStyle, Files, Filter, Format, Parts,
-    TableFilter, TableSelection, Window,
+    ShareRequest, TableFilter, TableSelection, Window,
 };
 
 /// A request for an export, and for the work that follows its end.
@@ -21,6 +21,8 @@ pub struct Order {
     pub callback: Option<CallbackUrl>,
     /// The destination of a copy of its files, and the credentials for it.
     pub copy: Option<(CopyTarget, BucketCredentials)>,
+    /// The link to it that needs no credential.
+    pub share: Option<ShareRequest>,
 }
 
 /// The rows and files that a user wants. Every name in it exists in the catalog.

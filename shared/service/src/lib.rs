@@ -1,5 +1,5 @@
-//! The decisions about exports: who may make one, which one stands for a key, how it is built, what follows
-//! its end, what the janitor does. Each is a use case that reads and changes the stores of `cloud`.
+//! The decisions about exports: who may make one, which one stands for a key, how it is built, who it is shared
+//! with, what follows its end, what the janitor does. Each is a use case that reads and changes the stores of `cloud`.
 //!
 //! Time and randomness are values, [`Clock`] and [`Random`], so that tests run a day in no time and the same
 //! way each time. Nothing here knows HTTP.
@@ -19,6 +19,7 @@ mod links;
 mod outcome;
 mod quota;
 mod random;
+mod share;
 mod signing_secrets;
 #[cfg(test)]
 mod simulation;
@@ -41,4 +42,5 @@ pub use lanes::{first_in_lane, start_next};
 pub use links::Links;
 pub use outcome::{Outcome, retry_pause};
 pub use random::Random;
+pub use share::{Gone, Opened, ShareLinks};
 pub use sweep::{Sweeper, Swept};

@@ -84,10 +84,10 @@ pub(crate) async fn with_context(
     response
 }
 
-/// Returns what the log may have of a path: below `/files`, the name of a file is all that it takes to read it.
+/// Returns what the log may have of a path: below `/files` and `/s`, the rest is all that it takes to read a file.
 fn logged(path: &str) -> &str {
-    const FILES: &str = "/files/";
-    if path.starts_with(FILES) { FILES } else { path }
+    const SECRET: [&str; 2] = ["/files/", "/s/"];
+    SECRET.into_iter().find(|start| path.starts_with(start)).unwrap_or(path)
 }
 
 #[cfg(test)]
@@ -100,7 +100,11 @@ mod tests {
             logged("/files/export-1-6d1aeb86-6a02-4d3c-b3a3-5d1d3ac5a9be-output-0"),
             "/files/"
         );
-        for path in ["/v1/exports/1/files/page.csv", "/api", "/files"] {
+        assert_eq!(
+            logged("/s/BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc/files/page-0.csv"),
+            "/s/"
+        );
+        for path in ["/v1/exports/1/files/page.csv", "/v1/exports/1/shares/2", "/api", "/files"] {
             assert_eq!(logged(path), path);
         }
     }

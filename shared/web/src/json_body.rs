@@ -2,7 +2,7 @@
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Request},
+    extract::{FromRequest, OptionalFromRequest, Request},
     http::{HeaderMap, StatusCode},
 };
 use export::{Fault, Limits};
@@ -65,11 +65,31 @@ where
     type Rejection = A::Error;
 
     async fn from_request(request: Request, kit: &Kit<A>) -> Result<Self, A::Error> {
-        let headers = request.headers().clone();
-        let bytes = Bytes::from_request(request, kit).await;
-        let bytes = bytes.map_err(|e| BodyError::Unavailable(e.into()))?;
+        let (headers, bytes) = read(request).await?;
         Ok(Self::parse(&headers, &bytes, &kit.services().limits)?)
     }
+}
+
+/// A request may have no body at all.
+impl<A: Api> OptionalFromRequest<Kit<A>> for JsonBody
+where
+    A::Error: From<BodyError>,
+{
+    type Rejection = A::Error;
+
+    async fn from_request(request: Request, kit: &Kit<A>) -> Result<Option<Self>, A::Error> {
+        let (headers, bytes) = read(request).await?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self::parse(&headers, &bytes, &kit.services().limits)?))
+    }
+}
+
+async fn read(request: Request) -> Result<(HeaderMap, Bytes), BodyError> {
+    let headers = request.headers().clone();
+    let bytes = Bytes::from_request(request, &()).await;
+    Ok((headers, bytes.map_err(|e| BodyError::Unavailable(e.into()))?))
 }
 
 impl From<BodyError> for Problem {

@@ -15,10 +15,21 @@ use axum::{
 };
 use export::{Privilege, Workspace};
 use jiff::Timestamp;
+use service::Clock;
 
 use crate::{AuthError, Credential, RequestTime, Services, with_context};
 
-/// An API: its clients and settings, how its requests carry a credential, and how it answers errors.
+/// What every function needs to know to answer at all, whether or not its callers have tokens.
+pub trait Site: Send + Sync + 'static {
+    /// Returns the URL under which users reach the function, if it is not API Gateway's own.
+    fn public_base_url(&self) -> Option<&str>;
+
+    /// Returns the clock.
+    fn clock(&self) -> Clock;
+}
+
+/// An API whose callers have tokens: its clients and settings, how its requests carry a credential, and how it
+/// answers errors.
 pub trait Api: Send + Sync + 'static {
     /// The errors that it answers.
     type Error: From<AuthError> + IntoResponse + Send;
@@ -78,13 +89,22 @@ impl Required for Edit {
 /// Returns the router of an API: its routes with the app, and with the context that answers and logs need.
 ///
 /// The limit of axum for bodies is off: each API answers its own, smaller limit in its own words.
-pub(crate) fn router<A: Api>(app: A, routes: Router<Kit<A>>) -> Router {
-    let services = app.services();
-    let context = (services.public_base_url.clone(), services.exports.clock);
+pub(crate) fn router<A: Site>(app: A, routes: Router<Kit<A>>) -> Router {
+    let context = (app.public_base_url().map(str::to_owned), app.clock());
     routes
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(context, with_context))
         .with_state(Kit(Arc::new(app)))
+}
+
+impl<A: Api> Site for A {
+    fn public_base_url(&self) -> Option<&str> {
+        self.services().public_base_url.as_deref()
+    }
+
+    fn clock(&self) -> Clock {
+        self.services().exports.clock
+    }
 }
 
 impl<A: Api> Public<A> {
@@ -125,11 +145,11 @@ impl<A: Api, P: Required> FromRequestParts<Kit<A>> for Authorized<A, P> {
     }
 }
 
-impl<A: Api> FromRequestParts<Kit<A>> for Public<A> {
+impl<A: Site> FromRequestParts<Kit<A>> for Public<A> {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, kit: &Kit<A>) -> Result<Self, Infallible> {
-        let now = RequestTime::of(parts, kit.services().exports.clock);
+        let now = RequestTime::of(parts, kit.0.clock());
         Ok(Self { app: Arc::clone(&kit.0), now })
     }
 }

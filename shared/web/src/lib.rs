@@ -21,7 +21,7 @@ pub use context::{BaseUrl, RequestTime};
 pub use download::{lead_to, link_method, tell_bad_rows, wants_redirect};
 pub use json_body::{BodyError, JsonBody};
 pub(crate) use kit::router;
-pub use kit::{Api, Authorized, Edit, Kit, Public, Required, View};
+pub use kit::{Api, Authorized, Edit, Kit, Public, Required, Site, View};
 pub use problem::{Problem, RETRY_AFTER_BUSY, is_busy};
 pub use serve::start;
 pub use services::Services;

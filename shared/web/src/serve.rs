@@ -14,7 +14,7 @@ use lambda_http::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{Api, Kit, base_path::strip_base_path, router};
+use crate::{Kit, Site, base_path::strip_base_path, router};
 
 /// The most bytes of a path and a query. API Gateway lets 10,240 pass, which are three times as many
 /// where each has to be encoded. The HTTP library takes 65,534 and panics beyond.
@@ -28,9 +28,9 @@ enum Answer<A> {
     TooLong(Box<ApiGatewayProxyResponse>),
 }
 
-/// Runs an API: sets up the log, reads the settings by `from_env`, and answers requests for as long as the
+/// Runs a function: sets up the log, reads the settings by `from_env`, and answers requests for as long as the
 /// function is warm.
-pub async fn start<A: Api>(
+pub async fn start<A: Site>(
     from_env: impl AsyncFnOnce(&SdkConfig) -> anyhow::Result<A>,
     routes: Router<Kit<A>>,
 ) -> Result<(), Error> {

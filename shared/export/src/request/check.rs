@@ -2,19 +2,22 @@
 //!
 //! The check goes on after a fault, so that one answer names all of them.
 
+mod fields;
 mod files;
 mod follow_up;
+mod share;
 mod tables;
 mod window;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use self::fields::{escape, is_plain};
 use crate::{Catalog, ExportRequest, Fault, Faults, Limits, Order, TableFilter, TableSelection};
 
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "tables",
     "columns",
     "window",
@@ -29,6 +32,7 @@ const FIELDS: [&str; 14] = [
     "labels",
     "callback",
     "copy",
+    "share",
 ];
 
 impl Order {
@@ -45,7 +49,7 @@ impl Order {
             return Err(Fault::new("not_an_object", "", "The body must be a JSON object.").into());
         };
         let mut check = Check { catalog, limits, now, faults: Faults::default() };
-        check.known_fields(body, "", &FIELDS);
+        check.faults.known_fields(body, "", &FIELDS);
         let tables = check.tables(body.get("tables"));
         let columns = check.columns(body.get("columns"), &tables);
         let window = check.window(body.get("window"));
@@ -53,13 +57,14 @@ impl Order {
         let format = check.format(body.get("format"));
         let (csv, display_names) = check.csv(body.get("csv"), format);
         let files = check.layout(body);
-        let name = check.text(body.get("name"), "/name", limits.name_chars, is_plain);
+        let name = check.faults.text(body.get("name"), "/name", limits.name_chars, is_plain);
         let (most, at) = (limits.description_chars, "/description");
         let description =
-            check.text(body.get("description"), at, most, |c| c == '\n' || is_plain(c));
+            check.faults.text(body.get("description"), at, most, |c| c == '\n' || is_plain(c));
         let labels = check.labels(body.get("labels"));
         let callback = check.callback(body.get("callback"));
         let copy = check.copy(body.get("copy"), &files);
+        let share = share::share(&mut check.faults, body.get("share"), "/share", limits, now);
 
         match (window, format, check.faults.is_empty()) {
             (Some(window), Some(format), true) => {
@@ -84,7 +89,7 @@ impl Order {
                     ..ExportRequest::new(tables, window, format)
                 };
                 check.stored_size(&request)?;
-                Ok(Self { request, callback, copy })
+                Ok(Self { request, callback, copy, share })
             }
             _ => Err(check.faults),
         }
@@ -100,22 +105,6 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Adds a fault for each unknown field. The answer leaves its value out, since it may be a secret under
-    /// a misspelt name.
-    fn known_fields(&mut self, object: &Map<String, Value>, at: &str, known: &[&str]) {
-        let mut allowed = Some(known);
-        for key in object.keys().filter(|key| !known.contains(&key.as_str())) {
-            self.faults.push_with(|| {
-                let name = shorten(key);
-                let detail =
-                    format!("There is no field {name:?} here. Remove it or correct its name.");
-                let at = format!("{at}/{}", escape(key));
-                let fault = Fault::new("unknown_field", at, detail);
-                allowed_once(fault.suggest(key, known.iter().copied()), &mut allowed)
-            });
-        }
-    }
-
     /// Refuses a request that is too large for its record once its named filters are written out.
     fn stored_size(&self, request: &ExportRequest) -> Result<(), Faults> {
         let (bytes, most) = (serde_json::to_vec(request).map_or(0, |json| json.len()), self.limits);
@@ -128,31 +117,6 @@ impl Check<'_> {
             most.stored_bytes
         );
         Err(Fault::new("request_too_large", "", detail).into())
-    }
-
-    fn text(
-        &mut self,
-        value: Option<&Value>,
-        at: &str,
-        most: usize,
-        allowed: impl Fn(char) -> bool,
-    ) -> Option<String> {
-        match value {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text))
-                if !text.is_empty()
-                    && text.chars().count() <= most
-                    && text.chars().all(allowed) =>
-            {
-                Some(text.clone())
-            }
-            Some(other) => {
-                let detail =
-                    format!("This is text of 1 to {most} characters without control characters.");
-                self.faults.push(Fault::new("wrong_text", at, detail).value(other));
-                None
-            }
-        }
     }
 
     fn labels(&mut self, value: Option<&Value>) -> BTreeMap<String, String> {
@@ -190,28 +154,6 @@ impl Check<'_> {
 
 fn fits(text: &str, most: usize) -> bool {
     text.chars().count() <= most && text.chars().all(is_plain)
-}
-
-fn is_plain(c: char) -> bool {
-    !c.is_control()
-}
-
-/// Adds the allowed names to the first of several faults that share them, to keep the answer short.
-fn allowed_once(fault: Fault, allowed: &mut Option<&[&str]>) -> Fault {
-    match allowed.take() {
-        Some(names) => fault.allowed(names),
-        None => fault,
-    }
-}
-
-/// Escapes a key for a JSON Pointer (RFC 6901, section 3).
-fn escape(key: &str) -> String {
-    shorten(key).replace('~', "~0").replace('/', "~1")
-}
-
-/// The first 100 characters of a name, which is how much of it an answer repeats.
-fn shorten(name: &str) -> String {
-    name.chars().take(100).collect()
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl Check<'_> {
                 return (style, display_names);
             }
         };
-        self.known_fields(object, "/csv", &["style", "display_names"]);
+        self.faults.known_fields(object, "/csv", &["style", "display_names"]);
         if let Some(value) = object.get("style") {
             let (text, names) = (value.as_str().unwrap_or_default(), CsvStyle::ALL.map(|(n, _)| n));
             if let Some((_, found)) = CsvStyle::ALL.into_iter().find(|(name, _)| *name == text) {

@@ -28,7 +28,7 @@ impl Check<'_> {
                 return None;
             }
         };
-        self.known_fields(object, "/callback", &["url"]);
+        self.faults.known_fields(object, "/callback", &["url"]);
         let url = object.get("url").and_then(Value::as_str).map(str::parse);
         match url.unwrap_or(Err(CallbackUrlError)) {
             Ok(url) => Some(url),
@@ -59,7 +59,7 @@ impl Check<'_> {
                 return None;
             }
         };
-        self.known_fields(object, "/copy", &FIELDS);
+        self.faults.known_fields(object, "/copy", &FIELDS);
         let bucket = object.get("bucket").and_then(Value::as_str).map(str::parse);
         let bucket = self.target("/copy/bucket", bucket.unwrap_or(Err(TargetError::Bucket)));
         let prefix = match object.get("prefix") {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Check, allowed_once, escape, shorten};
+use super::{
+    Check,
+    fields::{allowed_once, escape, shorten},
+};
 use crate::{Fault, Filter, Scope, Table};
 
 impl<'a> Check<'a> {

@@ -1,6 +1,6 @@
 //! Tests of the native API's requests.
 
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::*;
 use crate::{Files, Format, Parts};

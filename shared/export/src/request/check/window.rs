@@ -1,6 +1,5 @@
 //! Checks the span of time that a request names.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Check;
@@ -21,9 +20,9 @@ impl Check<'_> {
                 return None;
             }
         };
-        self.known_fields(object, "/window", &["from", "to"]);
-        let from = self.instant(object.get("from"), "/window/from");
-        let to = self.instant(object.get("to"), "/window/to");
+        self.faults.known_fields(object, "/window", &["from", "to"]);
+        let from = self.faults.instant(object.get("from"), "/window/from");
+        let to = self.faults.instant(object.get("to"), "/window/to");
         let (from, to) = (from?, to?);
 
         let fault = match Window::new(from, to) {
@@ -62,18 +61,5 @@ impl Check<'_> {
             fault.value(&Value::from(text("to")))
         });
         None
-    }
-
-    fn instant(&mut self, value: Option<&Value>, at: &str) -> Option<Timestamp> {
-        const FORM: &str = "Give an RFC 3339 instant with an offset, as \"2026-03-01T00:00:00Z\".";
-        let Some(value) = value else {
-            self.faults.push(Fault::new("required", at, FORM));
-            return None;
-        };
-        let instant = value.as_str().and_then(|text| text.parse().ok());
-        if instant.is_none() {
-            self.faults.push(Fault::new("not_an_instant", at, FORM).value(value));
-        }
-        instant
     }
 }

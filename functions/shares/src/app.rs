@@ -1,0 +1,39 @@
+//! The clients and settings of this function. It has no lake, no tokens and no queues.
+
+use aws_config::SdkConfig;
+use cloud::{ArchiveBucket, ExportTable, env};
+use service::{Clock, Links, ShareLinks};
+use web::Site;
+
+/// The clients and settings that this function holds for as long as it is warm.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    pub(crate) shares: ShareLinks,
+    clock: Clock,
+    public_base_url: Option<String>,
+}
+
+impl App {
+    /// Reads every setting, or says which one is missing.
+    #[expect(clippy::unused_async, reason = "as the functions that load a catalog")]
+    pub(crate) async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
+        let table =
+            ExportTable::new(aws_sdk_dynamodb::Client::new(aws), env::required("EXPORT_TABLE")?);
+        let archives = ArchiveBucket::new(cloud::s3_client(aws), env::required("EXPORT_BUCKET")?);
+        Ok(Self {
+            shares: ShareLinks { table, links: Links { archives } },
+            clock: Clock::system(),
+            public_base_url: env::optional("PUBLIC_BASE_URL")?,
+        })
+    }
+}
+
+impl Site for App {
+    fn public_base_url(&self) -> Option<&str> {
+        self.public_base_url.as_deref()
+    }
+
+    fn clock(&self) -> Clock {
+        self.clock
+    }
+}

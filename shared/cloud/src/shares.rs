@@ -1,0 +1,159 @@
+//! Shares in the table of exports.
+//!
+//! | item | `pk` | `sk` |
+//! |---|---|---|
+//! | share | `H#id` | `H` |
+//! | place of a share in the list of its export's | `W#workspace` | `H#export#id` |
+//!
+//! Whoever opens a link knows the share's id and nothing else, so the share has a key of its own.
+
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::update_item::UpdateItemError,
+    types::{
+        AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    },
+};
+use export::{Export, ExportId, Share, ShareId, Workspace};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
+use serde_dynamo::{from_item, to_item};
+
+use crate::{
+    Error, ExportTable, Result,
+    condition::conditional,
+    record_item::{Item, RECORD_LIFETIME, number, pk, text},
+};
+
+/// How many shares of a list are read at the same time.
+const READS_AT_ONCE: usize = 16;
+
+impl ExportTable {
+    /// Stores a new share of an export.
+    pub async fn put_share(&self, share: &Share, export: &Export) -> Result<()> {
+        // What the link answers when it has ended is known for as long as the record of the export may live.
+        let lifetime = export::ARCHIVE_LIFETIME + RECORD_LIFETIME;
+        let ttl = (export.deadline + lifetime).as_second();
+        let mut item: Item = to_item(share).map_err(Error::aws("encode share"))?;
+        item.insert("pk".to_owned(), text(share_pk(&share.id)));
+        item.insert("sk".to_owned(), text("H"));
+        item.insert("ttl".to_owned(), number(ttl));
+        let place = Item::from([
+            ("pk".to_owned(), text(pk(&share.workspace))),
+            ("sk".to_owned(), text(place_sk(share.export, &share.id.to_string()))),
+            ("ttl".to_owned(), number(ttl)),
+        ]);
+        let mut write = self.client.transact_write_items();
+        for item in [item, place] {
+            let put = Put::builder().table_name(&self.name).set_item(Some(item));
+            let put = put.build().map_err(Error::aws("put share"))?;
+            write = write.transact_items(TransactWriteItem::builder().put(put).build());
+        }
+        write.send().await.map_err(Error::aws("put share"))?;
+        Ok(())
+    }
+
+    /// Reads a share, as of now: a revoked one is revoked at once.
+    pub async fn share(&self, id: &ShareId) -> Result<Option<Share>> {
+        let get = self.get_item(share_pk(id), "H").consistent_read(true);
+        let item = get.send().await.map_err(Error::aws("get share"))?.item;
+        item.map(share_of).transpose()
+    }
+
+    /// Reads the shares of an export, in no order, `most` of them at most.
+    pub async fn shares(
+        &self,
+        workspace: &Workspace,
+        export: ExportId,
+        most: usize,
+    ) -> Result<Vec<Share>> {
+        let prefix = place_sk(export, "");
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :shares)")
+            .expression_attribute_values(":pk", text(pk(workspace)))
+            .expression_attribute_values(":shares", text(&prefix))
+            .limit(i32::try_from(most).unwrap_or(i32::MAX))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(Error::aws("list shares"))?;
+        let items = output.items.unwrap_or_default();
+        let id = |item: &Item| item.get("sk")?.as_s().ok()?.strip_prefix(&prefix)?.parse().ok();
+        let ids: Vec<ShareId> = items.iter().filter_map(id).collect();
+        let reads = stream::iter(ids).map(async |id| self.share(&id).await);
+        let shares: Vec<Option<Share>> = reads.buffered(READS_AT_ONCE).try_collect().await?;
+        Ok(shares.into_iter().flatten().collect())
+    }
+
+    /// Counts a use of a share, unless it was revoked or its one use is over. Returns the share as it is then;
+    /// `None` if it was not counted.
+    ///
+    /// If the answer to an earlier try was lost, the share was last used at this very instant, and all is well.
+    pub async fn use_share(&self, id: &ShareId, now: Timestamp) -> Result<Option<Share>> {
+        let sent = self
+            .update_item(share_pk(id), "H")
+            .update_expression("ADD #uses :one SET last_used_at = :now")
+            .condition_expression(
+                "attribute_exists(pk) AND attribute_not_exists(revoked_at) \
+                 AND (#once = :false OR #uses = :zero) \
+                 AND (attribute_not_exists(last_used_at) OR last_used_at <> :now)",
+            )
+            .expression_attribute_names("#uses", "uses")
+            .expression_attribute_names("#once", "once")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":zero", number(0))
+            .expression_attribute_values(":false", AttributeValue::Bool(false))
+            .expression_attribute_values(":now", text(now))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match sent {
+            Ok(output) => output.attributes.map(share_of).transpose(),
+            Err(SdkError::ServiceError(e)) => match e.into_err() {
+                UpdateItemError::ConditionalCheckFailedException(found) => {
+                    let found = found.item.map(share_of).transpose()?;
+                    Ok(found.filter(|share| share.last_used_at == Some(now)))
+                }
+                other => Err(Error::aws("use share")(other)),
+            },
+            Err(e) => Err(Error::aws("use share")(e)),
+        }
+    }
+
+    /// Revokes a share of an export. Tells whether there is one.
+    pub async fn revoke_share(
+        &self,
+        (workspace, export): (&Workspace, ExportId),
+        id: &ShareId,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let sent = self
+            .update_item(share_pk(id), "H")
+            .update_expression("SET revoked_at = if_not_exists(revoked_at, :now)")
+            .condition_expression("#workspace = :workspace AND #export = :export")
+            .expression_attribute_names("#workspace", "workspace")
+            .expression_attribute_names("#export", "export")
+            .expression_attribute_values(":workspace", text(workspace))
+            .expression_attribute_values(":export", text(export))
+            .expression_attribute_values(":now", text(now))
+            .send()
+            .await;
+        Ok(conditional("revoke share", sent)?.is_some())
+    }
+}
+
+fn share_pk(id: &ShareId) -> String {
+    format!("H#{id}")
+}
+
+fn place_sk(export: ExportId, id: &str) -> String {
+    format!("H#{export}#{id}")
+}
+
+fn share_of(item: Item) -> Result<Share> {
+    from_item(item).map_err(|e| Error::Unreadable(e.into()))
+}

@@ -1,0 +1,154 @@
+//! Sharing exports by links that need no credential, and opening these links.
+
+use cloud::{ExportTable, Link, LinkMethod};
+use export::{
+    Archive, Export, ExportId, FileName, Share, ShareId, ShareRequest, ShareSecret, ShareStatus,
+    State, Status, Workspace,
+};
+use jiff::Timestamp;
+
+use crate::{Exports, Links, Result};
+
+/// Opens the links of shares.
+#[derive(Clone, Debug)]
+pub struct ShareLinks {
+    /// The records of exports and shares.
+    pub table: ExportTable,
+    /// Links to archives.
+    pub links: Links,
+}
+
+/// What a link leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// Nothing: no share has this secret, or it is long gone.
+    Unknown,
+    /// Nothing any more, and this is why.
+    Gone(Gone),
+    /// An export that is still being made.
+    Unfinished(Box<Export>),
+    /// An export that can be downloaded. The archive ends when the share does.
+    Ready(Box<Share>, Box<Export>, Archive),
+}
+
+/// Why a share leads to nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// It was revoked.
+    Revoked,
+    /// It was for one use, which is over.
+    Used,
+    /// It, or the archive of its export, has ended.
+    Expired,
+    /// The archive of its export was deleted.
+    Deleted,
+    /// Its export failed or was cancelled.
+    Failed,
+}
+
+impl Exports {
+    /// Shares an export of a workspace, whether it is finished or not. `by` is the name of who does it. The secret is
+    /// known now and never again. `None` if the export has `most` shares.
+    pub async fn share(
+        &self,
+        export: &Export,
+        request: ShareRequest,
+        by: &str,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Option<(Share, ShareSecret)>> {
+        // Of several requests at once each may see room, so that there may be a few more.
+        let shares = self.table.shares(&export.workspace, export.id, most).await?;
+        if shares.len() >= most {
+            return Ok(None);
+        }
+        self.share_draft(export, request, by, now).await.map(Some)
+    }
+
+    /// Shares an export that has no shares yet, and need not be stored: until it is, the link leads to nothing.
+    pub async fn share_draft(
+        &self,
+        export: &Export,
+        request: ShareRequest,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<(Share, ShareSecret)> {
+        let secret = ShareSecret::from_random(self.random.bytes()?);
+        let share = Share::new((&export.workspace, export.id), &secret, request, by, now);
+        self.table.put_share(&share, export).await?;
+        Ok((share, secret))
+    }
+
+    /// Returns the shares of an export, newest first.
+    pub async fn shares(
+        &self,
+        workspace: &Workspace,
+        export: ExportId,
+        most: usize,
+    ) -> Result<Vec<Share>> {
+        let mut shares = self.table.shares(workspace, export, most).await?;
+        shares.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
+        Ok(shares)
+    }
+
+    /// Revokes a share of an export, at once. Tells whether there is one; doing it again changes nothing.
+    pub async fn revoke_share(
+        &self,
+        of: (&Workspace, ExportId),
+        id: &ShareId,
+        now: Timestamp,
+    ) -> Result<bool> {
+        Ok(self.table.revoke_share(of, id, now).await?)
+    }
+}
+
+impl ShareLinks {
+    /// Looks up what the link with this secret leads to. Nothing is counted.
+    pub async fn open(&self, secret: &ShareSecret, now: Timestamp) -> Result<Opened> {
+        let Some(share) = self.table.share(&secret.id()).await? else { return Ok(Opened::Unknown) };
+        match share.status(now) {
+            ShareStatus::Live => {}
+            ShareStatus::Used => return Ok(Opened::Gone(Gone::Used)),
+            ShareStatus::Expired => return Ok(Opened::Gone(Gone::Expired)),
+            ShareStatus::Revoked => return Ok(Opened::Gone(Gone::Revoked)),
+        }
+        let found = self.table.get(&share.workspace, share.export).await?;
+        let Some(export) = found.filter(Export::is_shown) else {
+            return Ok(Opened::Gone(Gone::Deleted));
+        };
+        Ok(match (export.status(now), &export.state) {
+            (Status::Succeeded, State::Succeeded { archive }) => {
+                let archive = Archive { expires_at: share.ends_at(archive), ..archive.clone() };
+                Opened::Ready(Box::new(share), Box::new(export), archive)
+            }
+            (Status::Queued | Status::Running, _) => Opened::Unfinished(Box::new(export)),
+            (Status::Deleted, _) => Opened::Gone(Gone::Deleted),
+            (Status::Failed | Status::Cancelled, _) => Opened::Gone(Gone::Failed),
+            (Status::Expired | Status::Succeeded, _) => Opened::Gone(Gone::Expired),
+        })
+    }
+
+    /// Counts a use of a share. Tells why not if it ended meanwhile, or somebody else used it up.
+    pub async fn take(&self, share: &Share, now: Timestamp) -> Result<Result<Share, Gone>> {
+        Ok(match self.table.use_share(&share.id, now).await? {
+            Some(used) => Ok(used),
+            None if share.once => Err(Gone::Used),
+            None => Err(Gone::Revoked),
+        })
+    }
+
+    /// Signs a link to an object of a shared archive, which ends with the share at the latest.
+    pub async fn sign(
+        &self,
+        archive: &Archive,
+        key: &str,
+        name: &FileName,
+        method: LinkMethod,
+        now: Timestamp,
+    ) -> Result<Link> {
+        Ok(self.links.sign(archive, key, Some(name), method, now).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests;
