@@ -67,7 +67,7 @@ async fn unbuilt_for(user: &User, url: &str) -> Export {
     let id = tests::new_id();
     let export = Export::queued(id, user.workspace.clone(), order.request, now, day);
     let export = export.with_callback(url.parse().unwrap(), "https://example.com/e".into());
-    user.stack.exports().store(&export, None).await.unwrap();
+    user.stack.exports().store(&export, None, None).await.unwrap();
     export
 }
 

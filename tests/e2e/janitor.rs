@@ -81,7 +81,7 @@ async fn the_next_of_a_lane_is_called_though_the_builder_before_it_died_at_its_e
     let first = waiting(old(&user, SignedDuration::ZERO, SignedDuration::from_hours(24)));
     let second = waiting(old(&user, SignedDuration::ZERO, SignedDuration::from_hours(24)));
     for export in [&first, &second] {
-        assert_eq!(exports.store(export, None).await.unwrap(), StoreOutcome::Yes);
+        assert_eq!(exports.store(export, None, None).await.unwrap(), StoreOutcome::Yes);
     }
     // It has ended, and nobody called the next.
     exports.put(&first.fail(now - FOLLOW_UP_AFTER, Failure::internal())).await.unwrap();

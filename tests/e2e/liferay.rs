@@ -334,7 +334,7 @@ async fn cancelling_the_one_that_runs_lets_the_next_one_in() {
     let day = SignedDuration::from_hours(24);
     let first = Export::queued(tests::new_id(), user.workspace.clone(), asked, now, day);
     let first = first.in_lane(export::Lane::new("liferay"));
-    user.stack.exports().store(&first, None).await.unwrap();
+    user.stack.exports().store(&first, None, None).await.unwrap();
     user.stack.exports().put(&first.claim(now).unwrap()).await.unwrap();
     user.get(&url("segment", DATES)).await.unwrap();
     let newest = user.get("/v1/exports?limit=1").await.unwrap();
@@ -369,7 +369,7 @@ async fn five_hundred_first_requests_at_once_make_one_export() {
         let day = SignedDuration::from_hours(24);
         let export =
             Export::queued(tests::new_id(), user.workspace.clone(), asked.clone(), now, day);
-        service.join(&export, "five-hundred", |_| true).await.unwrap()
+        service.join(&export, "five-hundred", |_| true, None).await.unwrap()
     }))
     .await;
     assert_eq!(joined.iter().filter(|joined| matches!(joined, Joined::New { .. })).count(), 1);

@@ -151,7 +151,7 @@ async fn a_workspace_with_too_many_unfinished_exports_is_refused_by_every_api() 
         Quota { exports_at_once: 1, exports_a_day: 100, requests_a_second: 1, request_burst: 1 };
     let day = Quota::day(export.created_at);
     assert!(exports.count_export(&export, &day, None, quota).await.unwrap());
-    assert_eq!(exports.store(&export, None).await.unwrap(), StoreOutcome::Yes);
+    assert_eq!(exports.store(&export, None, None).await.unwrap(), StoreOutcome::Yes);
 
     for (api, reply) in asked_in_every_api(&user).await {
         assert_eq!(reply.status, 429, "{api}: {}", reply.body);
@@ -361,7 +361,7 @@ async fn a_list_has_full_pages_and_no_cursor_on_the_last() {
     let mut made = Vec::new();
     for n in 0..7 {
         let export = unfinished(&user);
-        assert_eq!(exports.store(&export, None).await.unwrap(), StoreOutcome::Yes);
+        assert_eq!(exports.store(&export, None, None).await.unwrap(), StoreOutcome::Yes);
         if n % 3 != 0 {
             let cancel = |e: &Export| e.cancel(Timestamp::now());
             exports.change(&user.workspace, export.id, cancel).await.unwrap();
@@ -404,7 +404,7 @@ async fn a_page_of_large_exports_fits_an_answer() {
         let filter = format!("title == '{}'", "x".repeat(120_000)).parse().unwrap();
         export.request.filters =
             vec![export::TableFilter { tables: vec!["liferay_page".into()], filter }];
-        exports.store(&export, None).await.unwrap();
+        exports.store(&export, None, None).await.unwrap();
     }
     let page = user.get("/v1/exports?limit=100").await.unwrap();
     let listed = page.body["exports"].as_array().unwrap().len();
@@ -461,11 +461,11 @@ async fn a_request_is_replayed_though_it_could_not_be_asked_for_any_more() {
 #[tokio::test]
 async fn named_filters_have_a_number_and_a_length() {
     let user = user().await;
-    let (exports, filters) = (user.stack.exports(), "/rest/ua/v15/filters/reporting");
+    let filters = "/rest/ua/v15/filters/reporting";
     for n in 0..export::MAX_NAMED_FILTERS {
         let (id, value) = (format!("F{n}"), "city == 'Bern'".to_owned());
         let filter = export::NamedFilter { display_name: id.clone(), id, value };
-        exports.put_named_filter(&user.workspace, &filter, true).await.unwrap();
+        user.stack.put_named_filter(&user.workspace, &filter).await.unwrap();
     }
     let one_more = json!({ "displayName": "one more", "value": "city == 'Bern'" });
     let reply = user.post(filters, &one_more).await.unwrap();

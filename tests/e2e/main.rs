@@ -5,6 +5,7 @@
 
 mod access;
 mod amplitude;
+mod audit;
 mod bad_requests;
 mod bounds;
 mod callbacks;

@@ -417,10 +417,10 @@ fn who_needs_no_token_reaches_neither_tokens_nor_the_lake_and_has_a_limit_of_the
     let (table, none) = (json!({ "Fn::GetAtt": ["ExportTable", "Arn"] }), Value::Null);
     let own = json!({ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["H#*"] } });
     assert_eq!(
-        allowed[1..3],
+        allowed[2..4],
         [json!(["dynamodb:GetItem", table, none]), json!(["dynamodb:UpdateItem", table, own]),]
     );
-    assert_eq!((&allowed[3][0], allowed.len()), (&json!("s3:GetObject"), 4));
+    assert_eq!((&allowed[4][0], allowed.len()), (&json!("s3:GetObject"), 5));
     let limits = &template["Resources"]["Api"]["Properties"]["MethodSettings"];
     let path = |limit: &&Value| limit["ResourcePath"] == "/~1s~1{proxy+}";
     let limit = limits.as_array().unwrap().iter().find(path).unwrap();

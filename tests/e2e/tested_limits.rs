@@ -122,6 +122,13 @@ const HELD_BY: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "page of `GET /v1/audit`; entries looked through for it",
+        &[
+            "every_fault_of_a_query_is_told",
+            "a_page_of_the_trail_looks_through_5000_entries_and_no_more",
+        ],
+    ),
+    (
         "page of `GET /v1/exports`",
         &[
             "the_native_api_takes_each_bound_and_refuses_one_more",

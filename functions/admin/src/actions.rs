@@ -1,7 +1,10 @@
 //! The actions, as payloads of an invocation: `{"action": "create_token", ...}`.
 
 use anyhow::{Context as _, ensure};
-use export::{Privilege, QuotaOverride, Secret, Token, TokenRecord, Workspace};
+use cloud::NewEntry;
+use export::{
+    Action as Done, Actor, Privilege, QuotaOverride, Secret, Subject, Token, TokenRecord, Workspace,
+};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::tracing::info;
 use serde::{Deserialize, Serialize};
@@ -11,6 +14,10 @@ use crate::{
     app::App,
     check::{CheckedDataset, check},
 };
+
+/// The most workspaces of a token: the trails of all of them are written in one transaction, which has 100 writes at
+/// most.
+const MAX_WORKSPACES: usize = 90;
 
 /// What an operator asks for.
 #[derive(Debug, Deserialize)]
@@ -91,12 +98,16 @@ pub(crate) struct Listed {
 }
 
 /// Does what `payload` asks for.
-pub(crate) async fn run(app: &App, payload: Value) -> anyhow::Result<Answer> {
+pub(crate) async fn run(app: &App, operator: &Actor, payload: Value) -> anyhow::Result<Answer> {
     let action: Action = serde_json::from_value(payload).context("read the action")?;
     let now = app.clock.now();
     match action {
         Action::CreateToken { workspaces, privileges, description, expires_in_days } => {
             ensure!(!workspaces.is_empty(), "make a token: it needs at least one workspace");
+            ensure!(
+                workspaces.len() <= MAX_WORKSPACES,
+                "make a token: it opens {MAX_WORKSPACES} workspaces at most"
+            );
             ensure!(
                 !privileges.is_empty(),
                 "make a token: it needs at least one of \"view\" and \"edit\""
@@ -113,7 +124,8 @@ pub(crate) async fn run(app: &App, payload: Value) -> anyhow::Result<Answer> {
                     .map(|days| now + SignedDuration::from_hours(24 * i64::from(days))),
                 revoked_at: None,
             };
-            app.tokens.put(&record).await?;
+            let entries = entries(app, operator, Done::TokenCreated, &record, now)?;
+            app.tokens.put(&record, &entries).await?;
             info!(token.id = record.id, "made token {}", record.id);
             Ok(Answer::Created { token: Secret::new(token.reveal()), id: record.id })
         }
@@ -123,17 +135,16 @@ pub(crate) async fn run(app: &App, payload: Value) -> anyhow::Result<Answer> {
             Ok(Answer::Tokens { tokens: tokens.into_iter().map(Listed::from).collect(), next })
         }
         Action::RevokeToken { id } => {
-            ensure!(
-                app.tokens.revoke(&id, now).await?,
-                "revoke token {id}: there is no such token"
-            );
+            let record = app.tokens.get(&id).await?;
+            let record =
+                record.with_context(|| format!("revoke token {id}: there is no such token"))?;
+            let entries = entries(app, operator, Done::TokenRevoked, &record, now)?;
+            app.tokens.revoke(&id, &entries, now).await?;
             info!(token.id = id, "revoked token {id}");
             Ok(Answer::Revoked { revoked: id })
         }
         Action::SetQuota { workspace, quota } => {
-            quota.check().context("set a quota")?;
-            app.exports.set_own_quota(&workspace, quota).await?;
-            info!(workspace = %workspace, "set the quota of {workspace}");
+            set_quota(app, operator, (&workspace, quota), now).await?;
             Ok(Answer::Quota { workspace, quota })
         }
         Action::GetQuota { workspace } => {
@@ -152,6 +163,43 @@ pub(crate) async fn run(app: &App, payload: Value) -> anyhow::Result<Answer> {
                 checked,
             })
         }
+    }
+}
+
+async fn set_quota(
+    app: &App,
+    operator: &Actor,
+    (workspace, quota): (&Workspace, QuotaOverride),
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    quota.check().context("set a quota")?;
+    let what = (Done::QuotaSet, Subject::default());
+    app.audit.record(workspace, operator, what, now).await.map_err(failed)?;
+    app.exports.set_own_quota(workspace, quota).await?;
+    info!(workspace = %workspace, "set the quota of {workspace}");
+    Ok(())
+}
+
+/// Returns the entries that tell of a token, one in each of its workspaces.
+fn entries(
+    app: &App,
+    operator: &Actor,
+    action: Done,
+    token: &TokenRecord,
+    now: Timestamp,
+) -> anyhow::Result<Vec<NewEntry>> {
+    let entry = |workspace: &Workspace| {
+        let what = (action, Subject::other(&token.id));
+        app.audit.entry(workspace, operator, what, now).map_err(failed)
+    };
+    token.workspaces.iter().map(entry).collect()
+}
+
+/// Returns why a use case failed that has no quota.
+fn failed(error: service::Error) -> anyhow::Error {
+    match error {
+        service::Error::QuotaExceeded(over) => anyhow::anyhow!(over.detail()),
+        service::Error::Failed(error) => error,
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use cloud::{CatalogSource, ExportTable, LoadedCatalog, TokenTable, env};
-use service::{Clock, Random};
+use cloud::{AuditTable, CatalogSource, ExportTable, LoadedCatalog, TokenTable, env};
+use service::{Audit, Clock, Random};
 
 /// The settings `template.yaml` gives this function.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ impl Settings {
 pub(crate) struct App {
     pub(crate) tokens: TokenTable,
     pub(crate) exports: ExportTable,
+    /// The audit trail.
+    pub(crate) audit: Audit,
     /// What clients of the lake are made from.
     aws: SdkConfig,
     /// The time.
@@ -37,15 +39,17 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(aws: &SdkConfig, settings: Settings) -> Self {
-        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
-        Self {
+    pub(crate) fn new(aws: &SdkConfig, settings: Settings) -> anyhow::Result<Self> {
+        let dynamodb = cloud::dynamodb_client(aws);
+        let table = AuditTable::from_env(dynamodb.clone())?;
+        Ok(Self {
+            audit: Audit { table, random: Random::system() },
             tokens: TokenTable::new(dynamodb.clone(), settings.token_table),
             exports: ExportTable::new(dynamodb, settings.export_table),
             aws: aws.clone(),
             clock: Clock::system(),
             random: Random::system(),
-        }
+        })
     }
 
     /// Reads the catalog as it is now, and opens its buckets.

@@ -4,6 +4,7 @@ mod actions;
 mod app;
 mod check;
 
+use export::Actor;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 
@@ -15,11 +16,12 @@ async fn main() -> Result<(), Error> {
 
     let settings = Settings::from_env()?;
     let aws = cloud::aws_config().await;
-    let app = &App::new(&aws, settings);
+    let app = &App::new(&aws, settings)?;
 
     run(service_fn(async |event: LambdaEvent<Value>| {
         // The whole chain of causes: whoever invokes this function is an operator.
-        Box::pin(actions::run(app, event.payload))
+        let operator = Actor::operator(&event.context.request_id);
+        Box::pin(actions::run(app, &operator, event.payload))
             .await
             .map_err(|error| Error::from(format!("failed to {error:#}")))
     }))

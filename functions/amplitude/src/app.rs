@@ -29,6 +29,8 @@ impl App {
 }
 
 impl Api for App {
+    const NAME: &'static str = "amplitude";
+
     type Error = ApiError;
 
     fn services(&self) -> &Services {

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use export::{Archive, ArchiveKey, Export, State as ExportState, Window};
+use export::{Action, Archive, ArchiveKey, Export, State as ExportState, Subject, Window};
 use service::Joined;
 use tokio::time::Instant;
 use web::{BaseUrl, Kit, Services, lead_to, link_method, tell_bad_rows, wants_redirect};
@@ -65,6 +65,10 @@ async fn export(
     };
     let key = ArchiveKey::of(&export.workspace, export.id);
     let how = How { method, redirect, takes_bytes: takes_bytes(&headers), query: ask.query() };
+    if archive.size_bytes > EMPTY_BYTES {
+        let what = (Action::LinkGiven, Subject::export(export.id));
+        services.exports.audit.record(&editor.workspace, &editor.actor, what, editor.now).await?;
+    }
     // Where all rows are bad there are no files, and that answer has to tell of them most of all.
     let answer = how.answer(services, archive, &key).await.into_response();
     Ok(tell_bad_rows(answer, export.id, archive, &base))
@@ -99,7 +103,7 @@ async fn found_or_made(
     }
     let origin = request::origin(editor.name.clone(), lake.print());
     let new = services.exports.draft(workspace, request, now)?.with_origin(origin);
-    match services.exports.join(&new, &key, keep).await? {
+    match services.exports.join(&new, &key, keep, Some(&editor.actor)).await? {
         Joined::Kept(export) => Ok(*export),
         Joined::New { .. } => Ok(new),
     }

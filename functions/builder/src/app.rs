@@ -98,7 +98,7 @@ impl App {
             CatalogSource::from_env(aws, clock.now()).await.context("load the catalog")?;
         let sqs = aws_sdk_sqs::Client::new(aws);
         let queue = ExportQueue::new(sqs, settings.export_queue_url);
-        let exports = ExportTable::new(aws_sdk_dynamodb::Client::new(aws), settings.export_table);
+        let exports = ExportTable::new(cloud::dynamodb_client(aws), settings.export_table);
         let archives = ArchiveBucket::new(s3, settings.export_bucket);
         let builder = Builder {
             follow_up: FollowUp::from_env(aws, exports.clone(), queue.clone(), clock)?,

@@ -29,7 +29,7 @@ impl Settings {
     /// Returns what copies.
     pub(crate) fn copier(self, aws: SdkConfig) -> anyhow::Result<Copier> {
         let (sqs, clock) = (aws_sdk_sqs::Client::new(&aws), Clock::system());
-        let exports = ExportTable::new(aws_sdk_dynamodb::Client::new(&aws), self.table);
+        let exports = ExportTable::new(cloud::dynamodb_client(&aws), self.table);
         let builds = ExportQueue::new(sqs.clone(), self.export_queue_url);
         Ok(Copier {
             follow_up: FollowUp::from_env(&aws, exports.clone(), builds, clock)?,

@@ -45,6 +45,8 @@ impl App {
 }
 
 impl Api for App {
+    const NAME: &'static str = "coveo";
+
     type Error = ApiError;
 
     fn services(&self) -> &Services {

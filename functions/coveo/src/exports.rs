@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use cloud::{Link, Wanted};
-use export::{ArchiveKey, Export, ExportId, Origin, State};
+use export::{Action, ArchiveKey, Export, ExportId, Origin, State, Subject};
 use serde::Serialize;
 use service::Created;
 use web::{Authorized, BaseUrl, JsonBody, MAX_LIST_BYTES, link_method, tell_bad_rows};
@@ -93,7 +93,7 @@ async fn create_of(editor: &Editor, base: &BaseUrl, params: &Params) -> Result<R
     let (dialect, requested_by) = (response::DIALECT.to_owned(), editor.name.clone());
     let origin = Origin { dialect, requested_by, params: words };
     let export = services.exports.draft(workspace, request, now)?.with_origin(origin);
-    let created = services.exports.create(&export, None).await?;
+    let created = services.exports.create(&export, None, &editor.actor).await?;
     if !matches!(created, Created::New) {
         return Err(anyhow::anyhow!("create export {}: it is there already", export.id).into());
     }
@@ -171,11 +171,11 @@ async fn link(viewer: &Viewer, export: &Export, method: &Method) -> Result<Link,
         (Some("AVAILABLE"), State::Succeeded { archive }) => {
             let key = ArchiveKey::of(&export.workspace, export.id).to_string();
             let name = response::file_name(export);
-            Ok(viewer
-                .services
-                .links
-                .sign(archive, &key, Some(&name), link_method(method), viewer.now)
-                .await?)
+            let (services, method, now) = (&viewer.services, link_method(method), viewer.now);
+            let link = services.links.sign(archive, &key, Some(&name), method, now).await?;
+            let what = (Action::LinkGiven, Subject::export(export.id).and(&name));
+            services.exports.audit.record(&viewer.workspace, &viewer.actor, what, now).await?;
+            Ok(link)
         }
         (_, State::Failed { failure, .. }) => Err(ApiError::not_available(&failure.detail)),
         (Some("EXPIRED"), _) => {
@@ -191,7 +191,7 @@ async fn link(viewer: &Viewer, export: &Export, method: &Method) -> Result<Link,
 pub(crate) async fn delete(editor: Editor, Id(id): Id, _: Query) -> Result<Response, ApiError> {
     let found = find(&editor, &id).await?;
     let (exports, follow_up) = (&editor.services.exports, &editor.follow_up);
-    exports.discard(follow_up, &editor.workspace, found.id, editor.now).await?;
+    exports.discard(follow_up, &editor.workspace, found.id, &editor.actor, editor.now).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -5,7 +5,8 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use export::{Filter, MAX_NAMED_FILTERS, NamedFilter, Scope, Workspace};
+use cloud::NewEntry;
+use export::{Action, Filter, MAX_NAMED_FILTERS, NamedFilter, Scope, Subject, Workspace};
 use serde::Serialize;
 use serde_json::Value;
 use web::JsonBody;
@@ -81,7 +82,8 @@ pub(crate) async fn create(
         let (display_name, value) = (display_name.clone(), value.clone());
         let filter = NamedFilter { id, display_name, value };
         check(&editor, named, &filter).await?;
-        if exports.put_named_filter(workspace, &filter, true).await? {
+        let entry = told(&editor, Action::FilterStored, &filter.id)?;
+        if exports.put_named_filter(workspace, &filter, true, &entry).await? {
             return Ok((StatusCode::CREATED, Json(NewId { id: filter.id })).into_response());
         }
     }
@@ -103,7 +105,8 @@ pub(crate) async fn replace(
         return Err(unknown());
     }
     check(&editor, named, &filter).await?;
-    if !exports.put_named_filter(workspace, &filter, false).await? {
+    let entry = told(&editor, Action::FilterStored, &filter.id)?;
+    if !exports.put_named_filter(workspace, &filter, false, &entry).await? {
         return Err(unknown());
     }
     Ok(Json(NewId { id: filter.id }).into_response())
@@ -112,10 +115,20 @@ pub(crate) async fn replace(
 /// `DELETE /filters/reporting/{id}`: removes it. Filters that name it cannot be used any more.
 pub(crate) async fn delete(editor: Editor, Id(id): Id, _: Query) -> Result<Response, ApiError> {
     let (exports, workspace) = (&editor.services.exports.table, &editor.workspace);
-    if !NamedFilter::may_be_id(&id) || !exports.delete_named_filter(workspace, &id).await? {
+    if !NamedFilter::may_be_id(&id) {
+        return Err(unknown());
+    }
+    let entry = told(&editor, Action::FilterRemoved, &id)?;
+    if !exports.delete_named_filter(workspace, &id, &entry).await? {
         return Err(unknown());
     }
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Returns the entry of the audit trail that tells of a change of a filter.
+fn told(editor: &Editor, action: Action, filter: &str) -> Result<NewEntry, ApiError> {
+    let (audit, what) = (&editor.services.exports.audit, (action, Subject::other(filter)));
+    Ok(audit.entry(&editor.workspace, &editor.actor, what, editor.now)?)
 }
 
 /// Reads name and value of a body.

@@ -29,6 +29,8 @@ pub(crate) struct App {
 }
 
 impl Api for App {
+    const NAME: &'static str = "native";
+
     type Error = Problem;
 
     fn services(&self) -> &Services {
@@ -59,7 +61,7 @@ impl App {
                 services.exports.queue.clone(),
                 services.exports.clock,
             )?,
-            deliveries: DeliveryTable::new(aws_sdk_dynamodb::Client::new(aws), deliveries),
+            deliveries: DeliveryTable::new(cloud::dynamodb_client(aws), deliveries),
             seal: KmsCipher::from_env(aws)?,
             services,
         })

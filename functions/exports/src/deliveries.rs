@@ -1,7 +1,7 @@
 //! Callbacks: what came of posting them, and posting them again.
 
 use axum::{Json, http::StatusCode};
-use export::Delivery;
+use export::{Action, Delivery, Subject};
 use serde::Serialize;
 use web::Problem;
 
@@ -45,6 +45,9 @@ pub(crate) async fn again(editor: Editor, Path(id): Path<String>) -> Result<Stat
             "The callback of this export was not posted yet; it will be once the export has ended.";
         return Err(Problem::conflict("callback_pending", detail));
     }
+    let what = (Action::CallbackRepeated, Subject::export(export.id));
+    let audit = &editor.services.exports.audit;
+    audit.record(&editor.workspace, &editor.actor, what, editor.now).await?;
     editor.follow_up.post_callback(&export).await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -1,6 +1,7 @@
 //! The native API: everything below `/v1`.
 
 mod app;
+mod audit;
 mod deliveries;
 mod download;
 mod explain;

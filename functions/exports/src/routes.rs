@@ -8,7 +8,7 @@ use axum::{
 };
 use web::{BaseUrl, Kit, Problem};
 
-use crate::{app::App, deliveries, explain, files, list, read, shares, workspace, write};
+use crate::{app::App, audit, deliveries, explain, files, list, read, shares, workspace, write};
 
 /// The API's own description.
 const OPENAPI: &str = include_str!("../openapi.json");
@@ -28,6 +28,7 @@ pub(crate) fn all() -> Router<Kit<App>> {
         .route("/v1/workspace", get(workspace::read))
         .route("/v1/workspace/signing-secrets", post(workspace::add_secret))
         .route("/v1/workspace/signing-secrets/{id}", delete(workspace::remove_secret))
+        .route("/v1/audit", get(audit::list))
         .route("/v1/explain", post(explain::explain))
         .route("/v1/limits", get(read::limits))
         .route("/v1/tables", get(list::tables))

@@ -104,7 +104,7 @@ pub(crate) async fn create(
     let export = find(&editor, &id).await?;
     let export = if export.status(now).is_unfinished() { export } else { ready(export, now)? };
     let most = services.limits.shares;
-    let shared = services.exports.share(&export, request, &editor.name, now, most).await?;
+    let shared = services.exports.share(&export, request, &editor.actor, now, most).await?;
     let (share, secret) = shared.ok_or_else(|| {
         let detail = format!(
             "The export has {most} shares, which are all that it may have. Give one of their links to several \
@@ -138,7 +138,7 @@ pub(crate) async fn revoke(
     let id: ExportId = id.parse().map_err(|_| find::not_found())?;
     let share: ShareId = share.parse().map_err(|_| unknown())?;
     let of = (&editor.workspace, id);
-    if editor.services.exports.revoke_share(of, &share, editor.now).await? {
+    if editor.services.exports.revoke_share(of, &share, &editor.actor, editor.now).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(unknown())

@@ -61,7 +61,8 @@ pub(crate) async fn add_secret(editor: Editor) -> Result<(StatusCode, Json<NewSe
     let exports = &editor.services.exports;
     let secret = exports.random.bytes::<SECRET_BYTES>()?;
     let secret = Secret::new(format!("whsec_{}", BASE64_STANDARD.encode(secret)));
-    let stored = exports.add_signing_secret(&editor.seal, workspace, &secret, now).await?;
+    let stored =
+        exports.add_signing_secret(&editor.seal, workspace, &secret, &editor.actor, now).await?;
     Ok((StatusCode::CREATED, Json(NewSecret { id: stored.id, created_at: now, secret })))
 }
 
@@ -75,7 +76,8 @@ pub(crate) async fn remove_secret(
         Problem::not_found("signing_secret_not_found", detail)
     };
     let id: Uuid = id.parse().map_err(|_| unknown())?;
-    if editor.services.exports.table.remove_signing_secret(&editor.workspace, id).await? {
+    let (workspace, actor) = (&editor.workspace, &editor.actor);
+    if editor.services.exports.remove_signing_secret(workspace, id, actor, editor.now).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(unknown())

@@ -68,10 +68,10 @@ pub(crate) async fn create(
     }
     // Before the export, so that an export that was to be shared never is without its link.
     let share = match order.share {
-        Some(request) => Some(exports.share_draft(&export, request, &editor.name, now).await?),
+        Some(request) => Some(exports.share_draft(&export, request, &editor.actor, now).await?),
         None => None,
     };
-    match exports.create(&export, key.as_ref()).await? {
+    match exports.create(&export, key.as_ref(), &editor.actor).await? {
         Created::New => {
             let view = View::of(&export, &base, now);
             let share = share
@@ -122,7 +122,8 @@ pub(crate) async fn cancel(
     let now = editor.now;
     let id: ExportId = id.parse().map_err(|_| find::not_found())?;
     let exports = &editor.services.exports;
-    let cancelled = exports.cancel(&editor.follow_up, &editor.workspace, id, now).await?;
+    let cancelled =
+        exports.cancel(&editor.follow_up, &editor.workspace, id, &editor.actor, now).await?;
     let export = cancelled.ok_or_else(find::not_found)?;
     match export.status(now) {
         Status::Cancelled => Ok(Json(View::of(&export, &base, now)).into_response()),
@@ -143,7 +144,7 @@ pub(crate) async fn cancel(
 pub(crate) async fn delete(editor: Editor, Path(id): Path<String>) -> Result<StatusCode, Problem> {
     let now = editor.now;
     let id: ExportId = id.parse().map_err(|_| find::not_found())?;
-    let deleted = editor.services.exports.delete(&editor.workspace, id, now).await?;
+    let deleted = editor.services.exports.delete(&editor.workspace, id, &editor.actor, now).await?;
     let export = deleted.ok_or_else(find::not_found)?;
     match export.status(now) {
         Status::Queued | Status::Running => Err(Problem::conflict(

@@ -28,7 +28,7 @@ impl Settings {
 impl Settings {
     /// Returns what sweeps.
     pub(crate) fn sweeper(self, aws: &SdkConfig, clock: Clock) -> anyhow::Result<Sweeper> {
-        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
+        let dynamodb = cloud::dynamodb_client(aws);
         let exports = ExportTable::new(dynamodb.clone(), self.table);
         let queue = ExportQueue::new(aws_sdk_sqs::Client::new(aws), self.queue_url);
         Ok(Sweeper {

@@ -38,6 +38,8 @@ impl App {
 }
 
 impl Api for App {
+    const NAME: &'static str = "leanplum";
+
     type Error = ApiError;
 
     fn services(&self) -> &Services {

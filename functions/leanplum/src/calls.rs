@@ -153,7 +153,9 @@ async fn export_data(
         return Err(ApiError::told("You can only export data 24 times per day"));
     }
     services.exports.table.put_link(&secret, &export, now + JOB_LIFETIME).await?;
-    if let Joined::Kept(_) = services.exports.join(&export, &key_of(&job), |_| true).await? {
+    if let Joined::Kept(_) =
+        services.exports.join(&export, &key_of(&job), |_| true, Some(&editor.actor)).await?
+    {
         return Err(anyhow::anyhow!("make job {job}: there is one").into());
     }
     Ok(Element { success: true, job_id: Some(job), ..Element::default() })

@@ -23,6 +23,8 @@ impl App {
 }
 
 impl Api for App {
+    const NAME: &'static str = "liferay";
+
     type Error = ApiError;
 
     fn services(&self) -> &Services {

@@ -6,7 +6,9 @@ use axum::{
     http::{HeaderMap, Method},
     routing::get,
 };
-use export::{Archive, ArchiveKey, Export, FileName, Lane, PlainKey, State as ExportState};
+use export::{
+    Action, Archive, ArchiveKey, Export, FileName, Lane, PlainKey, State as ExportState, Subject,
+};
 use service::Joined;
 use web::{BaseUrl, Kit, lead_to, link_method, tell_bad_rows, wants_redirect};
 
@@ -60,7 +62,7 @@ async fn export(
         }
     } else {
         let new = exports.draft(workspace, ask.request(), now)?.in_lane(Lane::new("liferay"));
-        exports.join(&new, &key, |newest| newest.is_current(now)).await?
+        exports.join(&new, &key, |newest| newest.is_current(now), Some(&editor.actor)).await?
     };
     let export = match joined {
         Joined::New { before } => {
@@ -73,6 +75,8 @@ async fn export(
     };
     let (key, name) = file(&export, archive, ask.kind, wants_lines(&headers));
     let link = services.links.sign(archive, &key, Some(&name), link_method(&method), now).await?;
+    let what = (Action::LinkGiven, Subject::export(export.id).and(&name));
+    exports.audit.record(workspace, &editor.actor, what, now).await?;
     Ok(Answer::Redirect(tell_bad_rows(lead_to(link, redirect), export.id, archive, &base)))
 }
 

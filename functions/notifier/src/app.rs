@@ -38,7 +38,7 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(aws: &SdkConfig, settings: Settings) -> anyhow::Result<Self> {
-        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
+        let dynamodb = cloud::dynamodb_client(aws);
         let deliverer = Deliverer {
             queue: Queue::new(aws_sdk_sqs::Client::new(aws), settings.queue_url),
             deliveries: DeliveryTable::new(dynamodb.clone(), settings.deliveries),

@@ -1,8 +1,8 @@
 //! The clients and settings of this function. It has no lake, no tokens and no queues.
 
 use aws_config::SdkConfig;
-use cloud::{ArchiveBucket, ExportTable, env};
-use service::{Clock, Links, ShareLinks};
+use cloud::{ArchiveBucket, AuditTable, ExportTable, env};
+use service::{Audit, Clock, Links, Random, ShareLinks};
 use web::Site;
 
 /// The clients and settings that this function holds for as long as it is warm.
@@ -17,11 +17,12 @@ impl App {
     /// Reads every setting, or says which one is missing.
     #[expect(clippy::unused_async, reason = "as the functions that load a catalog")]
     pub(crate) async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
-        let table =
-            ExportTable::new(aws_sdk_dynamodb::Client::new(aws), env::required("EXPORT_TABLE")?);
+        let dynamodb = cloud::dynamodb_client(aws);
+        let table = ExportTable::new(dynamodb.clone(), env::required("EXPORT_TABLE")?);
+        let audit = Audit { table: AuditTable::from_env(dynamodb)?, random: Random::system() };
         let archives = ArchiveBucket::new(cloud::s3_client(aws), env::required("EXPORT_BUCKET")?);
         Ok(Self {
-            shares: ShareLinks { table, links: Links { archives } },
+            shares: ShareLinks { table, links: Links { archives }, audit },
             clock: Clock::system(),
             public_base_url: env::optional("PUBLIC_BASE_URL")?,
         })
@@ -29,6 +30,10 @@ impl App {
 }
 
 impl Site for App {
+    fn name(&self) -> &'static str {
+        "shares"
+    }
+
     fn public_base_url(&self) -> Option<&str> {
         self.public_base_url.as_deref()
     }

@@ -51,7 +51,7 @@ pub(crate) async fn take(request: OpenRequest, base: BaseUrl) -> Response {
         }
         // Before the use is counted: a list that cannot be read uses nothing up.
         let files = request.signed_files(&ready).await?;
-        request.take(&ready).await?;
+        request.take(&ready, None).await?;
         Ok(if request.wants_page { page::taken(&ready, &files) } else { list::json(&files) })
     };
     answered.await.unwrap_or_else(|problem| request.refuse(problem))
@@ -71,7 +71,7 @@ pub(crate) async fn file(request: OpenRequest) -> Response {
         })?;
         let link = request.file_link(&ready, name).await?;
         let response = request.lead(&ready, link)?;
-        request.take(&ready).await?;
+        request.take(&ready, Some(name)).await?;
         Ok(response)
     };
     answered.await.unwrap_or_else(|problem| request.refuse(problem))
@@ -86,7 +86,7 @@ async fn zip(request: &OpenRequest, ready: &Ready) -> Result<Response, Problem> 
     let link = request.zip_link(ready).await?;
     // Before the use is counted: a wrong parameter uses nothing up.
     let response = request.lead(ready, link)?;
-    request.take(ready).await?;
+    request.take(ready, None).await?;
     Ok(response)
 }
 
@@ -96,6 +96,7 @@ async fn overview(
     base: &BaseUrl,
 ) -> Result<Response, Problem> {
     let link = request.zip_link(ready).await?;
+    request.record_opened(ready).await?;
     let files = match (&ready.archive.table_files, ready.share.once) {
         (Some(_), false) => request.files(ready, base).await?,
         (Some(_), true) | (None, _) => Vec::new(),

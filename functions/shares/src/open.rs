@@ -9,7 +9,7 @@ use axum::{
 };
 use cloud::Link;
 use export::{Archive, ArchiveKey, Export, Fault, FileKey, FileName, Share, ShareSecret};
-use service::{Gone, Opened};
+use service::Opened;
 use web::{Kit, Problem, Public, lead_to, link_method, wants_redirect};
 
 use crate::{
@@ -112,12 +112,17 @@ impl OpenRequest {
     }
 
     /// Counts a use of the share. To look by HEAD is none.
-    pub(crate) async fn take(&self, ready: &Ready) -> Result<(), Problem> {
+    pub(crate) async fn take(&self, ready: &Ready, file: Option<&str>) -> Result<(), Problem> {
         if self.method == Method::HEAD {
             return Ok(());
         }
-        let taken: Result<Share, Gone> = self.app.shares.take(&ready.share, self.app.now).await?;
-        taken.map(|_| ()).map_err(ended)
+        let app = &self.app;
+        app.shares.take(&ready.share, file, &app.actor, app.now).await?.map_err(ended)
+    }
+
+    /// Writes down that the page of the link is opened.
+    pub(crate) async fn record_opened(&self, ready: &Ready) -> Result<(), Problem> {
+        Ok(self.app.shares.record_opened(&ready.share, &self.app.actor, self.app.now).await?)
     }
 
     /// Leads to what a link was signed for, or shows the link.

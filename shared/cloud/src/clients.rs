@@ -1,15 +1,26 @@
 //! What every client of AWS has in common: how long a call may take, and how often it is tried. This is the
 //! only place that says so.
 
-use std::time::Duration;
+use std::{error::Error as StdError, fmt::Debug, marker::PhantomData, time::Duration};
 
 use aws_config::{
     BehaviorVersion, SdkConfig, retry::RetryConfig,
     stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
 };
+use aws_sdk_dynamodb::{
+    error::ProvideErrorMetadata,
+    operation::{
+        delete_item::DeleteItemError, put_item::PutItemError, update_item::UpdateItemError,
+    },
+};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::{
+    interceptors::context::InterceptorContext,
+    orchestrator::OrchestratorError,
+    retries::classifiers::{ClassifyRetry, RetryAction},
 };
 
 /// How long it may take to connect.
@@ -41,6 +52,44 @@ pub async fn aws_config() -> SdkConfig {
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .load()
         .await
+}
+
+/// Returns a client of DynamoDB. A write that meets a transaction on the same item is made again, as if it were
+/// throttled.
+pub fn dynamodb_client(aws: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::config::Builder::from(aws)
+        .retry_classifier(Conflicts::<PutItemError>::default())
+        .retry_classifier(Conflicts::<UpdateItemError>::default())
+        .retry_classifier(Conflicts::<DeleteItemError>::default());
+    aws_sdk_dynamodb::Client::from_conf(config.build())
+}
+
+/// Lets writes be made again that met a transaction on the same item.
+#[derive(Debug)]
+struct Conflicts<E>(PhantomData<E>);
+
+impl<E> Default for Conflicts<E> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<E> ClassifyRetry for Conflicts<E>
+where
+    E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let error = context.output_or_error().and_then(Result::err);
+        let error = error.and_then(OrchestratorError::as_operation_error);
+        match error.and_then(|error| error.downcast_ref::<E>()?.code()) {
+            Some("TransactionConflictException") => RetryAction::transient_error(),
+            Some(_) | None => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "conflicts of transactions"
+    }
 }
 
 /// Returns a client of S3. Objects are large, so no attempt is limited as a whole: neither an answer nor a

@@ -26,19 +26,23 @@ where
 
 #[cfg(test)]
 mod tests {
-    use export::NamedFilter;
+    use export::ExportId;
+    use jiff::Timestamp;
     use serde_json::json;
 
-    use crate::fake::{Fake, condition_failed, reply};
+    use crate::{
+        Slot,
+        fake::{Fake, condition_failed, reply},
+    };
 
     #[tokio::test]
     async fn a_condition_that_does_not_hold_is_no_error_and_any_other_refusal_is() {
         let workspace = "acme".parse().unwrap();
-        let (id, display_name, value) = ("F".into(), "f".into(), "a == 'b'".into());
-        let filter = NamedFilter { id, display_name, value };
+        let id = ExportId::new(Timestamp::UNIX_EPOCH, [7; 10]);
+        let slot = Slot { number: 0, export: id, until: 1 };
         let put = async |answer: fn() -> Vec<u8>| {
             let exports = Fake::new(move |_| answer()).exports().await;
-            exports.put_named_filter(&workspace, &filter, true).await
+            exports.take_slot(&workspace, "a", slot, None).await
         };
         let stored = || reply("200 OK", &[], 2, b"{}");
         let denied = || {
@@ -49,6 +53,6 @@ mod tests {
         assert!(put(stored).await.unwrap());
         assert!(!put(|| condition_failed(&json!({}))).await.unwrap());
         let error = put(denied).await.unwrap_err();
-        assert_eq!(error.to_string(), "put named filter");
+        assert_eq!(error.to_string(), "take slot");
     }
 }

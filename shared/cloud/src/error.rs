@@ -39,6 +39,10 @@ pub enum Error {
     #[error("advance export {0} from a version that is no longer current")]
     Stale(ExportId),
 
+    /// Others kept writing to the same items.
+    #[error("{0}: others kept writing to the same items")]
+    Contended(&'static str),
+
     /// A source object is not there any more, or is not what it was.
     #[error("read source object {0}: it was changed or removed")]
     SourceChanged(String),
@@ -97,7 +101,9 @@ impl Error {
     /// Whether the same call would probably succeed a moment later: AWS refused it because of its rate, or
     /// too many changed the same export.
     pub fn is_busy(&self) -> bool {
-        let Self::Aws { source, .. } = self else { return matches!(self, Self::Stale(_)) };
+        let Self::Aws { source, .. } = self else {
+            return matches!(self, Self::Stale(_) | Self::Contended(_));
+        };
         let mut next: Option<&(dyn StdError + 'static)> = Some(source.as_ref());
         while let Some(error) = next {
             let code = error.downcast_ref::<ErrorMetadata>().and_then(ErrorMetadata::code);

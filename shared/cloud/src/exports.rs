@@ -22,16 +22,19 @@ use aws_sdk_dynamodb::{
         get_item::builders::GetItemFluentBuilder, put_item::PutItemError,
         update_item::builders::UpdateItemFluentBuilder,
     },
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+    types::{
+        AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    },
 };
 use export::{Export, ExportId, State, Workspace};
 use jiff::Timestamp;
 
 use crate::{
-    Error, Result,
+    Error, NewEntry, Result, StoreOutcome,
     condition::conditional,
     pause::Pauses,
     record_item::{export_of, item_of, number, pk, sk, text},
+    transaction::transact,
 };
 
 /// How often a change of a record is tried while others change it, too.
@@ -118,6 +121,23 @@ impl ExportTable {
         }
     }
 
+    /// Stores a change as [`Self::put`] does, together with an entry that tells of it.
+    async fn put_told(&self, export: &Export, entry: &NewEntry) -> Result<()> {
+        let record = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(item_of(export)?))
+            .condition_expression("#version = :previous")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":previous", number(export.version - 1))
+            .build()
+            .map_err(Error::aws("put export"))?;
+        let writes = vec![TransactWriteItem::builder().put(record).build(), entry.write()?];
+        match transact(&self.client, "put export", writes).await? {
+            StoreOutcome::Yes => Ok(()),
+            StoreOutcome::Refused | StoreOutcome::Conflict => Err(Error::Stale(export.id)),
+        }
+    }
+
     /// Changes an export by `change` until nobody else comes between; none if there is no such
     /// export, the export as it is if `change` has nothing to change.
     pub async fn change(
@@ -126,10 +146,26 @@ impl ExportTable {
         id: ExportId,
         change: impl Fn(&Export) -> Option<Export>,
     ) -> Result<Option<Export>> {
+        self.change_told(workspace, id, None, change).await
+    }
+
+    /// Changes an export as [`Self::change`] does. The entry that tells of the change is written with it, and not at
+    /// all if there is nothing to change.
+    pub async fn change_told(
+        &self,
+        workspace: &Workspace,
+        id: ExportId,
+        entry: Option<&NewEntry>,
+        change: impl Fn(&Export) -> Option<Export>,
+    ) -> Result<Option<Export>> {
         for tries in 1..=MAX_CHANGE_TRIES {
             let Some(export) = self.get(workspace, id).await? else { return Ok(None) };
             let Some(next) = change(&export) else { return Ok(Some(export)) };
-            match self.put(&next).await {
+            let put = match entry {
+                Some(entry) => self.put_told(&next, entry).await,
+                None => self.put(&next).await,
+            };
+            match put {
                 Ok(()) => return Ok(Some(next)),
                 Err(Error::Stale(_)) => CHANGE_PAUSES.after(tries).await,
                 Err(e) => return Err(e),

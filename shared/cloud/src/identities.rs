@@ -1,17 +1,15 @@
 //! Storing new exports, and which export a key stands for: an idempotency key, or the natural key behind a URL.
 
-use aws_sdk_dynamodb::{
-    operation::transact_write_items::TransactWriteItemsError,
-    types::{Put, TransactWriteItem, builders::PutBuilder},
-};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, builders::PutBuilder};
 use export::{Export, ExportId, Workspace};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::{from_item, to_item};
 
 use crate::{
-    Error, ExportTable, Result,
+    Error, ExportTable, NewEntry, Result, StoreOutcome,
     record_item::{Item, RECORD_LIFETIME, item_of, number, pk, text},
+    transaction::transact,
 };
 
 /// How long an idempotency key is remembered.
@@ -53,17 +51,6 @@ pub enum NewIdentity<'a> {
     },
 }
 
-/// What came of a transaction that stores an export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoreOutcome {
-    /// It is stored.
-    Yes,
-    /// A condition does not hold: somebody was faster.
-    Refused,
-    /// Another transaction was under way on the same items. Its outcome is not known yet.
-    Conflict,
-}
-
 impl Identity {
     /// Tells whether the identity has not ended yet.
     pub fn is_live(&self, now: Timestamp) -> bool {
@@ -87,11 +74,12 @@ impl ExportTable {
         }
     }
 
-    /// Stores a new export with its identity and its place in its lane, all or nothing.
+    /// Stores a new export with its identity, its place in its lane and an entry that tells of it, all or nothing.
     pub async fn store(
         &self,
         export: &Export,
         identity: Option<NewIdentity<'_>>,
+        also: Option<&NewEntry>,
     ) -> Result<StoreOutcome> {
         let record = Put::builder()
             .table_name(&self.name)
@@ -103,23 +91,13 @@ impl ExportTable {
         };
         let identity = identity.map(|identity| self.put_identity(export, identity)).transpose()?;
         let puts = [record].into_iter().chain(place.into_iter().flatten()).chain(identity);
-        let mut write = self.client.transact_write_items();
-        for put in puts {
+        let write = |put: PutBuilder| {
             let put = put.build().map_err(Error::aws("create export"))?;
-            write = write.transact_items(TransactWriteItem::builder().put(put).build());
-        }
-        let Err(error) = write.send().await else { return Ok(StoreOutcome::Yes) };
-        let stored = match error.as_service_error() {
-            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                let reasons = cancelled.cancellation_reasons();
-                outcome(reasons.iter().filter_map(|reason| reason.code()))
-            }
-            Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
-                Some(StoreOutcome::Conflict)
-            }
-            _ => None,
+            Ok(TransactWriteItem::builder().put(put).build())
         };
-        stored.ok_or_else(|| Error::aws("create export")(error))
+        let entry = also.map(NewEntry::write);
+        let writes: Vec<_> = puts.map(write).chain(entry).collect::<Result<_>>()?;
+        transact(&self.client, "create export", writes).await
     }
 
     fn put_identity(&self, export: &Export, identity: NewIdentity<'_>) -> Result<PutBuilder> {
@@ -157,34 +135,4 @@ impl ExportTable {
 
 fn sk(key: &str) -> String {
     format!("I#{key}")
-}
-
-/// What the reasons of a cancelled transaction say. `None` if it could not be tried, as when it was throttled.
-fn outcome<'a>(reasons: impl IntoIterator<Item = &'a str>) -> Option<StoreOutcome> {
-    let mut found = None;
-    for reason in reasons {
-        match reason {
-            "None" => {}
-            "ConditionalCheckFailed" => found = found.or(Some(StoreOutcome::Refused)),
-            "TransactionConflict" => found = Some(StoreOutcome::Conflict),
-            _ => return None,
-        }
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_conflict_of_transactions_is_not_a_refusal() {
-        let of = |reasons: [&'static str; 3]| outcome(reasons);
-        assert_eq!(of(["None", "ConditionalCheckFailed", "None"]), Some(StoreOutcome::Refused));
-        assert_eq!(of(["None", "None", "TransactionConflict"]), Some(StoreOutcome::Conflict));
-        let both = ["ConditionalCheckFailed", "None", "TransactionConflict"];
-        assert_eq!(of(both), Some(StoreOutcome::Conflict), "the other may yet fail");
-        assert_eq!(of(["None", "ThrottlingError", "ConditionalCheckFailed"]), None);
-        assert_eq!(of(["None"; 3]), None);
-    }
 }

@@ -149,7 +149,7 @@ mod tests {
         let export = export.in_lane(lane());
         let table = ExportTable::new(client, "exports".into());
         let identity = NewIdentity::NaturalKey { key: "key", replaces: None };
-        table.store(&export, Some(identity)).await.unwrap();
+        table.store(&export, Some(identity), None).await.unwrap();
 
         let written = aws.bodies("TransactWriteItems").remove(0);
         assert!(written.contains(&place_of(&lane(), 42, id)), "{written}");

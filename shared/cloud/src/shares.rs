@@ -7,12 +7,8 @@
 //!
 //! Whoever opens a link knows the share's id and nothing else, so the share has a key of its own.
 
-use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::update_item::UpdateItemError,
-    types::{
-        AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-    },
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, TransactWriteItem, Update, builders::UpdateBuilder,
 };
 use export::{Export, ExportId, Share, ShareId, Workspace};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -20,17 +16,17 @@ use jiff::Timestamp;
 use serde_dynamo::{from_item, to_item};
 
 use crate::{
-    Error, ExportTable, Result,
-    condition::conditional,
+    Error, ExportTable, NewEntry, Result,
     record_item::{Item, RECORD_LIFETIME, number, pk, text},
+    transaction::transact_in_turn,
 };
 
 /// How many shares of a list are read at the same time.
 const READS_AT_ONCE: usize = 16;
 
 impl ExportTable {
-    /// Stores a new share of an export.
-    pub async fn put_share(&self, share: &Share, export: &Export) -> Result<()> {
+    /// Stores a new share of an export, and the entry that tells of it.
+    pub async fn put_share(&self, share: &Share, export: &Export, entry: &NewEntry) -> Result<()> {
         // What the link answers when it has ended is known for as long as the record of the export may live.
         let lifetime = export::ARCHIVE_LIFETIME + RECORD_LIFETIME;
         let ttl = (export.deadline + lifetime).as_second();
@@ -43,13 +39,12 @@ impl ExportTable {
             ("sk".to_owned(), text(place_sk(share.export, &share.id.to_string()))),
             ("ttl".to_owned(), number(ttl)),
         ]);
-        let mut write = self.client.transact_write_items();
-        for item in [item, place] {
-            let put = Put::builder().table_name(&self.name).set_item(Some(item));
-            let put = put.build().map_err(Error::aws("put share"))?;
-            write = write.transact_items(TransactWriteItem::builder().put(put).build());
-        }
-        write.send().await.map_err(Error::aws("put share"))?;
+        let put = |item: Item| {
+            let put = Put::builder().table_name(&self.name).set_item(Some(item)).build();
+            Ok(TransactWriteItem::builder().put(put.map_err(Error::aws("put share"))?).build())
+        };
+        let writes = [put(item), put(place), entry.write()].into_iter().collect::<Result<_>>()?;
+        transact_in_turn(&self.client, "put share", writes).await?;
         Ok(())
     }
 
@@ -88,61 +83,62 @@ impl ExportTable {
         Ok(shares.into_iter().flatten().collect())
     }
 
-    /// Counts a use of a share, unless it was revoked or its one use is over. Returns the share as it is then;
-    /// `None` if it was not counted.
-    ///
-    /// If the answer to an earlier try was lost, the share was last used at this very instant, and all is well.
-    pub async fn use_share(&self, id: &ShareId, now: Timestamp) -> Result<Option<Share>> {
-        let sent = self
-            .update_item(share_pk(id), "H")
+    /// Counts a use of a share, and stores the entry that tells of it, unless the share was revoked or its one use is
+    /// over. Tells whether it was counted.
+    pub async fn use_share(&self, id: &ShareId, entry: &NewEntry, now: Timestamp) -> Result<bool> {
+        let used = self
+            .update_share(id)
             .update_expression("ADD #uses :one SET last_used_at = :now")
             .condition_expression(
                 "attribute_exists(pk) AND attribute_not_exists(revoked_at) \
-                 AND (#once = :false OR #uses = :zero) \
-                 AND (attribute_not_exists(last_used_at) OR last_used_at <> :now)",
+                 AND (#once = :false OR #uses = :zero)",
             )
             .expression_attribute_names("#uses", "uses")
             .expression_attribute_names("#once", "once")
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":zero", number(0))
             .expression_attribute_values(":false", AttributeValue::Bool(false))
-            .expression_attribute_values(":now", text(now))
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match sent {
-            Ok(output) => output.attributes.map(share_of).transpose(),
-            Err(SdkError::ServiceError(e)) => match e.into_err() {
-                UpdateItemError::ConditionalCheckFailedException(found) => {
-                    let found = found.item.map(share_of).transpose()?;
-                    Ok(found.filter(|share| share.last_used_at == Some(now)))
-                }
-                other => Err(Error::aws("use share")(other)),
-            },
-            Err(e) => Err(Error::aws("use share")(e)),
-        }
+            .expression_attribute_values(":now", text(now));
+        self.change_share("use share", used, entry).await
     }
 
-    /// Revokes a share of an export. Tells whether there is one.
+    /// Revokes a share of an export, and stores the entry that tells of it. Tells whether there is one that was not
+    /// revoked before.
     pub async fn revoke_share(
         &self,
         (workspace, export): (&Workspace, ExportId),
         id: &ShareId,
+        entry: &NewEntry,
         now: Timestamp,
     ) -> Result<bool> {
-        let sent = self
-            .update_item(share_pk(id), "H")
-            .update_expression("SET revoked_at = if_not_exists(revoked_at, :now)")
-            .condition_expression("#workspace = :workspace AND #export = :export")
+        let revoked = self
+            .update_share(id)
+            .update_expression("SET revoked_at = :now")
+            .condition_expression(
+                "#workspace = :workspace AND #export = :export AND attribute_not_exists(revoked_at)",
+            )
             .expression_attribute_names("#workspace", "workspace")
             .expression_attribute_names("#export", "export")
             .expression_attribute_values(":workspace", text(workspace))
             .expression_attribute_values(":export", text(export))
-            .expression_attribute_values(":now", text(now))
-            .send()
-            .await;
-        Ok(conditional("revoke share", sent)?.is_some())
+            .expression_attribute_values(":now", text(now));
+        self.change_share("revoke share", revoked, entry).await
+    }
+
+    fn update_share(&self, id: &ShareId) -> UpdateBuilder {
+        let update = Update::builder().table_name(&self.name);
+        update.key("pk", text(share_pk(id))).key("sk", text("H"))
+    }
+
+    async fn change_share(
+        &self,
+        action: &'static str,
+        update: UpdateBuilder,
+        entry: &NewEntry,
+    ) -> Result<bool> {
+        let update = update.build().map_err(Error::aws(action))?;
+        let writes = vec![TransactWriteItem::builder().update(update).build(), entry.write()?];
+        transact_in_turn(&self.client, action, writes).await
     }
 }
 

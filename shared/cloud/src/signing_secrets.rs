@@ -4,14 +4,15 @@
 //! |---|---|---|
 //! | signing secret | `W#workspace` | `K#id` |
 
-use aws_sdk_dynamodb::types::Select;
+use aws_sdk_dynamodb::types::{Delete, Put, Select, TransactWriteItem};
 use export::Workspace;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    Error, ExportTable, Result,
+    Error, ExportTable, NewEntry, Result,
     record_item::{Item, pk, text},
+    transaction::transact_in_turn,
 };
 
 /// How many secrets are in use at the same time, so that a receiver can change from one to the next.
@@ -77,38 +78,42 @@ impl ExportTable {
         Ok(output.items.unwrap_or_default().iter().filter_map(sealed).collect())
     }
 
-    /// Stores a signing secret.
+    /// Stores a signing secret, and the entry that tells of it.
     pub async fn put_signing_secret(
         &self,
         workspace: &Workspace,
         secret: &SigningSecret,
+        entry: &NewEntry,
     ) -> Result<()> {
-        self.client
-            .put_item()
+        let put = Put::builder()
             .table_name(&self.name)
             .item("pk", text(pk(workspace)))
             .item("sk", text(sk(secret.id)))
             .item("sealed", text(&secret.sealed))
             .item("created_at", text(secret.created_at))
-            .send()
-            .await
+            .build()
             .map_err(Error::aws("put signing secret"))?;
+        let writes = vec![TransactWriteItem::builder().put(put).build(), entry.write()?];
+        transact_in_turn(&self.client, "put signing secret", writes).await?;
         Ok(())
     }
 
-    /// Forgets a signing secret. Tells whether there was one.
-    pub async fn remove_signing_secret(&self, workspace: &Workspace, id: Uuid) -> Result<bool> {
-        let output = self
-            .client
-            .delete_item()
+    /// Forgets a signing secret, and stores the entry that tells of it. Tells whether there was one.
+    pub async fn remove_signing_secret(
+        &self,
+        workspace: &Workspace,
+        id: Uuid,
+        entry: &NewEntry,
+    ) -> Result<bool> {
+        let delete = Delete::builder()
             .table_name(&self.name)
             .key("pk", text(pk(workspace)))
             .key("sk", text(sk(id)))
-            .return_values(aws_sdk_dynamodb::types::ReturnValue::AllOld)
-            .send()
-            .await
+            .condition_expression("attribute_exists(pk)")
+            .build()
             .map_err(Error::aws("remove signing secret"))?;
-        Ok(output.attributes.is_some())
+        let writes = vec![TransactWriteItem::builder().delete(delete).build(), entry.write()?];
+        transact_in_turn(&self.client, "remove signing secret", writes).await
     }
 }
 

@@ -1,11 +1,14 @@
 //! Token records in DynamoDB, keyed by `id`. Secrets are not among them.
 
-use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, Put, TransactWriteItem, Update},
+};
 use export::TokenRecord;
 use jiff::Timestamp;
 use serde_dynamo::{from_item, to_item};
 
-use crate::{Error, Result, condition::conditional};
+use crate::{Error, NewEntry, Result, transaction::transact_in_turn};
 
 /// The most tokens of a page.
 const MAX_PAGE: i32 = 1000;
@@ -37,17 +40,15 @@ impl TokenTable {
         output.item.map(|item| from_item(item).map_err(Error::aws("decode token"))).transpose()
     }
 
-    /// Stores a new token.
-    pub async fn put(&self, token: &TokenRecord) -> Result<()> {
+    /// Stores a new token, and the entries that tell of it.
+    pub async fn put(&self, token: &TokenRecord, entries: &[NewEntry]) -> Result<()> {
         let item = to_item(token).map_err(Error::aws("encode token"))?;
-        self.client
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(id)")
-            .send()
-            .await
-            .map_err(Error::aws("put token"))?;
+        let put = Put::builder().table_name(&self.name).set_item(Some(item));
+        let put = put.condition_expression("attribute_not_exists(id)").build();
+        let put = put.map_err(Error::aws("put token"))?;
+        let writes = [Ok(TransactWriteItem::builder().put(put).build())].into_iter();
+        let writes = writes.chain(entries.iter().map(NewEntry::write)).collect::<Result<_>>()?;
+        transact_in_turn(&self.client, "put token", writes).await?;
         Ok(())
     }
 
@@ -64,19 +65,19 @@ impl TokenTable {
         Ok((tokens.collect::<Result<_>>()?, next))
     }
 
-    /// Revokes a token. Tells whether there is one.
-    pub async fn revoke(&self, id: &str, now: Timestamp) -> Result<bool> {
-        let sent = self
-            .client
-            .update_item()
+    /// Revokes a token, and stores the entries that tell of it. Tells whether there is one.
+    pub async fn revoke(&self, id: &str, entries: &[NewEntry], now: Timestamp) -> Result<bool> {
+        let update = Update::builder()
             .table_name(&self.name)
             .key("id", AttributeValue::S(id.to_owned()))
             .update_expression("SET revoked_at = if_not_exists(revoked_at, :now)")
             .condition_expression("attribute_exists(id)")
             .expression_attribute_values(":now", AttributeValue::S(now.to_string()))
-            .send()
-            .await;
-        Ok(conditional("revoke token", sent)?.is_some())
+            .build()
+            .map_err(Error::aws("revoke token"))?;
+        let writes = [Ok(TransactWriteItem::builder().update(update).build())].into_iter();
+        let writes = writes.chain(entries.iter().map(NewEntry::write)).collect::<Result<_>>()?;
+        transact_in_turn(&self.client, "revoke token", writes).await
     }
 }
 

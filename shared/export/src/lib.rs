@@ -8,6 +8,7 @@
 //! - [`Export`]: the record of one export and every way it may change.
 //! - [`Token`]: the credential that names workspaces and privileges.
 
+mod audit;
 mod bucket_copy;
 mod callback;
 mod callback_hosts;
@@ -36,6 +37,7 @@ mod token;
 mod window;
 mod workspace;
 
+pub use audit::{Action, Actor, AuditEntry, Subject};
 pub use bucket_copy::{
     BucketCopy, BucketCredentials, BucketName, CopyState, CopyTarget, FailedFile, KeyPrefix,
     MAX_FAILED_FILES, StoredCredentials, StoredFile, TargetError, external_id, is_key_id,

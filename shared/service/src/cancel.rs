@@ -1,6 +1,6 @@
 //! Ending exports at the wish of their user.
 
-use export::{Export, ExportId, Status, Workspace};
+use export::{Action, Actor, Export, ExportId, Status, Subject, Workspace};
 use jiff::Timestamp;
 
 use crate::{Exports, FollowUp, Result};
@@ -13,9 +13,13 @@ impl Exports {
         follow_up: &FollowUp,
         workspace: &Workspace,
         id: ExportId,
+        actor: &Actor,
         now: Timestamp,
     ) -> Result<Option<Export>> {
-        let export = self.table.change(workspace, id, |export| export.cancel(now)).await?;
+        let what = (Action::ExportCancelled, Subject::export(id));
+        let entry = Some(self.audit.entry(workspace, actor, what, now)?);
+        let change = |export: &Export| export.cancel(now);
+        let export = self.table.change_told(workspace, id, entry.as_ref(), change).await?;
         follow_cancelled(follow_up, export.as_ref(), now).await;
         Ok(export)
     }
@@ -27,9 +31,13 @@ impl Exports {
         follow_up: &FollowUp,
         workspace: &Workspace,
         id: ExportId,
+        actor: &Actor,
         now: Timestamp,
     ) -> Result<Option<Export>> {
-        let export = self.table.change(workspace, id, |export| Some(export.discard(now))).await?;
+        let what = (Action::ExportDeleted, Subject::export(id));
+        let entry = Some(self.audit.entry(workspace, actor, what, now)?);
+        let change = |export: &Export| Some(export.discard(now));
+        let export = self.table.change_told(workspace, id, entry.as_ref(), change).await?;
         follow_cancelled(follow_up, export.as_ref(), now).await;
         Ok(export)
     }
@@ -41,9 +49,13 @@ impl Exports {
         &self,
         workspace: &Workspace,
         id: ExportId,
+        actor: &Actor,
         now: Timestamp,
     ) -> Result<Option<Export>> {
-        Ok(self.table.change(workspace, id, |export| export.delete(now)).await?)
+        let what = (Action::ExportDeleted, Subject::export(id));
+        let entry = Some(self.audit.entry(workspace, actor, what, now)?);
+        let change = |export: &Export| export.delete(now);
+        Ok(self.table.change_told(workspace, id, entry.as_ref(), change).await?)
     }
 }
 

@@ -41,7 +41,7 @@ impl Exports {
             State::Queued { .. } | State::Running { .. } => true,
             _ => false,
         };
-        let export = match self.join(&new, &key, is_fresh).await? {
+        let export = match self.join(&new, &key, is_fresh, None).await? {
             Joined::Kept(export) => *export,
             Joined::New { .. } => new,
         };

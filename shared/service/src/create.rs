@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cloud::{Identity, NewIdentity, Pauses, StoreOutcome};
-use export::{Export, ExportId, Workspace};
+use cloud::{Identity, NewEntry, NewIdentity, Pauses, StoreOutcome};
+use export::{Action, Actor, Export, ExportId, Subject, Workspace};
 use jiff::Timestamp;
 
 use crate::{Error, Exports, Result};
@@ -53,11 +53,17 @@ pub enum Joined {
 }
 
 impl Exports {
-    /// Stores a new export and asks for it to be built, if its workspace may make it; under an idempotency key,
-    /// at most one.
-    pub async fn create(&self, export: &Export, key: Option<&IdempotencyKey>) -> Result<Created> {
+    /// Stores a new export of `actor` and asks for it to be built, if its workspace may make it; under an idempotency
+    /// key, at most one.
+    pub async fn create(
+        &self,
+        export: &Export,
+        key: Option<&IdempotencyKey>,
+        actor: &Actor,
+    ) -> Result<Created> {
+        let entry = self.created(export, actor)?;
         self.count_new(export).await?;
-        let created = self.store_new(export, key).await?;
+        let created = self.store_new(export, key, &entry).await?;
         if matches!(created, Created::New) {
             self.submit(export).await;
         } else {
@@ -81,13 +87,16 @@ impl Exports {
     }
 
     /// Stores a new export as the newest of its natural key and asks for it to be built, if its workspace may
-    /// make it and `keep` does not hold of the newest so far. Of many at once, one is stored.
+    /// make it and `keep` does not hold of the newest so far. Of many at once, one is stored. Without an `actor`, it
+    /// is one that nobody sees, and no entry tells of it.
     pub async fn join(
         &self,
         export: &Export,
         key: &str,
         keep: impl Fn(&Export) -> bool,
+        actor: Option<&Actor>,
     ) -> Result<Joined> {
+        let entry = actor.map(|actor| self.created(export, actor)).transpose()?;
         let mut looks = 0;
         loop {
             let newest = self.table.newest(&export.workspace, key).await?;
@@ -104,7 +113,7 @@ impl Exports {
                 Err(e) => return Err(e),
             }
         }
-        let joined = self.store_newest(export, key, keep).await?;
+        let joined = self.store_newest(export, key, keep, entry.as_ref()).await?;
         if matches!(joined, Joined::New { .. }) {
             self.submit(export).await;
         } else {
@@ -113,7 +122,18 @@ impl Exports {
         Ok(joined)
     }
 
-    async fn store_new(&self, export: &Export, key: Option<&IdempotencyKey>) -> Result<Created> {
+    /// Returns the entry that tells of a new export.
+    fn created(&self, export: &Export, actor: &Actor) -> Result<NewEntry> {
+        let what = (Action::ExportCreated, Subject::export(export.id));
+        self.audit.entry(&export.workspace, actor, what, export.created_at)
+    }
+
+    async fn store_new(
+        &self,
+        export: &Export,
+        key: Option<&IdempotencyKey>,
+        entry: &NewEntry,
+    ) -> Result<Created> {
         for attempt in 1..=MAX_ATTEMPTS {
             if let Some(key) = key
                 && let Some(made) = self.made_before(export, key).await?
@@ -123,7 +143,7 @@ impl Exports {
             let identity = key.map(|IdempotencyKey { key, body, request }| {
                 NewIdentity::IdempotencyKey { key, body, request }
             });
-            match self.table.store(export, identity).await? {
+            match self.table.store(export, identity, Some(entry)).await? {
                 StoreOutcome::Yes => return Ok(Created::New),
                 StoreOutcome::Refused if key.is_none() => break,
                 // Somebody has the same key. Which export it stands for is known in a moment.
@@ -152,6 +172,7 @@ impl Exports {
         export: &Export,
         key: &str,
         keep: impl Fn(&Export) -> bool,
+        entry: Option<&NewEntry>,
     ) -> Result<Joined> {
         for attempt in 1..=MAX_ATTEMPTS {
             let replaces: Option<ExportId> =
@@ -164,7 +185,7 @@ impl Exports {
                 return Ok(Joined::Kept(Box::new(kept.clone())));
             }
             let identity = NewIdentity::NaturalKey { key, replaces };
-            match self.table.store(export, Some(identity)).await? {
+            match self.table.store(export, Some(identity), entry).await? {
                 StoreOutcome::Yes => return Ok(Joined::New { before: newest.map(Box::new) }),
                 StoreOutcome::Refused | StoreOutcome::Conflict => STORE_PAUSES.after(attempt).await,
             }

@@ -5,7 +5,7 @@ use export::{Export, ExportRequest, Quota, Workspace};
 use jiff::{SignedDuration, Timestamp};
 use tracing::{error, info};
 
-use crate::{Clock, Random, Result};
+use crate::{Audit, Clock, Random, Result};
 
 /// The exports of all workspaces.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct Exports {
     pub table: ExportTable,
     /// The queue of exports to build.
     pub queue: ExportQueue,
+    /// The audit trail.
+    pub audit: Audit,
     /// The time.
     pub clock: Clock,
     /// Where ids and secrets come from.

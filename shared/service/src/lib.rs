@@ -4,6 +4,7 @@
 //! Time and randomness are values, [`Clock`] and [`Random`], so that tests run a day in no time and the same
 //! way each time. Nothing here knows HTTP.
 
+mod audit;
 mod building;
 mod cancel;
 mod clock;
@@ -29,6 +30,7 @@ mod sweep;
 mod testing;
 mod wait;
 
+pub use audit::Audit;
 pub use building::{Builder, Engine, LeaseLost, LeaseWatch, Progress, RenewalPace, Schedule, Work};
 pub use clock::Clock;
 pub use copy::Copier;

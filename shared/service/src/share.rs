@@ -1,13 +1,13 @@
 //! Sharing exports by links that need no credential, and opening these links.
 
-use cloud::{ExportTable, Link, LinkMethod};
+use cloud::{ExportTable, Link, LinkMethod, NewEntry};
 use export::{
-    Archive, Export, ExportId, FileName, Share, ShareId, ShareRequest, ShareSecret, ShareStatus,
-    State, Status, Workspace,
+    Action, Actor, Archive, Export, ExportId, FileName, Share, ShareId, ShareRequest, ShareSecret,
+    ShareStatus, State, Status, Subject, Workspace,
 };
 use jiff::Timestamp;
 
-use crate::{Exports, Links, Result};
+use crate::{Audit, Exports, Links, Result};
 
 /// Opens the links of shares.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct ShareLinks {
     pub table: ExportTable,
     /// Links to archives.
     pub links: Links,
+    /// The audit trail.
+    pub audit: Audit,
 }
 
 /// What a link leads to.
@@ -47,13 +49,13 @@ pub enum Gone {
 }
 
 impl Exports {
-    /// Shares an export of a workspace, whether it is finished or not. `by` is the name of who does it. The secret is
-    /// known now and never again. `None` if the export has `most` shares.
+    /// Shares an export of a workspace, whether it is finished or not. The secret is known now and never again. `None` if
+    /// the export has `most` shares.
     pub async fn share(
         &self,
         export: &Export,
         request: ShareRequest,
-        by: &str,
+        actor: &Actor,
         now: Timestamp,
         most: usize,
     ) -> Result<Option<(Share, ShareSecret)>> {
@@ -62,7 +64,7 @@ impl Exports {
         if shares.len() >= most {
             return Ok(None);
         }
-        self.share_draft(export, request, by, now).await.map(Some)
+        self.share_draft(export, request, actor, now).await.map(Some)
     }
 
     /// Shares an export that has no shares yet, and need not be stored: until it is, the link leads to nothing.
@@ -70,12 +72,15 @@ impl Exports {
         &self,
         export: &Export,
         request: ShareRequest,
-        by: &str,
+        actor: &Actor,
         now: Timestamp,
     ) -> Result<(Share, ShareSecret)> {
         let secret = ShareSecret::from_random(self.random.bytes()?);
+        let by = actor.name.as_deref().unwrap_or_default();
         let share = Share::new((&export.workspace, export.id), &secret, request, by, now);
-        self.table.put_share(&share, export).await?;
+        let what = (Action::ShareCreated, Subject::export(export.id).and(&share.id));
+        let entry = self.audit.entry(&export.workspace, actor, what, now)?;
+        self.table.put_share(&share, export, &entry).await?;
         Ok((share, secret))
     }
 
@@ -94,11 +99,18 @@ impl Exports {
     /// Revokes a share of an export, at once. Tells whether there is one; doing it again changes nothing.
     pub async fn revoke_share(
         &self,
-        of: (&Workspace, ExportId),
+        (workspace, export): (&Workspace, ExportId),
         id: &ShareId,
+        actor: &Actor,
         now: Timestamp,
     ) -> Result<bool> {
-        Ok(self.table.revoke_share(of, id, now).await?)
+        let what = (Action::ShareRevoked, Subject::export(export).and(id));
+        let entry = self.audit.entry(workspace, actor, what, now)?;
+        if self.table.revoke_share((workspace, export), id, &entry, now).await? {
+            return Ok(true);
+        }
+        let found = self.table.share(id).await?;
+        Ok(found.is_some_and(|share| (&share.workspace, share.export) == (workspace, export)))
     }
 }
 
@@ -128,13 +140,39 @@ impl ShareLinks {
         })
     }
 
-    /// Counts a use of a share. Tells why not if it ended meanwhile, or somebody else used it up.
-    pub async fn take(&self, share: &Share, now: Timestamp) -> Result<Result<Share, Gone>> {
-        Ok(match self.table.use_share(&share.id, now).await? {
-            Some(used) => Ok(used),
-            None if share.once => Err(Gone::Used),
-            None => Err(Gone::Revoked),
+    /// Counts a use of a share, for a file or the whole archive. Tells why not if it ended meanwhile, or somebody else
+    /// used it up.
+    pub async fn take(
+        &self,
+        share: &Share,
+        file: Option<&str>,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Result<(), Gone>> {
+        let entry = self.entry(share, Action::ShareUsed, file, actor, now)?;
+        Ok(match self.table.use_share(&share.id, &entry, now).await? {
+            true => Ok(()),
+            false if share.once => Err(Gone::Used),
+            false => Err(Gone::Revoked),
         })
+    }
+
+    /// Writes down that the page of a link was opened.
+    pub async fn record_opened(&self, share: &Share, actor: &Actor, now: Timestamp) -> Result<()> {
+        Ok(self.entry(share, Action::ShareOpened, None, actor, now)?.put().await?)
+    }
+
+    fn entry(
+        &self,
+        share: &Share,
+        action: Action,
+        file: Option<&str>,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<NewEntry> {
+        let subject = Subject { other: file.map(str::to_owned), ..Subject::export(share.export) };
+        let actor = Actor { share: Some(share.id.clone()), ..actor.clone() };
+        self.audit.entry(&share.workspace, &actor, (action, subject), now)
     }
 
     /// Signs a link to an object of a shared archive, which ends with the share at the latest.

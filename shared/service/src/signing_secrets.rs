@@ -1,8 +1,9 @@
 //! Changing the secrets that callbacks are signed with.
 
 use cloud::{KmsCipher, Purpose, SIGNING_SECRETS, SigningSecret};
-use export::{Secret, Workspace};
+use export::{Action, Actor, Secret, Subject, Workspace};
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::{Exports, Result};
 
@@ -13,16 +14,32 @@ impl Exports {
         seal: &KmsCipher,
         workspace: &Workspace,
         secret: &Secret,
+        actor: &Actor,
         now: Timestamp,
     ) -> Result<SigningSecret> {
         let sealed = seal.seal(secret, Purpose::Callback(workspace)).await?;
         // Secrets are listed by their ids, newest first.
         let stored = SigningSecret { id: self.random.uuid(now)?, sealed, created_at: now };
-        self.table.put_signing_secret(workspace, &stored).await?;
+        let what = (Action::SigningSecretCreated, Subject::other(stored.id));
+        let entry = self.audit.entry(workspace, actor, what, now)?;
+        self.table.put_signing_secret(workspace, &stored, &entry).await?;
         for old in self.table.signing_secrets(workspace).await?.iter().skip(SIGNING_SECRETS) {
-            self.table.remove_signing_secret(workspace, old.id).await?;
+            self.remove_signing_secret(workspace, old.id, actor, now).await?;
         }
         Ok(stored)
+    }
+
+    /// Forgets a signing secret of a workspace. Tells whether there was one.
+    pub async fn remove_signing_secret(
+        &self,
+        workspace: &Workspace,
+        id: Uuid,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let what = (Action::SigningSecretRemoved, Subject::other(id));
+        let entry = self.audit.entry(workspace, actor, what, now)?;
+        Ok(self.table.remove_signing_secret(workspace, id, &entry).await?)
     }
 }
 

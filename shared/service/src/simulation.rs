@@ -11,7 +11,7 @@ use tokio::time::{advance, sleep, timeout};
 
 use crate::{
     Error, Joined, Outcome, first_in_lane,
-    testing::{Scene, ToyEngine},
+    testing::{Scene, ToyEngine, ana},
 };
 
 /// How many simulations there are.
@@ -81,11 +81,11 @@ impl Simulation {
             export = export.in_lane(Lane::new("liferay"));
         }
         let made = if self.rng.bool() {
-            scene.exports.create(&export, None).await.map(|_| true)
+            scene.exports.create(&export, None, &ana()).await.map(|_| true)
         } else {
             let key = format!("key{}", self.rng.u32(..3));
             let is_current = |export: &Export| export.is_current(scene.now());
-            let joined = scene.exports.join(&export, &key, is_current).await;
+            let joined = scene.exports.join(&export, &key, is_current, Some(&ana())).await;
             joined.map(|joined| matches!(joined, Joined::New { .. }))
         };
         match made {
@@ -166,9 +166,9 @@ impl Simulation {
         let Scene { exports, follow_up, acme, .. } = &self.scene;
         let now = self.scene.now();
         let _ = if self.rng.bool() {
-            exports.cancel(follow_up, acme, id, now).await
+            exports.cancel(follow_up, acme, id, &ana(), now).await
         } else {
-            exports.delete(acme, id, now).await
+            exports.delete(acme, id, &ana(), now).await
         };
     }
 
@@ -204,7 +204,7 @@ impl Simulation {
         let first = first_in_lane(&self.scene.exports.table, &self.scene.acme, &lane).await;
         assert!(first.unwrap().is_none(), "{seed}");
         for _ in 0..3 {
-            let room = self.scene.exports.create(&self.scene.draft(), None).await;
+            let room = self.scene.exports.create(&self.scene.draft(), None, &ana()).await;
             assert!(room.is_ok(), "{seed}: there is no room for an export though all have ended");
         }
     }

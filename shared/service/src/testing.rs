@@ -4,17 +4,21 @@ mod engine;
 
 use std::time::Duration;
 
-use cloud::{ArchiveBucket, DeliveryTable, ExportQueue, ExportTable, Job, KmsCipher, Queue};
+use cloud::{
+    ArchiveBucket, AuditTable, DeliveryTable, ExportQueue, ExportTable, Job, KmsCipher, Queue,
+};
 use export::{
-    Archive, Export, ExportId, ExportRequest, Format, Quota, Secret, TableSelection, Window,
+    Actor, Archive, Export, ExportId, ExportRequest, Format, Quota, Secret, TableSelection, Window,
     Workspace,
 };
 use jiff::{SignedDuration, Timestamp};
-use simulated_aws::{DELIVERY_TABLE, EXPORT_TABLE, Message, SimulatedAws};
+use simulated_aws::{AUDIT_TABLE, DELIVERY_TABLE, EXPORT_TABLE, Message, SimulatedAws};
 use tokio::time::Instant;
 
 pub(crate) use self::engine::{ToyEngine, ToyError};
-use crate::{Builder, Clock, Copier, Deliverer, Exports, FollowUp, Random, RenewalPace, Sweeper};
+use crate::{
+    Audit, Builder, Clock, Copier, Deliverer, Exports, FollowUp, Random, RenewalPace, Sweeper,
+};
 
 pub(crate) const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// The bucket of archives.
@@ -48,7 +52,7 @@ impl Scene {
         let aws = SimulatedAws::new();
         let config = aws.config();
         let clock = Clock::starting_at("2026-03-01T10:00:00Z".parse().unwrap());
-        let dynamodb = aws_sdk_dynamodb::Client::new(&config);
+        let dynamodb = cloud::dynamodb_client(&config);
         let sqs = aws_sdk_sqs::Client::new(&config);
         let table = ExportTable::new(dynamodb.clone(), EXPORT_TABLE.into());
         let queue = ExportQueue::new(sqs.clone(), BUILDS.into());
@@ -62,6 +66,7 @@ impl Scene {
             clock,
         );
         let archives = ArchiveBucket::new(cloud::s3_client(&config), ARCHIVES.into());
+        let trail = AuditTable::new(dynamodb.clone(), AUDIT_TABLE.into(), DAY);
         let deliveries = DeliveryTable::new(dynamodb, DELIVERY_TABLE.into());
         let cipher = KmsCipher::new(aws_sdk_kms::Client::new(&config), "key".into());
         let copier = Copier {
@@ -100,6 +105,7 @@ impl Scene {
         let exports = Exports {
             table,
             queue,
+            audit: Audit { table: trail, random: random.clone() },
             clock,
             random,
             quota: Quota {
@@ -189,13 +195,19 @@ impl Scene {
     /// Stores a secret that callbacks are signed with.
     pub(crate) async fn add_signing_secret(&self, secret: &str) {
         let (seal, secret) = (&self.deliverer.seal, Secret::new(secret.to_owned()));
-        self.exports.add_signing_secret(seal, &self.acme, &secret, self.now()).await.unwrap();
+        let (exports, ana) = (&self.exports, ana());
+        exports.add_signing_secret(seal, &self.acme, &secret, &ana, self.now()).await.unwrap();
     }
 
     /// Takes the messages that ask for callbacks to be posted.
     pub(crate) fn take_callbacks(&self) -> Vec<Message> {
         self.aws.take_messages(CALLBACKS)
     }
+}
+
+/// Somebody who does something.
+pub(crate) fn ana() -> Actor {
+    Actor { api: "native".into(), name: Some("ana".into()), ..Actor::default() }
 }
 
 /// An archive of one small file.

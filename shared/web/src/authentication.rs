@@ -8,7 +8,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use cloud::TokenTable;
-use export::{Privilege, QuotaExceeded, RequestCost, Token, TokenRecord, Workspace};
+use export::{Actor, Privilege, QuotaExceeded, RequestCost, Token, TokenRecord, Workspace};
 use jiff::Timestamp;
 use service::Exports;
 
@@ -43,6 +43,8 @@ pub struct Credential {
 pub(crate) struct Caller {
     /// The workspace that they act in.
     pub(crate) workspace: Workspace,
+    /// The id of the token.
+    pub(crate) token: String,
     /// The name of the token, or its id if it has none.
     pub(crate) name: String,
 }
@@ -72,11 +74,13 @@ impl Authenticator {
         Self { tokens, exports }
     }
 
-    /// Returns the holder of a credential, if their token has `privilege`. The request is counted.
+    /// Returns the holder of a credential, if their token has `privilege`. The request is counted. `client` is who sends
+    /// it, as far as that is known without the credential.
     pub(crate) async fn authorize(
         &self,
         credential: &Credential,
         privilege: Privilege,
+        client: &Actor,
         now: Timestamp,
     ) -> Result<Caller, AuthError> {
         let Credential { token, id, workspace } = credential;
@@ -86,16 +90,19 @@ impl Authenticator {
             let detail = "Key and secret do not belong together.";
             return Err(AuthError::Invalid("token_invalid", detail.to_owned()));
         }
-        self.holder(token, workspace.as_deref(), privilege, now).await
+        let record = self.record(token, client, now).await?;
+        let caller = caller(&record, workspace.as_deref(), privilege)?;
+        self.exports.spend(&caller.workspace, RequestCost::Itself, now).await?;
+        Ok(caller)
     }
 
-    async fn holder(
+    /// Returns the record of a token that can be used.
+    async fn record(
         &self,
         text: &str,
-        chosen: Option<&[u8]>,
-        privilege: Privilege,
+        client: &Actor,
         now: Timestamp,
-    ) -> Result<Caller, AuthError> {
+    ) -> Result<TokenRecord, AuthError> {
         let token: Token = text.parse().map_err(|e| {
             AuthError::Invalid(
                 "token_invalid",
@@ -104,19 +111,21 @@ impl Authenticator {
         })?;
         let record =
             self.tokens.get(token.id()).await.map_err(|e| AuthError::Unavailable(e.into()))?;
-        let record = record.filter(|record| record.matches(&token)).ok_or_else(|| {
-            AuthError::Invalid(
-                "token_invalid",
-                "There is no such token. Ask your operator for one.".to_owned(),
-            )
-        })?;
-        if !record.is_live(now) {
+        let unknown = || {
+            let detail = "There is no such token. Ask your operator for one.";
+            AuthError::Invalid("token_invalid", detail.to_owned())
+        };
+        let record = record.ok_or_else(unknown)?;
+        let refusal = if !record.matches(&token) {
+            unknown()
+        } else if !record.is_live(now) {
             let detail = "The token was revoked or has expired. Ask your operator for a new one.";
-            return Err(AuthError::Invalid("token_ended", detail.to_owned()));
-        }
-        let caller = caller(&record, chosen, privilege)?;
-        self.exports.spend(&caller.workspace, RequestCost::Itself, now).await?;
-        Ok(caller)
+            AuthError::Invalid("token_ended", detail.to_owned())
+        } else {
+            return Ok(record);
+        };
+        self.exports.audit.record_refused_sign_in(&record, client, now).await?;
+        Err(refusal)
     }
 }
 
@@ -177,7 +186,7 @@ fn caller(
         return Err(AuthError::PrivilegeMissing(privilege));
     }
     let name = if record.description.is_empty() { &record.id } else { &record.description };
-    Ok(Caller { workspace, name: name.clone() })
+    Ok(Caller { workspace, token: record.id.clone(), name: name.clone() })
 }
 
 impl AuthError {

@@ -4,10 +4,11 @@ use std::convert::Infallible;
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderValue, StatusCode, request::Parts},
+    http::{HeaderValue, StatusCode, header::USER_AGENT, request::Parts},
     middleware::Next,
     response::Response,
 };
+use export::Actor;
 use jiff::Timestamp;
 use lambda_http::{RequestExt as _, request::RequestContext};
 use service::Clock;
@@ -52,7 +53,29 @@ impl<S: Sync> FromRequestParts<S> for RequestTime {
     }
 }
 
-/// Adds [`BaseUrl`] and [`RequestTime`] to the request and `X-Request-Id` to its answer.
+/// From where a request came, as API Gateway saw it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Client {
+    address: Option<String>,
+    agent: Option<String>,
+    request: String,
+}
+
+impl Client {
+    /// Returns from where this request came.
+    pub(crate) fn of(parts: &Parts) -> Self {
+        parts.extensions.get::<Self>().cloned().unwrap_or_default()
+    }
+
+    /// Returns who sends it to this API, as far as that is known without a credential.
+    pub(crate) fn actor(self, api: &str) -> Actor {
+        let Self { address, agent, request } = self;
+        let request = Some(request);
+        Actor { api: api.to_owned(), address, agent, request, ..Actor::default() }
+    }
+}
+
+/// Adds [`BaseUrl`], [`RequestTime`] and [`Client`] to the request and `X-Request-Id` to its answer.
 ///
 /// `configured` is the base URL if the deployment sets one; without it, it is where API Gateway was
 /// reached. The `Host` header is never taken: links must not lead where a caller wants.
@@ -61,20 +84,24 @@ pub(crate) async fn with_context(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let (id, url) = match request.request_context_ref() {
+    let (id, address, url) = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV1(gateway)) => {
             let path = gateway.path.as_deref().unwrap_or_default();
             let prefix = path.strip_suffix(request.uri().path()).unwrap_or_default();
             let domain = gateway.domain_name.as_deref().unwrap_or("localhost");
-            (gateway.request_id.clone(), format!("https://{domain}{prefix}"))
+            let address = gateway.identity.source_ip.clone();
+            (gateway.request_id.clone(), address, format!("https://{domain}{prefix}"))
         }
-        _ => (None, "https://localhost".to_owned()),
+        _ => (None, None, "https://localhost".to_owned()),
     };
     let id = id.or_else(|| request.lambda_context_ref().map(|context| context.request_id.clone()));
     let id = id.unwrap_or_default();
     let url = configured.unwrap_or(url).trim_end_matches('/').to_owned();
     request.extensions_mut().insert(BaseUrl(url));
     request.extensions_mut().insert(RequestTime(clock.now()));
+    let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes);
+    let agent = agent.map(|agent| String::from_utf8_lossy(agent).into_owned());
+    request.extensions_mut().insert(Client { address, agent, request: id.clone() });
 
     let span = info_span!("request", request.id = id, method = %request.method(), path = logged(request.uri().path()));
     let mut response = next.run(request).instrument(span).await;

@@ -13,14 +13,20 @@ use axum::{
     middleware::from_fn_with_state,
     response::IntoResponse,
 };
-use export::{Privilege, Workspace};
+use export::{Actor, Privilege, Workspace};
 use jiff::Timestamp;
 use service::Clock;
 
-use crate::{AuthError, Credential, RequestTime, Services, with_context};
+use crate::{
+    AuthError, Credential, RequestTime, Services, authentication::Caller, context::Client,
+    with_context,
+};
 
 /// What every function needs to know to answer at all, whether or not its callers have tokens.
 pub trait Site: Send + Sync + 'static {
+    /// Returns what the audit trail calls it, as `native`.
+    fn name(&self) -> &'static str;
+
     /// Returns the URL under which users reach the function, if it is not API Gateway's own.
     fn public_base_url(&self) -> Option<&str>;
 
@@ -31,6 +37,9 @@ pub trait Site: Send + Sync + 'static {
 /// An API whose callers have tokens: its clients and settings, how its requests carry a credential, and how it
 /// answers errors.
 pub trait Api: Send + Sync + 'static {
+    /// What the audit trail calls it, as `native`.
+    const NAME: &'static str;
+
     /// The errors that it answers.
     type Error: From<AuthError> + IntoResponse + Send;
 
@@ -51,6 +60,8 @@ pub struct Authorized<A, P> {
     pub workspace: Workspace,
     /// The name of their token, or its id if it has none.
     pub name: String,
+    /// Who they are to the audit trail.
+    pub actor: Actor,
     /// When the request came.
     pub now: Timestamp,
     privilege: PhantomData<P>,
@@ -60,6 +71,8 @@ pub struct Authorized<A, P> {
 /// tokens. It derefs to the API's app.
 pub struct Public<A> {
     app: Arc<A>,
+    /// Who they are to the audit trail, as far as that is known without a credential.
+    pub actor: Actor,
     /// When the request came.
     pub now: Timestamp,
 }
@@ -98,6 +111,10 @@ pub(crate) fn router<A: Site>(app: A, routes: Router<Kit<A>>) -> Router {
 }
 
 impl<A: Api> Site for A {
+    fn name(&self) -> &'static str {
+        A::NAME
+    }
+
     fn public_base_url(&self) -> Option<&str> {
         self.services().public_base_url.as_deref()
     }
@@ -113,7 +130,7 @@ impl<A: Api> Public<A> {
         &self,
         credential: &Credential,
     ) -> Result<Authorized<A, P>, AuthError> {
-        authorize(Arc::clone(&self.app), credential, self.now).await
+        authorize(Arc::clone(&self.app), credential, self.actor.clone(), self.now).await
     }
 }
 
@@ -127,12 +144,14 @@ impl<A: Api> Kit<A> {
 async fn authorize<A: Api, P: Required>(
     app: Arc<A>,
     credential: &Credential,
+    actor: Actor,
     now: Timestamp,
 ) -> Result<Authorized<A, P>, AuthError> {
     let authenticator = &app.services().authenticator;
-    let caller = authenticator.authorize(credential, P::PRIVILEGE, now).await?;
-    let (workspace, name) = (caller.workspace, caller.name);
-    Ok(Authorized { app, workspace, name, now, privilege: PhantomData })
+    let caller = authenticator.authorize(credential, P::PRIVILEGE, &actor, now).await?;
+    let Caller { workspace, token, name } = caller;
+    let actor = Actor { token: Some(token), name: Some(name.clone()), ..actor };
+    Ok(Authorized { app, workspace, name, actor, now, privilege: PhantomData })
 }
 
 impl<A: Api, P: Required> FromRequestParts<Kit<A>> for Authorized<A, P> {
@@ -141,7 +160,8 @@ impl<A: Api, P: Required> FromRequestParts<Kit<A>> for Authorized<A, P> {
     async fn from_request_parts(parts: &mut Parts, kit: &Kit<A>) -> Result<Self, A::Error> {
         let credential = A::credential(parts)?;
         let now = RequestTime::of(parts, kit.services().exports.clock);
-        Ok(authorize(Arc::clone(&kit.0), &credential, now).await?)
+        let actor = Client::of(parts).actor(A::NAME);
+        Ok(authorize(Arc::clone(&kit.0), &credential, actor, now).await?)
     }
 }
 
@@ -150,7 +170,8 @@ impl<A: Site> FromRequestParts<Kit<A>> for Public<A> {
 
     async fn from_request_parts(parts: &mut Parts, kit: &Kit<A>) -> Result<Self, Infallible> {
         let now = RequestTime::of(parts, kit.0.clock());
-        Ok(Self { app: Arc::clone(&kit.0), now })
+        let actor = Client::of(parts).actor(kit.0.name());
+        Ok(Self { app: Arc::clone(&kit.0), actor, now })
     }
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use aws_config::SdkConfig;
 use cloud::{
-    ArchiveBucket, CatalogSource, ExportQueue, ExportTable, LoadedCatalog, TokenTable, env,
+    ArchiveBucket, AuditTable, CatalogSource, ExportQueue, ExportTable, LoadedCatalog, TokenTable,
+    env,
 };
 use export::{Limits, Quota, Workspace};
 use jiff::SignedDuration;
-use service::{Clock, Exports, Links, Random};
+use service::{Audit, Clock, Exports, Links, Random};
 
 use crate::Authenticator;
 
@@ -33,7 +34,7 @@ pub struct Services {
 impl Services {
     /// Reads the settings that `template.yaml` gives every HTTP function, or says which one is missing.
     pub async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
-        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
+        let dynamodb = cloud::dynamodb_client(aws);
         let s3 = cloud::s3_client(aws);
         let sqs = aws_sdk_sqs::Client::new(aws);
         let clock = Clock::system();
@@ -47,11 +48,13 @@ impl Services {
             request_burst: env::required("REQUEST_BURST")?,
         };
         let hours: u16 = env::required("DEADLINE_HOURS")?;
+        let random = Random::system();
         let exports = Exports {
-            table: ExportTable::new(dynamodb, env::required("EXPORT_TABLE")?),
+            table: ExportTable::new(dynamodb.clone(), env::required("EXPORT_TABLE")?),
             queue: ExportQueue::new(sqs, env::required("EXPORT_QUEUE_URL")?),
             clock,
-            random: Random::system(),
+            audit: Audit { table: AuditTable::from_env(dynamodb)?, random: random.clone() },
+            random,
             quota,
             time_limit: SignedDuration::from_hours(hours.into()),
         };

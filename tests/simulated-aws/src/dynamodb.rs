@@ -3,7 +3,7 @@
 use dynoxide::{Database, DynoxideError};
 use serde_json::{Value, json};
 
-use crate::{DELIVERY_TABLE, EXPORT_TABLE, Reply, TOKEN_TABLE};
+use crate::{AUDIT_TABLE, DELIVERY_TABLE, EXPORT_TABLE, Reply, TOKEN_TABLE};
 
 /// Returns the tables that `template.yaml` describes.
 pub(crate) fn tables() -> Database {
@@ -27,6 +27,12 @@ pub(crate) fn tables() -> Database {
         }),
         json!({
             "TableName": DELIVERY_TABLE,
+            "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": keys,
+            "AttributeDefinitions": [text("pk"), text("sk")],
+        }),
+        json!({
+            "TableName": AUDIT_TABLE,
             "BillingMode": "PAY_PER_REQUEST",
             "KeySchema": keys,
             "AttributeDefinitions": [text("pk"), text("sk")],

@@ -42,6 +42,8 @@ use crate::{s3::Objects, sqs::Queues};
 pub const EXPORT_TABLE: &str = "exports";
 /// The table of tokens.
 pub const TOKEN_TABLE: &str = "tokens";
+/// The table of the audit trail.
+pub const AUDIT_TABLE: &str = "audit";
 /// The table of deliveries.
 pub const DELIVERY_TABLE: &str = "deliveries";
 

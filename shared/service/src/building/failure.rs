@@ -70,6 +70,7 @@ fn failure_of_store(error: &cloud::Error) -> Option<Failure> {
                 .to_owned(),
         ),
         cloud::Error::Stale(_)
+        | cloud::Error::Contended(_)
         | cloud::Error::TooManyObjects
         | cloud::Error::Exists(_)
         | cloud::Error::Conflict(_)

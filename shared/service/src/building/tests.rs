@@ -10,7 +10,7 @@ use tokio::time::{advance, sleep, timeout};
 
 use crate::{
     Outcome,
-    testing::{ARCHIVES, Scene, ToyEngine, ToyError},
+    testing::{ARCHIVES, Scene, ToyEngine, ToyError, ana},
 };
 
 type MakeEngine = fn(&Scene) -> ToyEngine;
@@ -165,7 +165,10 @@ async fn an_export_that_is_cancelled_while_it_is_built_leaves_nothing_to_downloa
         let cancel = async {
             sleep(Duration::from_secs(30)).await;
             let exports = &scene.exports;
-            exports.cancel(&scene.follow_up, &scene.acme, export.id, scene.now()).await.unwrap();
+            exports
+                .cancel(&scene.follow_up, &scene.acme, export.id, &ana(), scene.now())
+                .await
+                .unwrap();
         };
 
         tokio::join!(build, cancel);

@@ -4,15 +4,17 @@ use export::{Lane, State};
 use simulated_aws::Fault;
 
 use super::*;
-use crate::testing::Scene;
+use crate::testing::{Scene, ana};
 
 async fn discard(scene: &Scene, id: ExportId) -> Export {
-    let discarded = scene.exports.discard(&scene.follow_up, &scene.acme, id, scene.now()).await;
+    let discarded =
+        scene.exports.discard(&scene.follow_up, &scene.acme, id, &ana(), scene.now()).await;
     discarded.unwrap().unwrap()
 }
 
 async fn cancel(scene: &Scene, id: ExportId) -> Export {
-    let cancelled = scene.exports.cancel(&scene.follow_up, &scene.acme, id, scene.now()).await;
+    let cancelled =
+        scene.exports.cancel(&scene.follow_up, &scene.acme, id, &ana(), scene.now()).await;
     cancelled.unwrap().unwrap()
 }
 
@@ -32,7 +34,7 @@ async fn lets_the_next_in_and_calls_back_once(discards: bool) {
     };
     let (first, second) = (asked(&scene.draft()), asked(&scene.draft()));
     for export in [&first, &second] {
-        scene.exports.create(export, None).await.unwrap();
+        scene.exports.create(export, None, &ana()).await.unwrap();
     }
     scene.take_builds();
 
@@ -74,7 +76,7 @@ async fn a_deleted_archive_stays_deleted_and_nothing_else_is_deleted() {
     let scene = Scene::new();
     let export = scene.put(Clone::clone).await;
     let delete = async || {
-        let deleted = scene.exports.delete(&scene.acme, export.id, scene.now()).await;
+        let deleted = scene.exports.delete(&scene.acme, export.id, &ana(), scene.now()).await;
         deleted.unwrap().unwrap().state
     };
     assert!(matches!(delete().await, State::Queued { .. }));
@@ -83,7 +85,7 @@ async fn a_deleted_archive_stays_deleted_and_nothing_else_is_deleted() {
         assert!(matches!(delete().await, State::Deleted { removed: false, .. }));
     }
     let other = "beta".parse().unwrap();
-    let of_other = scene.exports.delete(&other, export.id, scene.now()).await.unwrap();
+    let of_other = scene.exports.delete(&other, export.id, &ana(), scene.now()).await.unwrap();
     assert!(of_other.is_none());
 }
 

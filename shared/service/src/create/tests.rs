@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use simulated_aws::{Call, Fault};
 
 use super::*;
-use crate::testing::Scene;
+use crate::testing::{Scene, ana};
 
 fn key(key: &str, body: &str, request: &str) -> IdempotencyKey {
     IdempotencyKey { key: key.into(), body: body.into(), request: request.into() }
@@ -32,7 +32,7 @@ async fn a_new_export_is_stored_and_a_message_asks_for_it_to_be_built() {
     let scene = Scene::new();
     let export = scene.draft();
 
-    let created = scene.exports.create(&export, None).await.unwrap();
+    let created = scene.exports.create(&export, None, &ana()).await.unwrap();
 
     assert!(matches!(created, Created::New));
     assert_eq!(scene.get(export.id).await, export);
@@ -48,7 +48,7 @@ async fn an_export_whose_message_is_lost_exists_and_the_janitor_sends_another() 
         _ => Fault::None,
     });
 
-    let created = scene.exports.create(&export, None).await.unwrap();
+    let created = scene.exports.create(&export, None, &ana()).await.unwrap();
 
     assert!(matches!(created, Created::New));
     assert_eq!(scene.take_builds(), []);
@@ -66,7 +66,7 @@ async fn an_answer_that_is_lost_does_not_make_a_second_export() {
     let export = scene.draft();
     scene.aws.set_faults(first(1, "TransactWriteItems", Fault::Unanswered));
 
-    let created = scene.exports.create(&export, Some(&key("k", "b", "r"))).await.unwrap();
+    let created = scene.exports.create(&export, Some(&key("k", "b", "r")), &ana()).await.unwrap();
 
     assert!(!matches!(created, Created::OtherRequest), "{created:?}");
     assert_eq!(scene.get(export.id).await.id, export.id);
@@ -76,24 +76,24 @@ async fn an_answer_that_is_lost_does_not_make_a_second_export() {
 async fn a_key_stands_for_one_request_for_a_day() {
     let scene = Scene::new();
     let (export, again) = (scene.draft(), scene.draft());
-    scene.exports.create(&export, Some(&key("k", "body", "request"))).await.unwrap();
+    scene.exports.create(&export, Some(&key("k", "body", "request")), &ana()).await.unwrap();
 
     for (same, what) in [
         (key("k", "body", "other"), "the same body"),
         (key("k", "in other order", "request"), "the same request"),
     ] {
-        let created = scene.exports.create(&again, Some(&same)).await.unwrap();
+        let created = scene.exports.create(&again, Some(&same), &ana()).await.unwrap();
         let Created::Before(before) = created else { panic!("{what}: {created:?}") };
         assert_eq!(before.id, export.id, "{what}");
     }
     let other = key("k", "other", "other");
-    let created = scene.exports.create(&again, Some(&other)).await.unwrap();
+    let created = scene.exports.create(&again, Some(&other), &ana()).await.unwrap();
     assert!(matches!(created, Created::OtherRequest), "{created:?}");
     assert_eq!(unfinished(&scene).await, 1, "what was not made is not counted");
 
     tokio::time::advance(Duration::from_hours(24)).await;
     let later = scene.draft();
-    let created = scene.exports.create(&later, Some(&other)).await.unwrap();
+    let created = scene.exports.create(&later, Some(&other), &ana()).await.unwrap();
     assert!(matches!(created, Created::New), "{created:?}");
 }
 
@@ -101,7 +101,7 @@ async fn a_key_stands_for_one_request_for_a_day() {
 async fn a_replay_is_found_by_key_and_body_until_the_key_ends() {
     let scene = Scene::new();
     let export = scene.draft();
-    scene.exports.create(&export, Some(&key("k", "body", "request"))).await.unwrap();
+    scene.exports.create(&export, Some(&key("k", "body", "request")), &ana()).await.unwrap();
     let found = async |key, body| {
         let found = scene.exports.replayed(&scene.acme, (key, body), scene.now()).await;
         found.unwrap().map(|export| export.id)
@@ -118,7 +118,9 @@ async fn a_replay_is_found_by_key_and_body_until_the_key_ends() {
 async fn of_many_who_ask_for_a_natural_key_one_makes_the_export() {
     let scene = Scene::new();
     let drafts: Vec<Export> = (0..50).map(|_| scene.draft()).collect();
-    let joined = join_all(drafts.iter().map(|draft| scene.exports.join(draft, "key", |_| true)));
+    let ana = ana();
+    let joined =
+        join_all(drafts.iter().map(|draft| scene.exports.join(draft, "key", |_| true, Some(&ana))));
 
     let joined: Vec<Joined> = joined.await.into_iter().map(Result::unwrap).collect();
 
@@ -131,9 +133,9 @@ async fn of_many_who_ask_for_a_natural_key_one_makes_the_export() {
 async fn an_export_that_is_not_to_be_kept_is_replaced_and_named() {
     let scene = Scene::new();
     let (first, second) = (scene.draft(), scene.draft());
-    scene.exports.join(&first, "key", |_| true).await.unwrap();
+    scene.exports.join(&first, "key", |_| true, Some(&ana())).await.unwrap();
 
-    let joined = scene.exports.join(&second, "key", |_| false).await.unwrap();
+    let joined = scene.exports.join(&second, "key", |_| false, Some(&ana())).await.unwrap();
 
     let Joined::New { before: Some(before) } = joined else { panic!("{joined:?}") };
     assert_eq!(before.id, first.id);
@@ -147,7 +149,7 @@ async fn in_a_lane_an_export_waits_for_those_before_it() {
     let lane = Lane::new("liferay");
     let drafts: Vec<Export> = (0..3).map(|_| scene.draft().in_lane(lane.clone())).collect();
     for draft in &drafts {
-        scene.exports.create(draft, None).await.unwrap();
+        scene.exports.create(draft, None, &ana()).await.unwrap();
     }
     scene.take_builds();
 

@@ -4,7 +4,7 @@ use export::Export;
 use simulated_aws::Fault;
 
 use super::*;
-use crate::testing::Scene;
+use crate::testing::{Scene, ana};
 
 fn lane() -> Lane {
     Lane::new("liferay")
@@ -14,7 +14,7 @@ async fn lined_up(scene: &Scene, number: usize) -> Vec<Export> {
     let mut made = Vec::new();
     for _ in 0..number {
         let export = scene.draft().in_lane(lane());
-        scene.exports.create(&export, None).await.unwrap();
+        scene.exports.create(&export, None, &ana()).await.unwrap();
         made.push(export);
     }
     scene.take_builds();

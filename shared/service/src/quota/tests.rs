@@ -7,7 +7,10 @@ use futures_util::future::join_all;
 use simulated_aws::Fault;
 
 use super::*;
-use crate::{Error, testing::Scene};
+use crate::{
+    Error,
+    testing::{Scene, ana},
+};
 
 fn kind(refused: Result<impl std::fmt::Debug>) -> QuotaKind {
     match refused {
@@ -18,7 +21,7 @@ fn kind(refused: Result<impl std::fmt::Debug>) -> QuotaKind {
 
 async fn create(scene: &Scene) -> Result<ExportId> {
     let export = scene.draft();
-    scene.exports.create(&export, None).await.map(|_| export.id)
+    scene.exports.create(&export, None, &ana()).await.map(|_| export.id)
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,5 +103,5 @@ async fn what_an_operator_set_counts_and_no_neighbour_is_held_up() {
     assert_eq!(kind(create(&scene).await), QuotaKind::ExportsAtOnce);
 
     let neighbour = Export { workspace: "beta".parse().unwrap(), ..scene.draft() };
-    scene.exports.create(&neighbour, None).await.unwrap();
+    scene.exports.create(&neighbour, None, &ana()).await.unwrap();
 }

@@ -4,17 +4,21 @@ use jiff::SignedDuration;
 use simulated_aws::Fault;
 
 use super::*;
-use crate::testing::{DAY, Scene};
+use crate::testing::{DAY, Scene, ana};
 
 const MOST: usize = 3;
 
 fn links(scene: &Scene) -> ShareLinks {
     let archives = scene.copier.archives.clone();
-    ShareLinks { table: scene.exports.table.clone(), links: Links { archives } }
+    ShareLinks {
+        table: scene.exports.table.clone(),
+        links: Links { archives },
+        audit: scene.exports.audit.clone(),
+    }
 }
 
 async fn share(scene: &Scene, export: &Export, request: ShareRequest) -> (Share, ShareSecret) {
-    let shared = scene.exports.share(export, request, "ana", scene.now(), MOST).await;
+    let shared = scene.exports.share(export, request, &ana(), scene.now(), MOST).await;
     shared.unwrap().expect("there is room")
 }
 
@@ -76,12 +80,16 @@ async fn a_link_says_that_its_export_was_deleted_or_did_not_succeed() {
     let deleted = scene.put(Clone::clone).await;
     scene.publish(deleted.id).await;
     let (_, of_deleted) = share(&scene, &deleted, ShareRequest::default()).await;
-    scene.exports.delete(&scene.acme, deleted.id, scene.now()).await.unwrap();
+    scene.exports.delete(&scene.acme, deleted.id, &ana(), scene.now()).await.unwrap();
     assert_eq!(gone(&scene, &of_deleted).await, Gone::Deleted);
 
     let cancelled = scene.put(Clone::clone).await;
     let (_, of_cancelled) = share(&scene, &cancelled, ShareRequest::default()).await;
-    scene.exports.cancel(&scene.follow_up, &scene.acme, cancelled.id, scene.now()).await.unwrap();
+    scene
+        .exports
+        .cancel(&scene.follow_up, &scene.acme, cancelled.id, &ana(), scene.now())
+        .await
+        .unwrap();
     assert_eq!(gone(&scene, &of_cancelled).await, Gone::Failed);
 
     let (_, of_none) = share(&scene, &scene.draft(), ShareRequest::default()).await;
@@ -99,7 +107,7 @@ async fn a_share_for_one_use_is_used_once_though_answers_are_lost_and_many_click
     let (share, secret) = share(&scene, &export, once()).await;
     let mut lost = false;
     scene.aws.set_faults(move |call| {
-        let first = call.operation == "UpdateItem" && !std::mem::replace(&mut lost, true);
+        let first = call.operation == "TransactWriteItems" && !std::mem::replace(&mut lost, true);
         if first { Fault::Unanswered } else { Fault::None }
     });
 
@@ -108,10 +116,11 @@ async fn a_share_for_one_use_is_used_once_though_answers_are_lost_and_many_click
     }
     let links = links(&scene);
     let clicked_at = scene.now();
-    let used = links.take(&share, clicked_at).await.unwrap().unwrap();
+    assert_eq!(links.take(&share, None, &ana(), clicked_at).await.unwrap(), Ok(()));
+    let used = scene.exports.table.share(&share.id).await.unwrap().unwrap();
     assert_eq!((used.uses, used.last_used_at), (1, Some(clicked_at)));
     pass(SignedDuration::from_millis(1)).await;
-    assert_eq!(links.take(&share, scene.now()).await.unwrap(), Err(Gone::Used));
+    assert_eq!(links.take(&share, None, &ana(), scene.now()).await.unwrap(), Err(Gone::Used));
     assert_eq!(gone(&scene, &secret).await, Gone::Used);
 }
 
@@ -125,8 +134,8 @@ async fn every_use_is_counted_once_until_the_share_is_revoked() {
     scene.aws.set_faults({
         let mut calls = 0;
         move |call| {
-            calls += u32::from(call.operation == "UpdateItem");
-            if call.operation == "UpdateItem" && calls % 2 == 1 {
+            calls += u32::from(call.operation == "TransactWriteItems");
+            if call.operation == "TransactWriteItems" && calls % 2 == 1 {
                 Fault::Unanswered
             } else {
                 Fault::None
@@ -135,16 +144,18 @@ async fn every_use_is_counted_once_until_the_share_is_revoked() {
     });
     for uses in 1..=3 {
         pass(SignedDuration::from_millis(1)).await;
-        assert_eq!(links.take(&share, scene.now()).await.unwrap().unwrap().uses, uses);
+        assert_eq!(links.take(&share, None, &ana(), scene.now()).await.unwrap(), Ok(()));
+        let used = scene.exports.table.share(&share.id).await.unwrap().unwrap();
+        assert_eq!(used.uses, uses);
     }
     scene.aws.set_faults(|_| Fault::None);
 
     let of = (&scene.acme, export.id);
     for _ in 0..2 {
-        assert!(scene.exports.revoke_share(of, &share.id, scene.now()).await.unwrap());
+        assert!(scene.exports.revoke_share(of, &share.id, &ana(), scene.now()).await.unwrap());
     }
     assert_eq!(gone(&scene, &secret).await, Gone::Revoked);
-    assert_eq!(links.take(&share, scene.now()).await.unwrap(), Err(Gone::Revoked));
+    assert_eq!(links.take(&share, None, &ana(), scene.now()).await.unwrap(), Err(Gone::Revoked));
     let [listed] = &scene.exports.shares(&scene.acme, export.id, MOST).await.unwrap()[..] else {
         panic!()
     };
@@ -166,7 +177,7 @@ async fn shares_are_those_of_one_export_and_revoked_by_its_workspace_only() {
 
     let beta = "beta".parse().unwrap();
     for of in [(&beta, other.id), (&scene.acme, one.id)] {
-        assert!(!scene.exports.revoke_share(of, &third.id, scene.now()).await.unwrap());
+        assert!(!scene.exports.revoke_share(of, &third.id, &ana(), scene.now()).await.unwrap());
     }
     assert!(matches!(opened(&scene, &secret).await, Opened::Unfinished(_)));
     assert_eq!(scene.exports.shares(&beta, other.id, MOST).await.unwrap(), []);
@@ -181,7 +192,7 @@ async fn an_export_has_so_many_shares_and_no_more() {
     }
     let one_more = scene
         .exports
-        .share(&export, ShareRequest::default(), "ana", scene.now(), MOST)
+        .share(&export, ShareRequest::default(), &ana(), scene.now(), MOST)
         .await
         .unwrap();
     assert_eq!(one_more, None);
