@@ -10,6 +10,7 @@ mod bad_requests;
 mod bounds;
 mod callbacks;
 mod clients;
+mod console;
 mod copies;
 mod coveo;
 mod description;

@@ -2,12 +2,11 @@
 
 use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{Html, IntoResponse as _, Response},
+    response::Response,
 };
 use export::{Archive, Export, ExportRequest};
-use jiff::{Timestamp, tz::TimeZone};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use url::Url;
+use maud::{Markup, html};
+use pages::{Frame, Policy, bytes, grouped, instant, page};
 use web::Problem;
 
 use crate::{
@@ -15,17 +14,10 @@ use crate::{
     open::{LOOK_AGAIN_SECONDS, Ready},
 };
 
-/// What a page may do: show the style that it has, and nothing else.
-pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'sha256-sav0Ctgd2zRdMKyjDFTUAfL8YKO+hT4Yg6yg1Ua44Ak='; \
-    form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
-
-const STYLE: &str = include_str!("page.css");
-
 /// The page of an export that can be downloaded. `link` is the URL of the page itself, `target` the one that its
 /// form leads to in the end.
 pub(crate) fn ready(ready: &Ready, files: &[FileView], link: &str, target: &str) -> Response {
     let Ready { share, export, archive } = ready;
-    let title = title(export);
     let body = html! {
         (facts(export, archive))
         @if !files.is_empty() {
@@ -42,15 +34,8 @@ pub(crate) fn ready(ready: &Ready, files: &[FileView], link: &str, target: &str)
         }
         p { "It can be downloaded until " (instant(archive.expires_at)) "." }
     };
-    let mut response = page(StatusCode::OK, &title, &body);
-    // Browsers hold where a form is led to against the policy as well.
-    let origin = Url::parse(target).map(|url| url.origin().ascii_serialization());
-    let form_action = format!("form-action 'self' {}", origin.unwrap_or_default());
-    let policy = CONTENT_SECURITY_POLICY.replace("form-action 'none'", form_action.trim_end());
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    response
+    let policy = Policy { forms_lead_to: vec![target.to_owned()], ..Policy::default() };
+    page(StatusCode::OK, &Frame { title: title(export), policy, ..Frame::default() }, &body)
 }
 
 /// The page after a link for one use was used: links to the files, which end in minutes.
@@ -62,7 +47,7 @@ pub(crate) fn taken(ready: &Ready, files: &[FileView]) -> Response {
             p { strong { "Download them now: " } "these links end at " (instant(end)) ", and this page cannot be opened again." }
         }
     };
-    page(StatusCode::OK, &title(&ready.export), &body)
+    page(StatusCode::OK, &framed(title(&ready.export)), &body)
 }
 
 /// The page of an export that is still being made. It looks again by itself.
@@ -79,7 +64,7 @@ pub(crate) fn unfinished(export: &Export) -> Response {
         }
         (request(&export.request))
     };
-    let mut response = page(StatusCode::OK, &title(export), &body);
+    let mut response = page(StatusCode::OK, &framed(title(export)), &body);
     response.headers_mut().insert(header::REFRESH, HeaderValue::from(LOOK_AGAIN_SECONDS));
     response
 }
@@ -94,26 +79,13 @@ pub(crate) fn problem(problem: Problem) -> Response {
         status if status.is_client_error() => "This cannot be done",
         _ => "Something went wrong",
     };
-    let mut response = page(status, title, &html! { p { (detail) } });
+    let mut response = page(status, &framed(title), &html! { p { (detail) } });
     response.headers_mut().extend(headers.into_iter().collect::<HeaderMap>());
     response
 }
 
-fn page(status: StatusCode, title: &str, body: &Markup) -> Response {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body { main { h1 dir="auto" { (title) } (body) } }
-        }
-    };
-    (status, Html(page.into_string())).into_response()
+fn framed(title: impl Into<String>) -> Frame {
+    Frame { title: title.into(), ..Frame::default() }
 }
 
 fn title(export: &Export) -> String {
@@ -166,38 +138,6 @@ fn table(files: &[FileView]) -> Markup {
                 }
             }
         }
-    }
-}
-
-fn instant(time: Timestamp) -> Markup {
-    let shown = time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-    html! { time datetime=(time) { (shown) } }
-}
-
-/// A number with a comma between thousands.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut shown = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            shown.push(',');
-        }
-        shown.push(digit);
-    }
-    shown
-}
-
-/// A size in the largest unit that it has one of, and in bytes.
-fn bytes(size: u64) -> String {
-    const UNITS: [(&str, u64); 4] =
-        [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)];
-    let exact = format!("{} bytes", grouped(size));
-    match UNITS.into_iter().find(|(_, unit)| size >= *unit) {
-        Some((name, unit)) => {
-            let (whole, tenth) = (size / unit, size % unit * 10 / unit);
-            format!("{whole}.{tenth} {name} ({exact})")
-        }
-        None => exact,
     }
 }
 

@@ -1,16 +1,12 @@
-//! Every route, and the headers of every answer.
+//! Every route.
 
 use axum::{
-    Router,
-    extract::Request,
-    http::{HeaderValue, StatusCode, header},
-    middleware::{Next, from_fn},
-    response::{IntoResponse as _, Response},
-    routing::get,
+    Router, http::StatusCode, middleware::from_fn, response::IntoResponse as _, routing::get,
 };
+use pages::keep_private;
 use web::{Kit, Problem};
 
-use crate::{app::App, download, page};
+use crate::{app::App, download};
 
 pub(crate) fn all() -> Router<Kit<App>> {
     Router::new()
@@ -22,24 +18,5 @@ pub(crate) fn all() -> Router<Kit<App>> {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
                 .into_response()
         })
-        .layer(from_fn(keep_secret))
-}
-
-/// Adds what keeps a link a secret: nobody may store an answer, index it, frame it, or learn from where one came.
-async fn keep_secret(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    headers.insert("x-robots-tag", HeaderValue::from_static("noindex, nofollow"));
-    headers
-        .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static(page::CONTENT_SECURITY_POLICY));
-    response
+        .layer(from_fn(keep_private))
 }

@@ -61,7 +61,9 @@ async fn main() -> anyhow::Result<()> {
     }
     println!("\nIt can be downloaded until {}:", done.text("/expires_at"));
     println!("  curl -L -O -J -H 'Authorization: Bearer {}' {link}", user.token);
-    println!("Go on at {}/v1/openapi.json; stop the stack with: make down", user.stack.base_url());
+    let base = user.stack.base_url();
+    println!("\nGo on in a browser: {base}/console, with this token: {}", user.token);
+    println!("or by the API: {base}/v1/openapi.json; stop the stack with: make down");
     Ok(())
 }
 

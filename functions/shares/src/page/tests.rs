@@ -1,13 +1,11 @@
 //! Pages: what they show, and that whatever an export is called stays text.
 
 use axum::body::to_bytes;
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use export::{
     ExportId, Files, Format, Parts, PlainFile, Share, ShareRequest, ShareSecret, TableSelection,
     Window,
 };
-use jiff::SignedDuration;
-use sha2::{Digest as _, Sha256};
+use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 
@@ -56,13 +54,11 @@ fn file() -> FileView {
 
 async fn text(response: Response) -> String {
     let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-    String::from_utf8(bytes.to_vec()).unwrap().replace("><", ">\n<")
-}
-
-#[test]
-fn the_policy_allows_the_style_that_pages_have_and_no_other() {
-    let hash = BASE64_STANDARD.encode(Sha256::digest(STYLE));
-    assert!(CONTENT_SECURITY_POLICY.contains(&format!("'sha256-{hash}'")), "{hash}");
+    let page = String::from_utf8(bytes.to_vec()).unwrap();
+    // The style is that of all pages.
+    let (head, rest) = page.split_once("<style>").unwrap();
+    let (_, rest) = rest.split_once("</style>").unwrap();
+    format!("{head}{rest}").replace("><", ">\n<")
 }
 
 #[tokio::test]
@@ -92,20 +88,4 @@ async fn a_hostile_name_is_shown_as_text() {
     let text = text(unfinished(&export(Some(name)))).await;
     assert!(!text.contains("<script"), "{text}");
     assert!(text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{text}");
-}
-
-#[test]
-fn sizes_and_numbers_are_easy_to_read() {
-    let shown = [0, 999, 1000, 1_999_999, 24_000_000_000].map(bytes);
-    assert_eq!(
-        shown,
-        [
-            "0 bytes",
-            "999 bytes",
-            "1.0 kB (1,000 bytes)",
-            "1.9 MB (1,999,999 bytes)",
-            "24.0 GB (24,000,000,000 bytes)"
-        ]
-    );
-    assert_eq!(bytes(u64::MAX), "18446744.0 TB (18,446,744,073,709,551,615 bytes)");
 }
