@@ -16,7 +16,8 @@ SAM     := PATH="$(CURDIR)/.tools/sam/bin:$(CURDIR)/.tools/lambda/bin:$$PATH" SA
 UV      := UV_CACHE_DIR="$(CURDIR)/.tools/cache" UV_PYTHON_DOWNLOADS=never .tools/uv/bin/uv
 # Readers and clients that this machine has not cannot be tested with; the rest is never left out.
 LACKING := $(strip $(foreach program,java unzip bsdtar go npm jq,$(if $(shell command -v $(program)),,$(program))) \
-  $(if $(shell command -v 7z),,sevenzip))
+  $(if $(shell command -v 7z),,sevenzip) \
+  $(if $(and $(shell command -v chromium),$(shell command -v npm)),,chromium))
 NEXTEST := PATH="$(CURDIR)/.tools/check/bin:$$PATH" cargo nextest run $(CARGO) \
   $(if $(LACKING),-E 'all()$(foreach program,$(LACKING), - test(::$(program)_))')
 

@@ -1,7 +1,10 @@
 //! The console without scripts: pages and forms, as a browser sends them.
 
+use std::{path::Path, process::Command};
+
 use export::Privilege;
 use regex_lite::Regex;
+use serde_json::{Value, json};
 use tests::{Archive, Reply, Stack, User};
 
 use crate::SMALL;
@@ -229,6 +232,8 @@ async fn hostile_names_are_shown_as_text() {
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
         assert!(policy.contains("script-src 'self'; connect-src 'self'"), "{policy}");
         assert_eq!(shown.header("cache-control"), "no-store");
+        // With another, browsers would not say of a form that it comes from here.
+        assert_eq!(shown.header("referrer-policy"), "same-origin");
     }
     assert!(text(&browser.get(&page).await).contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
 }
@@ -297,4 +302,30 @@ async fn secrets_of_callbacks_are_shown_once() {
     assert_eq!(browser.post(&remove, &[]).await.status, 303);
     assert_eq!(browser.post(&remove, &[]).await.status, 404);
     assert!(text(&browser.get("/workspace").await).contains("There are none."));
+}
+
+#[tokio::test]
+async fn chromium_shows_every_page_to_everybody_and_runs_nothing_that_a_name_says() {
+    let user = user().await;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let pictures = root.join(".local/test/console");
+    std::fs::create_dir_all(&pictures).unwrap();
+    let output = Command::new("node")
+        .arg(root.join(".tools/clients/console.mjs"))
+        .arg("/usr/bin/chromium")
+        .args([&format!("{}/console", user.stack.base_url()), &user.token])
+        .arg(&pictures)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["violations"], json!([]));
+    assert_eq!(told["refusals"], json!([]));
+    assert_eq!(told["seen"].as_array().unwrap().len(), 10, "{}", told["seen"]);
+    assert!(told["local"].as_str().unwrap().ends_with(" UTC)"), "{}", told["local"]);
+    assert_eq!(told["signedOut"], "Sign in to Decant");
+    assert_eq!(told["again"], "This link has ended");
+    assert_eq!(told["firstStop"], "Skip to the content");
+    assert_eq!(told["without scripts.zip"], "without scripts.zip");
+    assert!(told["linked"].as_str().unwrap().ends_with(".zip"), "{}", told["linked"]);
 }

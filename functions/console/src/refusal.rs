@@ -94,11 +94,20 @@ pub(crate) async fn guard(base: BaseUrl, request: Request, next: Next) -> Respon
         Refusal::Problem(Problem::new(StatusCode::FORBIDDEN, "other_origin", detail))
             .into_response()
     };
-    let Some(told) = response.extensions_mut().remove::<Told>() else { return response };
+    let told = response.extensions_mut().remove::<Told>();
+    let mut response = told.map_or(response, |told| answer(told, &base, is_fragment));
+    // Browsers hide the origin of a form from pages that hide where one came from.
+    let same_origin = HeaderValue::from_static("same-origin");
+    response.headers_mut().insert(header::REFERRER_POLICY, same_origin);
+    response
+}
+
+/// Answers a refusal.
+fn answer(told: Told, base: &BaseUrl, is_fragment: bool) -> Response {
     match told {
         Told::SignIn | Told::ChooseWorkspace => {
             let page = if matches!(told, Told::SignIn) { "/sign-in" } else { "/workspaces" };
-            let page = frame::url(&base, page);
+            let page = frame::url(base, page);
             match HeaderValue::from_str(&page) {
                 Ok(page) if is_fragment => {
                     (StatusCode::NO_CONTENT, [("hx-redirect", page)]).into_response()
@@ -115,7 +124,7 @@ pub(crate) async fn guard(base: BaseUrl, request: Request, next: Next) -> Respon
                 _ => "This cannot be done",
             };
             let content = html! { p.fault role="alert" { (detail) } };
-            let mut page = frame::page(status, title, (&base, Place::Elsewhere), &content);
+            let mut page = frame::page(status, title, (base, Place::Elsewhere), &content);
             page.headers_mut().extend(headers);
             page
         }
