@@ -30,3 +30,13 @@ impl fmt::Debug for Secret {
         f.write_str("Secret(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_says_that_there_is_a_secret_and_not_which() {
+        assert_eq!(format!("{:?}", Secret::new("s3cr3t".to_owned())), "Secret(..)");
+    }
+}

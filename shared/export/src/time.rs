@@ -147,6 +147,14 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn the_last_second_of_a_day_is_read_the_fast_way_and_none_behind_it() {
+        assert!(plain_utc("2026-03-01T23:59:59Z").is_some());
+        for wrong in ["2026-03-01T24:00:00Z", "2026-03-01T23:60:00Z", "2026-03-01T23:59:60Z"] {
+            assert_eq!(plain_utc(wrong), None, "{wrong}");
+        }
+    }
+
     proptest! {
         #[test]
         fn the_fast_way_reads_what_the_slow_one_reads(

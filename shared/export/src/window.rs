@@ -102,6 +102,13 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_window_begins_and_ends_where_it_was_said() {
+        let (from, to) = ("2026-03-01T00:00:00Z".parse().unwrap(), Timestamp::MAX);
+        let window = Window::new(from, to).unwrap();
+        assert_eq!((window.from(), window.to()), (from, to));
+    }
+
     proptest! {
         /// Spans whose last instants are written to any unit of time, each beginning with the unit after the
         /// last of the one before.

@@ -1,5 +1,7 @@
 //! Partitions hold what a slow reference says, whatever a template looks like.
 
+mod edges;
+
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, tz::TimeZone};

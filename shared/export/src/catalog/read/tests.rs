@@ -1,11 +1,13 @@
 //! Catalogs are read as documented, and bad ones are refused with line and reason.
 
 use insta::assert_snapshot;
+use jiff::Timestamp;
 
 use super::{
     super::{Column, FieldPath, FieldStep, Level, RecordFormat},
     *,
 };
+use crate::Window;
 
 #[test]
 fn the_built_in_catalog_is_sound() {
@@ -280,6 +282,10 @@ fn settings_of_one_format_are_none_of_another() {
     assert_snapshot!(refused("header = true"), @"test:5: it is a setting of the formats csv and tsv");
     assert_snapshot!(refused("format = \"csv\"\nunwrap = true"), @"test:6: it is a setting of the format json");
     assert_snapshot!(refused("format = \"csv\"\nheader = false"), @"test:5: without a header, columns name the fields in their order");
+    for separator in ["\\\"", "\\n", "\\r", "é", ""] {
+        let refused = refused(&format!("format = \"csv\"\nseparator = \"{separator}\""));
+        assert!(refused.contains("a separator is one ASCII character"), "{separator}: {refused}");
+    }
     assert_snapshot!(refused("format = \"csv\"\nseparator = \"ab\""), @"test:6: a separator is one ASCII character, neither a quote nor a line end");
     assert_snapshot!(refused("format = \"csv\"\ncolumns = [\"a\", \"a\"]"), @r#"test:6: "a" is no name of a field, or the name of two"#);
     assert_snapshot!(refused("records = \"\""), @"test:5: explode names a list");
@@ -350,4 +356,16 @@ fn a_dataset_names_10000_workspaces_by_200_bytes_and_no_more() {
     assert!(read(1, 200).is_ok());
     let refused = read(1, 201).unwrap_err();
     assert!(refused.contains("has 1 to 200 bytes"), "{refused}");
+}
+
+#[test]
+fn partitions_of_a_window_are_those_whose_rows_may_be_early_or_late() {
+    let rest = "early_hours = 1\nlate_hours = 2\nworkspace = { names = { acme = \"a\" } }";
+    let dataset = dataset("{workspace}/{yyyy}/{MM}/{dd}/{HH}/", rest).unwrap();
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let window = Window::new(at("2026-03-01T10:30:00Z"), at("2026-03-01T11:00:00Z")).unwrap();
+    let hours = |workspace: &str| dataset.partitions(&workspace.parse().unwrap(), window);
+    let want = ["09", "10", "11", "12"].map(|hour| at(&format!("2026-03-01T{hour}:00:00Z")));
+    assert_eq!(hours("acme"), Ok(want.to_vec()));
+    assert_eq!(hours("beta"), Ok(vec![]), "the dataset has nothing of it");
 }
