@@ -1,9 +1,11 @@
 //! The actions, as payloads of an invocation: `{"action": "create_token", ...}`.
 
+use ::suggest::Suggestion;
 use anyhow::{Context as _, ensure};
 use cloud::NewEntry;
 use export::{
-    Action as Done, Actor, Privilege, QuotaOverride, Secret, Subject, Token, TokenRecord, Workspace,
+    Action as Done, Actor, BucketName, Privilege, QuotaOverride, Secret, Subject, Token,
+    TokenRecord, Workspace,
 };
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::tracing::info;
@@ -13,6 +15,7 @@ use serde_json::Value;
 use crate::{
     app::App,
     check::{CheckedDataset, check},
+    suggest::{Place, suggest},
 };
 
 /// The most workspaces of a token: the trails of all of them are written in one transaction, which has 100 writes at
@@ -51,6 +54,21 @@ enum Action {
     CheckCatalog {
         #[serde(default)]
         workspace: Option<Workspace>,
+        /// The text of a catalog; without it, the one that is deployed.
+        #[serde(default)]
+        catalog: Option<String>,
+    },
+    /// Looks at a bucket, and suggests a catalog for what is in it.
+    SuggestCatalog {
+        /// A bucket that the catalog names; without it, that of the lake.
+        #[serde(default)]
+        bucket: Option<BucketName>,
+        /// What the keys to look at begin with.
+        #[serde(default)]
+        prefix: String,
+        /// Whose rows they are where nothing else says it.
+        #[serde(default)]
+        workspace: Option<Workspace>,
     },
 }
 
@@ -83,6 +101,7 @@ pub(crate) enum Answer {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         checked: Vec<CheckedDataset>,
     },
+    Suggested(Suggestion),
 }
 
 /// A token as operators see it.
@@ -151,8 +170,11 @@ pub(crate) async fn run(app: &App, operator: &Actor, payload: Value) -> anyhow::
             let quota = app.exports.own_quota(&workspace).await?;
             Ok(Answer::Quota { workspace, quota })
         }
-        Action::CheckCatalog { workspace } => {
-            let catalog = app.open_catalog().await?;
+        Action::CheckCatalog { workspace, catalog } => {
+            let catalog = match catalog {
+                Some(text) => app.open_text(text).await?,
+                None => app.open_catalog().await?,
+            };
             let checked = match workspace {
                 Some(workspace) => check(&catalog.lake, &catalog, &workspace, now).await?,
                 None => Vec::new(),
@@ -162,6 +184,9 @@ pub(crate) async fn run(app: &App, operator: &Actor, payload: Value) -> anyhow::
                 tables: catalog.tables().count(),
                 checked,
             })
+        }
+        Action::SuggestCatalog { bucket, prefix, workspace } => {
+            Ok(Answer::Suggested(suggest(app, Place { bucket, prefix, workspace }).await?))
         }
     }
 }

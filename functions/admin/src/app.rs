@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use cloud::{AuditTable, CatalogSource, ExportTable, LoadedCatalog, TokenTable, env};
+use cloud::{AuditTable, CatalogSource, ExportTable, Lake, LoadedCatalog, TokenTable, env};
 use service::{Audit, Clock, Random};
 
 /// The settings `template.yaml` gives this function.
@@ -56,5 +56,16 @@ impl App {
     pub(crate) async fn open_catalog(&self) -> anyhow::Result<Arc<LoadedCatalog>> {
         let catalogs = CatalogSource::from_env(&self.aws, self.clock.now()).await;
         Ok(catalogs?.loaded())
+    }
+
+    /// Reads a catalog that is not the deployment's yet, and opens its buckets.
+    pub(crate) async fn open_text(&self, text: String) -> anyhow::Result<Arc<LoadedCatalog>> {
+        let loaded = LoadedCatalog::parse(&self.aws, &self.open_lake()?, "catalog", text).await;
+        Ok(Arc::new(loaded?))
+    }
+
+    /// Returns the lake with its own bucket alone.
+    pub(crate) fn open_lake(&self) -> anyhow::Result<Lake> {
+        Ok(Lake::from_env(&self.aws)?)
     }
 }

@@ -1,8 +1,9 @@
-//! What operators do by invoking a function that no route leads to: tokens, and a look at the catalog.
+//! What operators do by invoking a function that no route leads to: tokens, quotas, and a look at the lake.
 
 mod actions;
 mod app;
 mod check;
+mod suggest;
 
 use export::Actor;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};

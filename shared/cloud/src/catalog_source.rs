@@ -78,11 +78,15 @@ impl CatalogSource {
         now: Timestamp,
     ) -> Result<Self> {
         let (loaded, etag) = match &key {
-            None => (parse(aws, &lake, "catalog.toml", Catalog::BUILT_IN.to_owned()).await?, None),
+            None => (
+                LoadedCatalog::parse(aws, &lake, "catalog.toml", Catalog::BUILT_IN.to_owned())
+                    .await?,
+                None,
+            ),
             Some(key) => {
                 // Without an entity tag to compare with, it is always another one.
                 let (text, etag) = fetch(&lake, key, None).await?.unwrap_or_default();
-                (parse(aws, &lake, key, text).await?, etag)
+                (LoadedCatalog::parse(aws, &lake, key, text).await?, etag)
             }
         };
         let held = Held { loaded: Arc::new(loaded), etag, looked_at: now };
@@ -113,10 +117,17 @@ impl CatalogSource {
         let looked = looked.map_err(Error::aws("look at the catalog in time")).flatten();
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         held.looked_at = now;
-        match looked {
-            Ok(Some((loaded, etag))) => {
+        let looked = looked.map(|found| {
+            found.map(|(loaded, etag)| {
+                // One that is wrong is not read again until it changes, so the log says once what is wrong with it.
+                held.etag = etag;
+                loaded
+            })
+        });
+        match looked.and_then(Option::transpose) {
+            Ok(Some(loaded)) => {
                 info!("took up the catalog {}", loaded.version);
-                (held.loaded, held.etag) = (Arc::new(loaded), etag);
+                held.loaded = Arc::new(loaded);
             }
             Ok(None) => {}
             Err(error) => error!("failed to {:#}", anyhow::Error::new(error)),
@@ -124,28 +135,30 @@ impl CatalogSource {
         Arc::clone(&held.loaded)
     }
 
-    /// Reads the catalog if its entity tag is not `etag` any more.
+    /// Reads the catalog if its entity tag is not `etag` any more. Returns what came of it, and its tag.
     async fn changed(
         &self,
         key: &str,
         etag: Option<&str>,
-    ) -> Result<Option<(LoadedCatalog, Option<String>)>> {
+    ) -> Result<Option<(Result<LoadedCatalog>, Option<String>)>> {
         let Some((text, etag)) = fetch(&self.lake, key, etag).await? else { return Ok(None) };
-        Ok(Some((parse(&self.aws, &self.lake, key, text).await?, etag)))
+        Ok(Some((LoadedCatalog::parse(&self.aws, &self.lake, key, text).await, etag)))
     }
 
     /// Returns an earlier version of the catalog by its text.
     pub async fn of_text(&self, text: String) -> Result<LoadedCatalog> {
-        parse(&self.aws, &self.lake, "the catalog of the export's plan", text).await
+        LoadedCatalog::parse(&self.aws, &self.lake, "the catalog of the export's plan", text).await
     }
 }
 
-/// Reads a catalog and opens its buckets.
-async fn parse(aws: &SdkConfig, lake: &Lake, file: &str, text: String) -> Result<LoadedCatalog> {
-    let catalog = Catalog::parse(file, &text).map_err(Error::aws("read catalog"))?;
-    let lake = lake.clone().with_others(aws, catalog.buckets()).await;
-    let version = sha256_hex(text.as_bytes());
-    Ok(LoadedCatalog { catalog, lake, text, version })
+impl LoadedCatalog {
+    /// Reads a catalog and opens its buckets. `file` is what errors call it.
+    pub async fn parse(aws: &SdkConfig, lake: &Lake, file: &str, text: String) -> Result<Self> {
+        let catalog = Catalog::parse(file, &text).map_err(Error::aws("read catalog"))?;
+        let lake = lake.clone().with_others(aws, catalog.buckets()).await;
+        let version = sha256_hex(text.as_bytes());
+        Ok(Self { catalog, lake, text, version })
+    }
 }
 
 /// Fetches the text of a catalog and its entity tag; `None` if the tag is still `etag`.
@@ -210,10 +223,17 @@ mod tests {
 
         *stored.lock().unwrap() = (2, catalog("two"));
         assert!(has("one", 59).await && has("two", 60).await && !has("one", 61).await);
-        *stored.lock().unwrap() = (3, "[[dataset]]".to_owned());
-        assert!(has("two", 90).await && has("two", 120).await);
-        *stored.lock().unwrap() = (4, catalog("four"));
-        assert!(has("four", 150).await);
+        for (number, bad, seconds) in [(3, "[[dataset]]", 90), (4, "[[dataset]]\nname = 1\n", 120)]
+        {
+            *stored.lock().unwrap() = (number, bad.to_owned());
+            assert!(has("two", seconds).await);
+        }
+        // A wrong one is not read again, and so not told again.
+        let last = fake.requests().len();
+        assert!(has("two", 150).await);
+        assert!(fake.requests()[last].to_lowercase().contains("if-none-match: \"4\""));
+        *stored.lock().unwrap() = (5, catalog("four"));
+        assert!(has("four", 180).await);
         assert_eq!(source.loaded().version, sha256_hex(catalog("four").as_bytes()));
     }
 

@@ -84,7 +84,7 @@ impl Lake {
     }
 
     /// Returns the client and the name of a bucket, by default that of the lake.
-    fn bucket(&self, named: Option<&BucketName>) -> Result<(&Client, &str)> {
+    pub(crate) fn bucket(&self, named: Option<&BucketName>) -> Result<(&Client, &str)> {
         let Some(named) = named else { return Ok((&self.client, &self.name)) };
         let found = self.others.get_key_value(&named.to_string());
         let (name, client) = found.ok_or_else(|| Error::Denied {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     content::Record,
-    time::{TimeField, format_of},
+    time::{MAX_NAME_BYTES, TimeField, format_of},
 };
 
 /// The most columns of a table that are suggested.
@@ -43,7 +43,7 @@ pub(crate) fn columns<'r>(
     let mut mixed = Vec::new();
     let mut columns: Vec<Column> = Vec::new();
     for (name, kinds) in seen {
-        if name.is_empty() || name.chars().any(char::is_control) {
+        if name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
             continue;
         }
         let kind = match kinds[..] {

@@ -15,7 +15,7 @@ use crate::{
     survey::Options,
     template::template,
     tenancy::{Tenancy, tenancy, tenant},
-    time::{TimeField, time_fields},
+    time::{MAX_NAME_BYTES, TimeField, time_fields},
 };
 
 /// What is written of a dataset and its table.
@@ -210,7 +210,8 @@ fn looked<'a>(
 fn field_names(records: &[&Record]) -> String {
     let names: BTreeSet<&str> = records.iter().flat_map(|record| record.names()).collect();
     let count = names.len();
-    let some = names.into_iter().take(10).collect::<Vec<_>>().join(", ");
+    let names = names.into_iter().filter(|name| name.len() <= MAX_NAME_BYTES);
+    let some = names.take(10).collect::<Vec<_>>().join(", ");
     if count > 10 { format!("{some} and others") } else { some }
 }
 

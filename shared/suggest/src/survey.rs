@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use export::{SourceBucket, SourceObject, Workspace};
+use serde::Serialize;
 
 use crate::{
     content::look,
@@ -37,10 +38,12 @@ pub struct Options {
     pub workspace: Option<Workspace>,
     /// The bucket of the objects, if it is not that of the lake.
     pub bucket: Option<SourceBucket>,
+    /// Whether there are more objects than those that are known.
+    pub is_part: bool,
 }
 
 /// A catalog, and what is to be said of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Suggestion {
     /// The catalog, with all notes as comments. Without a dataset it has nothing else.
     pub catalog: String,
@@ -51,7 +54,7 @@ pub struct Suggestion {
 }
 
 /// What was decided of a dataset, and what is not sure.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SuggestedDataset {
     /// Its name.
     pub name: String,
@@ -105,6 +108,9 @@ impl Survey {
         let contents: Contents =
             samples.iter().map(|(key, sample)| (key.clone(), look(key, sample))).collect();
         let (mut described, mut notes): (Vec<Described>, Vec<String>) = (Vec::new(), self.notes);
+        if options.is_part {
+            notes.push("Not everything was looked at: some folders of each depth, and some objects of each.".to_owned());
+        }
         let mut names = BTreeSet::new();
         let mut told = 0;
         for dataset in

@@ -10,6 +10,8 @@ use crate::content::Record;
 
 /// How deep fields are looked for.
 const MAX_DEPTH: usize = 4;
+/// The longest name of a field that is written, in bytes.
+pub(crate) const MAX_NAME_BYTES: usize = 200;
 /// Times from 2000 to 2100, in seconds since 1970.
 const PLAUSIBLE: std::ops::Range<i64> = 946_684_800..4_102_444_800;
 
