@@ -81,11 +81,8 @@ async fn a_changed_catalog_is_taken_up_by_functions_that_are_warm() {
     let user = Stack::connect().await.unwrap().user().await.unwrap();
     let tables = user.get("/v1/tables").await.unwrap().body.to_string();
     assert!(!tables.contains("added_visits"), "{tables}");
-    let before = user.stack.read_source("catalog.toml").await.unwrap();
     let added =
         "\n[[table]]\nname = \"added_visits\"\ndataset = \"other_visits\"\ncolumns = [\"page\"]\n";
-    let changed = [&before, added.as_bytes()].concat();
-    user.stack.put_source("catalog.toml", changed).await.unwrap();
 
     let mut body =
         crate::request("added_visits", "2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z", "csv");
@@ -96,8 +93,6 @@ async fn a_changed_catalog_is_taken_up_by_functions_that_are_warm() {
         Ok((answer.status == 202).then(|| answer.header("location").to_owned()))
     };
     let exported = async || user.finished(&until("the new table", created).await?).await;
-    let exported = exported().await;
-    user.stack.put_source("catalog.toml", before).await.unwrap();
-    let exported = exported.unwrap();
+    let exported = user.stack.with_added_catalog(added, exported).await.unwrap();
     assert_eq!(exported.text("/status"), "succeeded", "{}", exported.body);
 }

@@ -34,6 +34,8 @@ mod readers;
 mod settings;
 mod shares;
 mod stored_bounds;
+mod suggested;
+mod tenants;
 mod tested_limits;
 
 use export::{Window, parse_time};

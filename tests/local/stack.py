@@ -96,7 +96,7 @@ def deploy(name, port, built):
     # The catalog that ships with the code, with a limit that a test can reach.
     catalog = (ROOT / "shared/export/catalog.toml").read_text()
     limited = catalog.replace('name = "amplitude_events"\npath', 'name = "amplitude_events"\nmax_export_megabytes = 20\npath', 1)
-    s3.put_object(Bucket=LAKE, Key="catalog.toml", Body=(limited + catalog_elsewhere(role)).encode())
+    s3.put_object(Bucket=LAKE, Key="catalog.toml", Body=(limited + catalog_elsewhere(role) + catalog_of_tenants()).encode())
     # Another host than that of S3, as on AWS: clients drop a token where a redirect leads to another host.
     base_url = f"http://localhost:{port}/_aws/execute-api/{API_ID}/live"
     parameters = {"Architecture": "x86_64" if os.uname().machine == "x86_64" else "arm64", "LakeBucketName": LAKE, "CatalogKey": "catalog.toml",
@@ -136,6 +136,28 @@ time = "at"
 [[table]]
 name = "{name}"
 dataset = "{name}"
+columns = ["at:time", "page"]
+"""
+    return text
+
+
+def catalog_of_tenants():
+    """Datasets that say in each way whose rows they have."""
+    text = ""
+    for kind, folder, workspace in [("path", "{workspace}/", None),
+                                    ("names", "{workspace}/", '{ names = { tenant-a = "lakeA1", tenant-b = "lakeB2" } }'),
+                                    ("one", "", '"tenant-a"'),
+                                    ("field", "", '{ field = "tenant.id" }')]:
+        text += f"""
+[[dataset]]
+name = "tenants_{kind}"
+path = "tenants/{kind}/{folder}{{yyyy}}/{{MM}}/{{dd}}/{{HH}}/"
+time = "at"
+{f"workspace = {workspace}" if workspace else ""}
+
+[[table]]
+name = "tenants_{kind}"
+dataset = "tenants_{kind}"
 columns = ["at:time", "page"]
 """
     return text

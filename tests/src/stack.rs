@@ -340,6 +340,23 @@ impl Stack {
         Ok(())
     }
 
+    /// Adds datasets and tables to the catalog while `act` runs. Only one test at a time does so.
+    pub async fn with_added_catalog<T>(
+        &self,
+        added: &str,
+        act: impl AsyncFnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        const KEY: &str = "catalog.toml";
+        let lock =
+            fs::File::create(project().join(".local").join(&self.name).join("catalog.lock"))?;
+        lock.lock()?;
+        let before = self.read_source(KEY).await?;
+        self.put_source(KEY, [&before, added.as_bytes()].concat()).await?;
+        let done = act().await;
+        self.put_source(KEY, before).await?;
+        done
+    }
+
     /// Reads an object of the lake.
     pub async fn read_source(&self, key: &str) -> anyhow::Result<Vec<u8>> {
         let get = self.s3().get_object().bucket(&self.outputs.lake_bucket).key(key);

@@ -137,7 +137,8 @@ impl Producer {
         let local = begin.to_zoned(zone.clone());
         let day = local.start_of_day().map_or(begin, |day| day.timestamp());
         // Digits and letters that are the same each time, and are not those of a date.
-        let id = format!("{:08x}-{:04x}", number.wrapping_mul(2_654_435_761) as u32, number);
+        let mixed = number.wrapping_mul(2_654_435_761) & 0xffff_ffff;
+        let id = format!("{mixed:08x}-{number:04x}");
         let pattern = self
             .key
             .replace("{tenant}", tenant)
