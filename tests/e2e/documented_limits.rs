@@ -172,6 +172,15 @@ const ROWS: [(&str, &str); 78] = [
         "functions/admin/src/check.rs MAX_DAYS; functions/admin/src/check.rs MAX_OBJECTS; functions/admin/src/check.rs MAX_SAMPLES; \
          functions/admin/src/check.rs MAX_SAMPLE_BYTES; shared/lake/src/inspect.rs MAX_INSPECTED_ROWS",
     ),
+    (
+        "what `suggest_catalog` looks at",
+        "shared/cloud/src/survey.rs MAX_LISTED_DEPTH; shared/cloud/src/survey.rs MAX_LISTED_FOLDERS; \
+         shared/suggest/src/survey.rs MAX_SAMPLES; functions/admin/src/suggest.rs MAX_SAMPLE_BYTES",
+    ),
+    (
+        "what `suggest_catalog` writes",
+        "shared/suggest/src/survey.rs MAX_DATASETS; shared/suggest/src/columns.rs MAX_COLUMNS",
+    ),
     ("builders at work", "template BuilderConcurrency"),
     (
         "attempts to post a callback",

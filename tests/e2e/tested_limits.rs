@@ -303,6 +303,17 @@ const HELD_BY: &[(&str, &[&str])] = &[
             "rows_tell_how_far_off_they_were_filed_and_what_they_lack",
         ],
     ),
+    (
+        "what `suggest_catalog` looks at",
+        &[
+            "a_lake_without_end_is_looked_at_in_a_bounded_number_of_lists",
+            "twenty_datasets_of_500_columns_are_suggested_from_64_objects_and_no_more",
+        ],
+    ),
+    (
+        "what `suggest_catalog` writes",
+        &["twenty_datasets_of_500_columns_are_suggested_from_64_objects_and_no_more"],
+    ),
 ];
 
 /// The rows that no test sends one more of yet.

@@ -15,7 +15,9 @@ use crate::{delimited, nested, sample::Sample, time::is_time_like};
 /// The most records of an object that are looked at.
 const MAX_RECORDS: usize = 300;
 /// How much of an object is looked at, in bytes, decompressed.
-pub(crate) const MAX_CONTENT_BYTES: usize = 1 << 20;
+const MAX_CONTENT_BYTES: usize = 1 << 20;
+/// Likewise, where a single value is longer.
+const MAX_VALUE_BYTES: usize = 16 << 20;
 
 /// How records stand in objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +95,16 @@ pub(crate) fn look(key: &str, sample: &Sample) -> Result<Content, String> {
             };
         }
         Sample::Unreadable(reason) => return Err(reason.clone()),
-        Sample::Stored(stored) => decompressed(key, stored)?,
+        Sample::Stored(stored) => {
+            let (compression, content) = decompressed(key, stored, MAX_CONTENT_BYTES)?;
+            match json(&content) {
+                // A document may have all of an object's rows.
+                (None, true) if content.len() >= MAX_CONTENT_BYTES => {
+                    decompressed(key, stored, MAX_VALUE_BYTES)?
+                }
+                _ => (compression, content),
+            }
+        }
     };
     let text = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content);
     if text.trim_ascii().is_empty() {
@@ -109,21 +120,25 @@ pub(crate) fn look(key: &str, sample: &Sample) -> Result<Content, String> {
         return Ok(Content { format, compression, records });
     }
     if begins {
-        return Err("it is JSON of which no value is a record on one line".to_owned());
+        return Err("it is JSON, but no record ends on its first line within what was read of it"
+            .to_owned());
     }
     let (format, records) = delimited::read(text, content.len() < MAX_CONTENT_BYTES)
         .ok_or("it is text that is neither JSON, nor lines with as many fields each")?;
     Ok(Content { format, compression, records })
 }
 
-fn decompressed(key: &str, stored: &[u8]) -> Result<(Option<&'static str>, Vec<u8>), String> {
-    let said = |error: &dyn std::error::Error| error.to_string();
-    match head(Compression::Auto, key, stored, MAX_CONTENT_BYTES) {
+fn decompressed(
+    key: &str,
+    stored: &[u8],
+    limit: usize,
+) -> Result<(Option<&'static str>, Vec<u8>), String> {
+    match head(Compression::Auto, key, stored, limit) {
         Ok(found) => Ok((None, found.content)),
         // Only these have no mark, and may have no suffix.
-        Err(error) => match head(Compression::HadoopSnappy, key, stored, MAX_CONTENT_BYTES) {
+        Err(error) => match head(Compression::HadoopSnappy, key, stored, limit) {
             Ok(found) if !found.content.is_empty() => Ok((Some("hadoop_snappy"), found.content)),
-            _ => Err(said(&error)),
+            _ => Err(error.to_string()),
         },
     }
 }

@@ -19,9 +19,7 @@ use crate::{
 pub const MAX_DATASETS: usize = 20;
 /// The most objects that are read.
 pub const MAX_SAMPLES: usize = 64;
-/// The most of them that are of one layout, before it is known how many datasets that is.
-const MAX_SAMPLES_OF_LAYOUT: usize = 16;
-/// Layouts of fewer objects than this share of all are not told of one by one.
+/// The most paths of objects that are left out which are told one by one.
 const MAX_TOLD: usize = 10;
 
 /// What was found in a lake.
@@ -99,7 +97,7 @@ impl Survey {
 
     /// Returns the objects that should be read.
     pub fn wanted(&self) -> Vec<&SourceObject> {
-        let each = (MAX_SAMPLES / self.layouts.len().max(1)).clamp(1, MAX_SAMPLES_OF_LAYOUT);
+        let each = (MAX_SAMPLES / self.layouts.len().max(1)).max(1);
         self.layouts.iter().flat_map(|layout| chosen(layout, each)).take(MAX_SAMPLES).collect()
     }
 

@@ -151,14 +151,54 @@ fn several_writers_in_one_bucket_are_as_many_datasets() {
     assert_eq!(catalog.datasets().count(), chosen.len(), "{}", suggestion.catalog);
 }
 
+fn object(key: &str, bytes: &[u8]) -> Object {
+    Object { key: key.to_owned(), bytes: bytes.to_vec(), rows: Vec::new(), is_parquet: false }
+}
+
+#[test]
+fn a_document_of_many_records_is_read_to_its_end() {
+    let record = "{\"eventTime\":\"2026-03-01T10:03:11Z\",\"eventName\":\"GetObject\"}";
+    let document = format!("{{\"Records\":[{}]}}", vec![record; 50_000].join(","));
+    let suggestion = suggested(&[object("AWSLogs/2026/03/01/a.json", document.as_bytes())]);
+    assert!(suggestion.catalog.contains("records = \"Records[]\"\n"), "{}", suggestion.catalog);
+}
+
+#[test]
+fn twenty_datasets_of_500_columns_are_suggested_from_64_objects_and_no_more() {
+    let of = |kinds: usize, columns: usize| -> Vec<Object> {
+        let names = |kind: usize| (0..columns - 1).map(move |n| format!("\"k{kind}_{n}\":1"));
+        let row = |kind| {
+            format!(
+                "{{\"at\":\"2026-03-01T10:00:00Z\",{}}}\n",
+                names(kind).collect::<Vec<_>>().join(",")
+            )
+        };
+        let key = |kind: usize, n: usize| format!("topics/k{kind:02}/2026/03/01/10/{n}.json");
+        let all = (0..kinds).flat_map(|kind| (0..8).map(move |n| (kind, n)));
+        all.map(|(kind, n)| object(&key(kind, n), row(kind).as_bytes())).collect()
+    };
+    let counts = |objects: &[Object]| {
+        let suggestion = suggested(objects);
+        let catalog = Catalog::parse("test", &suggestion.catalog).unwrap();
+        let columns = catalog.tables().map(|table| table.columns.len()).max().unwrap();
+        (catalog.datasets().count(), columns, suggestion.notes)
+    };
+    assert_eq!(counts(&of(20, 500)), (20, 500, Vec::new()));
+    let (datasets, columns, notes) = counts(&of(21, 501));
+    assert_eq!((datasets, columns), (20, 500));
+    assert!(notes[0].contains("there are 20 datasets already"), "{notes:?}");
+    let listed = of(21, 3).into_iter().map(|object| SourceObject {
+        key: object.key,
+        bucket: None,
+        etag: String::new(),
+        size_bytes: 1,
+    });
+    assert_eq!(Survey::of(listed.collect()).wanted().len(), 63);
+    assert_eq!(suggest::MAX_SAMPLES, 64);
+}
+
 #[test]
 fn what_cannot_be_described_is_told() {
-    let object = |key: &str, bytes: &[u8]| Object {
-        key: key.to_owned(),
-        bytes: bytes.to_vec(),
-        rows: Vec::new(),
-        is_parquet: false,
-    };
     for (key, bytes, want) in [
         (
             "topics/pageviews/partition=0/pageviews+0+0000000000.avro",

@@ -136,9 +136,8 @@ impl Producer {
         let zone = TimeZone::get(self.zone).unwrap_or(TimeZone::UTC);
         let local = begin.to_zoned(zone.clone());
         let day = local.start_of_day().map_or(begin, |day| day.timestamp());
-        // Digits and letters that are the same each time, and are not those of a date.
-        let mixed = number.wrapping_mul(2_654_435_761) & 0xffff_ffff;
-        let id = format!("{mixed:08x}-{number:04x}");
+        // As random as names of files are, and the same each time.
+        let id = format!("{:08x}-{number:04x}", number.wrapping_mul(2_654_435_761) % (1 << 32));
         let pattern = self
             .key
             .replace("{tenant}", tenant)
