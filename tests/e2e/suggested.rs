@@ -34,7 +34,8 @@ async fn suggested(user: &User, other: &User, producer: Producer, day: Timestamp
         .unwrap();
     let payload = json!({ "action": "suggest_catalog", "prefix": prefix, "workspace": own });
     let answer = user.stack.admin(&payload).await.unwrap();
-    let [dataset] = &answer["datasets"].as_array().expect(&answer.to_string())[..] else {
+    let none = Vec::new();
+    let [dataset] = &answer["datasets"].as_array().unwrap_or(&none)[..] else {
         panic!("{} is one dataset: {answer}", producer.name)
     };
     assert!(!dataset["notes"].as_array().unwrap().is_empty());
@@ -152,7 +153,7 @@ async fn parquet_and_what_cannot_be_described_are_told_apart() {
     }
     let payload = json!({ "action": "suggest_catalog", "prefix": prefix });
     let answer = user.stack.admin(&payload).await.unwrap();
-    let catalog = answer["catalog"].as_str().expect(&answer.to_string());
+    let catalog = answer["catalog"].as_str().unwrap_or_default();
     assert!(catalog.contains("format = \"parquet\""), "{catalog}");
     assert!(catalog.contains("lake/year={yyyy}/month={M}/day={d}/"), "{catalog}");
     let notes = answer["notes"].to_string();

@@ -47,10 +47,9 @@ pub(crate) fn columns<'r>(
             continue;
         }
         let kind = match kinds[..] {
-            [] => "string",
             [one] => one,
             ["integer", "number"] | ["number", "integer"] => "number",
-            ["time", "string"] | ["string", "time"] => "string",
+            [] | ["time", "string"] | ["string", "time"] => "string",
             _ => {
                 mixed.push(name.to_owned());
                 "json"
@@ -59,15 +58,15 @@ pub(crate) fn columns<'r>(
         columns.push(Column { name: name.to_owned(), kind, path: None });
     }
     let is_time = |column: &&mut Column| time.names.len() == 1 && column.name == time.names[0];
-    match columns.iter_mut().find(is_time) {
-        Some(column) => column.kind = "time",
-        None => {
-            let last = time.names.last().cloned().unwrap_or_default();
-            let is_free = !columns.iter().any(|column| column.name == last);
-            let name = if is_free { last } else { time.names.join(".") };
-            if !columns.iter().any(|column| column.name == name) {
-                columns.push(Column { name, kind: "time", path: Some(time.path.clone()) });
-            }
+    if let Some(column) = columns.iter_mut().find(is_time) {
+        column.kind = "time";
+    } else {
+        let last = time.names.last().cloned().unwrap_or_default();
+        let is_free = !columns.iter().any(|column| column.name == last);
+        let name = if is_free { last } else { time.names.join(".") };
+        columns.truncate(MAX_COLUMNS - 1);
+        if !columns.iter().any(|column| column.name == name) {
+            columns.push(Column { name, kind: "time", path: Some(time.path.clone()) });
         }
     }
     (columns, mixed)

@@ -213,7 +213,7 @@ pub(crate) fn names(
         let given = only.filter(|_| values.len() == 1).map(ToString::to_string);
         let name = given.unwrap_or_else(|| workspace(value));
         let taken = |name: &String| names.contains_key(name);
-        let free = (2..).map(|n| format!("{name}-{n}")).find(|name| !taken(name));
+        let free = (2..=values.len() + 1).map(|n| format!("{name}-{n}")).find(|name| !taken(name));
         let name = if taken(&name) { free.unwrap_or(name) } else { name };
         names.insert(name, value.clone());
     }

@@ -129,21 +129,23 @@ fn shape(reading: &Reading) -> String {
                 shape.push_str(&key.map_or("*".to_owned(), |key| format!("{key}=*")));
             }
             Name::Dated(pieces) => {
-                for (at, piece) in pieces.iter().enumerate() {
-                    shape.push_str(&match piece {
-                        // Before the first number there may be the name of a tenant, or anything.
-                        Piece::Text(_) if at == 0 => "*".to_owned(),
-                        Piece::Text(text) => text.clone(),
-                        Piece::Number { unit, is_fixed, .. } => format!("{{{unit:?}{is_fixed}}}"),
-                        Piece::Epoch { is_millis, seconds } => {
-                            format!("{{epoch {is_millis} {}}}", seconds.rem_euclid(86_400))
-                        }
-                    });
-                }
+                shape.extend(pieces.iter().enumerate().map(|(at, piece)| shape_of(piece, at == 0)));
             }
         }
     }
     shape
+}
+
+fn shape_of(piece: &Piece, is_first: bool) -> String {
+    match piece {
+        // Before the first number there may be the name of a tenant, or anything.
+        Piece::Text(_) if is_first => "*".to_owned(),
+        Piece::Text(text) => text.clone(),
+        Piece::Number { unit, is_fixed, .. } => format!("{{{unit:?}{is_fixed}}}"),
+        Piece::Epoch { is_millis, seconds } => {
+            format!("{{epoch {is_millis} {}}}", seconds.rem_euclid(86_400))
+        }
+    }
 }
 
 /// Returns the text before the first number of each name.

@@ -97,6 +97,9 @@ pub(crate) fn is_time_like(name: &str, value: &Value) -> bool {
     }
 }
 
+/// Values of a field, with the numbers of the samples that have them.
+type Values = Vec<(usize, Value)>;
+
 fn rank(name: &str) -> u8 {
     let plain: String =
         name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).collect::<String>().to_lowercase();
@@ -116,7 +119,7 @@ fn rank(name: &str) -> u8 {
 
 /// Returns the fields that have a time in nine of ten records, each with its times.
 pub(crate) fn time_fields(samples: &[&[Record]]) -> Vec<TimeField> {
-    let mut found: BTreeMap<Vec<String>, (usize, Vec<(usize, Value)>)> = BTreeMap::new();
+    let mut found: BTreeMap<Vec<String>, (usize, Values)> = BTreeMap::new();
     let records: usize = samples.iter().map(|records| records.len()).sum();
     for (sample, records) in samples.iter().enumerate() {
         for record in *records {
@@ -151,7 +154,7 @@ fn scalars(path: Vec<String>, value: &Value, each: &mut impl FnMut(Vec<String>, 
     match value {
         Value::Object(fields) if path.len() < MAX_DEPTH => {
             for (name, value) in fields {
-                scalars([&path[..], &[name.clone()]].concat(), value, each);
+                scalars([&path[..], std::slice::from_ref(name)].concat(), value, each);
             }
         }
         Value::String(_) | Value::Number(_) => each(path, value),

@@ -81,7 +81,13 @@ fn write_dataset(out: &mut String, dataset: &Described, options: &Options) {
     if let Some(compression) = dataset.compression {
         set("compression", quoted(compression));
     }
-    match &dataset.format {
+    write_format(out, &dataset.format);
+}
+
+/// Writes how records stand in objects.
+fn write_format(out: &mut String, format: &Format) {
+    let mut set = |key: &str, value: String| _ = writeln!(out, "{key} = {value}");
+    match format {
         Format::Json { unwrap, records, .. } => {
             if *unwrap {
                 set("unwrap", "true".to_owned());

@@ -95,8 +95,8 @@ fn templates() -> impl Strategy<Value = String> {
     ]);
     let folded = (folders.clone(), hive, hours)
         .prop_map(|(folder, date, hour)| format!("{folder}{date}{hour}"));
-    let named = (folders, names).prop_map(|(folder, name)| format!("{folder}{name}"));
-    prop_oneof![folded, named]
+    let in_names = (folders, names).prop_map(|(folder, name)| format!("{folder}{name}"));
+    prop_oneof![folded, in_names]
         // Nobody writes the name of a tenant right behind a text.
         .prop_filter("one way to read it", |text| {
             PartitionPath::parse(text).is_ok() && !text.contains("events{workspace}")
