@@ -174,8 +174,10 @@ async fn a_token_that_was_revoked_is_told_when_it_is_tried_and_so_are_operators(
 async fn a_page_of_the_trail_looks_through_5000_entries_and_no_more() {
     let user = Stack::connect().await.unwrap().user().await.unwrap();
     let audit = user.stack.service().audit;
+    // Not so long ago that DynamoDB removes them.
+    let first = Timestamp::now() - SignedDuration::from_mins(1);
     let put = async |n: i64| {
-        let at = Timestamp::UNIX_EPOCH + SignedDuration::from_millis(n);
+        let at = first + SignedDuration::from_millis(n);
         let what = (Action::QuotaSet, Subject::other(n));
         audit.record(&user.workspace, &Actor::default(), what, at).await.unwrap();
     };

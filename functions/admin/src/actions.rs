@@ -122,15 +122,6 @@ pub(crate) async fn run(app: &App, operator: &Actor, payload: Value) -> anyhow::
     let now = app.clock.now();
     match action {
         Action::CreateToken { workspaces, privileges, description, expires_in_days } => {
-            ensure!(!workspaces.is_empty(), "make a token: it needs at least one workspace");
-            ensure!(
-                workspaces.len() <= MAX_WORKSPACES,
-                "make a token: it opens {MAX_WORKSPACES} workspaces at most"
-            );
-            ensure!(
-                !privileges.is_empty(),
-                "make a token: it needs at least one of \"view\" and \"edit\""
-            );
             let token = Token::from_random(app.random.bytes()?);
             let record = TokenRecord {
                 id: token.id().to_owned(),
@@ -143,9 +134,7 @@ pub(crate) async fn run(app: &App, operator: &Actor, payload: Value) -> anyhow::
                     .map(|days| now + SignedDuration::from_hours(24 * i64::from(days))),
                 revoked_at: None,
             };
-            let entries = entries(app, operator, Done::TokenCreated, &record, now)?;
-            app.tokens.put(&record, &entries).await?;
-            info!(token.id = record.id, "made token {}", record.id);
+            create_token(app, operator, &record, now).await?;
             Ok(Answer::Created { token: Secret::new(token.reveal()), id: record.id })
         }
         Action::ListTokens { after } => {
@@ -189,6 +178,25 @@ pub(crate) async fn run(app: &App, operator: &Actor, payload: Value) -> anyhow::
             Ok(Answer::Suggested(suggest(app, Place { bucket, prefix, workspace }).await?))
         }
     }
+}
+
+async fn create_token(
+    app: &App,
+    operator: &Actor,
+    record: &TokenRecord,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let opened = record.workspaces.len();
+    ensure!(opened > 0, "make a token: it needs at least one workspace");
+    ensure!(opened <= MAX_WORKSPACES, "make a token: it opens {MAX_WORKSPACES} workspaces at most");
+    ensure!(
+        !record.privileges.is_empty(),
+        "make a token: it needs at least one of \"view\" and \"edit\""
+    );
+    let entries = entries(app, operator, Done::TokenCreated, record, now)?;
+    app.tokens.put(record, &entries).await?;
+    info!(token.id = record.id, "made token {}", record.id);
+    Ok(())
 }
 
 async fn set_quota(

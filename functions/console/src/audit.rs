@@ -29,8 +29,7 @@ pub(crate) async fn list(
     let before: Option<Uuid> = query.text("before").parse().ok();
     let table = &editor.services.exports.audit.table;
     let all = (Uuid::nil(), Uuid::max());
-    let read = table.list(&editor.workspace, all, before, MOST).await?;
-    let next = read.last().map(|entry| entry.id).filter(|_| read.len() == MOST);
+    let (read, next) = table.list(&editor.workspace, all, before, MOST).await?;
     let wanted = |entry: &&AuditEntry| export.is_none_or(|export| entry.export == Some(export));
     let entries: Vec<&AuditEntry> = read.iter().filter(wanted).collect();
     let content = html! {

@@ -98,8 +98,7 @@ pub(crate) async fn list(editor: Editor, RawQuery(query): RawQuery) -> Result<Js
     let (mut entries, mut before, mut looked_through) = (Vec::new(), query.before, 0);
     loop {
         let most = READ_AT_ONCE.min(MAX_LOOKED_THROUGH - looked_through);
-        let read = table.list(&editor.workspace, range, before, most).await?;
-        let is_last = read.len() < most;
+        let (read, next) = table.list(&editor.workspace, range, before, most).await?;
         looked_through += read.len();
         for entry in read {
             before = Some(entry.id);
@@ -110,12 +109,10 @@ pub(crate) async fn list(editor: Editor, RawQuery(query): RawQuery) -> Result<Js
                 return Ok(Json(Page { entries, next_cursor: before.map(cursor) }));
             }
         }
-        if is_last {
-            return Ok(Json(Page { entries, next_cursor: None }));
+        if next.is_none() || looked_through >= MAX_LOOKED_THROUGH {
+            return Ok(Json(Page { entries, next_cursor: next.map(cursor) }));
         }
-        if looked_through >= MAX_LOOKED_THROUGH {
-            return Ok(Json(Page { entries, next_cursor: before.map(cursor) }));
-        }
+        before = next;
     }
 }
 

@@ -62,14 +62,16 @@ impl AuditTable {
     }
 
     /// Reads a page of entries of a workspace, newest first: `most` of those with ids in `[from, to)` and, of these,
-    /// below `before`.
+    /// below `before`. Returns also the id below which the next page goes on; `None` if there may be no more.
+    ///
+    /// DynamoDB ends a page after 1 MB if that comes first.
     pub async fn list(
         &self,
         workspace: &Workspace,
         (from, to): (Uuid, Uuid),
         before: Option<Uuid>,
         most: usize,
-    ) -> Result<Vec<AuditEntry>> {
+    ) -> Result<(Vec<AuditEntry>, Option<Uuid>)> {
         let start = before.map(|before| {
             Item::from([("pk".to_owned(), text(pk(workspace))), ("sk".to_owned(), text(before))])
         });
@@ -89,7 +91,10 @@ impl AuditTable {
             .send()
             .await
             .map_err(Error::aws("list audit entries"))?;
-        from_items(output.items.unwrap_or_default()).map_err(|e| Error::Unreadable(e.into()))
+        let last = output.last_evaluated_key.as_ref().and_then(|key| key.get("sk")?.as_s().ok());
+        let next = last.and_then(|id| id.parse().ok());
+        let entries = from_items(output.items.unwrap_or_default());
+        Ok((entries.map_err(|e| Error::Unreadable(e.into()))?, next))
     }
 }
 

@@ -105,6 +105,7 @@ fn builders_that_die_and_attempts_that_break_are_bounded_apart() {
         export = export.claim(NOW).unwrap().after_death(NOW);
         assert_eq!(export.status(NOW), Status::Running);
     }
+    assert_eq!((export.deaths, export.claim(NOW).unwrap().after_death(NOW).deaths), (9, 10));
     for _ in 1..MAX_FAILURES {
         export = export.claim(NOW).unwrap().retry_or_fail(NOW, NOW);
         assert_eq!(export.status(NOW), Status::Running, "deaths are no faults");
@@ -116,6 +117,17 @@ fn builders_that_die_and_attempts_that_break_are_bounded_apart() {
     ] {
         assert_eq!(ended.state, State::Failed { finished_at: NOW, failure });
     }
+}
+
+#[test]
+fn a_message_that_could_not_be_sent_again_is_sent_again_soon() {
+    let later = NOW + RESEND_AFTER;
+    let queued = queued();
+    let unsent = queued.with_message_unsent(NOW).unwrap();
+    assert_eq!(unsent.state, State::Queued { resend_at: later });
+    let unsent = queued.claim(NOW).unwrap().with_message_unsent(NOW).unwrap();
+    assert!(matches!(unsent.state, State::Running { lease, .. } if lease.look_at == later));
+    assert_eq!(queued.cancel(NOW).unwrap().with_message_unsent(NOW), None);
 }
 
 #[test]

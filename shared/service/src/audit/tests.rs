@@ -12,7 +12,7 @@ use crate::testing::{Scene, ana};
 /// All entries of a workspace, oldest first, in which each was done to what.
 async fn told(scene: &Scene) -> Vec<(Action, Option<ExportId>)> {
     let table = &scene.exports.audit.table;
-    let all = table.list(&scene.acme, (Uuid::nil(), Uuid::max()), None, 100).await.unwrap();
+    let all = table.list(&scene.acme, (Uuid::nil(), Uuid::max()), None, 100).await.unwrap().0;
     all.into_iter().rev().map(|entry| (entry.action, entry.export)).collect()
 }
 
@@ -98,8 +98,33 @@ async fn a_token_that_is_refused_is_told_once_a_minute_in_each_of_its_workspaces
     }
     let table = &scene.exports.audit.table;
     for workspace in &token.workspaces {
-        let told = table.list(workspace, (Uuid::nil(), Uuid::max()), None, 100).await.unwrap();
+        let told = table.list(workspace, (Uuid::nil(), Uuid::max()), None, 100).await.unwrap().0;
         assert_eq!(told.len(), 2, "{workspace}");
         assert!(told.iter().all(|entry| entry.is_by("ana") && entry.is_by(&token.id)));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_dynamodb_ends_before_its_time_says_where_the_next_goes_on() {
+    let scene = Scene::new();
+    let long = "\u{1f980}".repeat(300);
+    let actor = Actor { agent: Some(long.clone()), name: Some(long.clone()), ..ana() };
+    for _ in 0..600 {
+        pass().await;
+        let what = (Action::QuotaSet, Subject::other(&long));
+        scene.exports.audit.record(&scene.acme, &actor, what, scene.now()).await.unwrap();
+    }
+    let table = &scene.exports.audit.table;
+    let (mut found, mut before) = (0, None);
+    loop {
+        let all = (Uuid::nil(), Uuid::max());
+        let (page, next) = table.list(&scene.acme, all, before, 1000).await.unwrap();
+        found += page.len();
+        before = next;
+        if before.is_none() {
+            break;
+        }
+        assert!(page.len() < 600, "600 entries of 3.6 KB are more than 1 MB");
+    }
+    assert_eq!(found, 600);
 }
