@@ -30,9 +30,9 @@ pub(crate) struct App {
 impl App {
     /// Reads every setting, or says which one is missing.
     pub(crate) async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
-        let services = Services::from_env(aws).await?;
-        // A fault in them is told at the start, not at the first export.
-        Choices::of(&services.catalogs.loaded())?;
+        let mut services = Services::from_env(aws).await?;
+        services.catalogs =
+            services.catalogs.checked_by(|catalog| Choices::of(catalog).map(drop))?;
         let exports = &services.exports;
         let (table, queue) = (exports.table.clone(), exports.queue.clone());
         Ok(Self {

@@ -8,7 +8,7 @@ use std::{
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::error::SdkError;
-use export::{Catalog, sha256_hex};
+use export::{Catalog, CatalogError, sha256_hex};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 use tracing::{error, info};
@@ -50,6 +50,8 @@ pub struct CatalogSource {
     lake: Lake,
     /// Its key in the bucket of the lake; `None` for the one that ships with the code.
     key: Option<String>,
+    /// What a function asks of a catalog beside that it can be read.
+    check: fn(&Catalog) -> Result<(), CatalogError>,
     held: Arc<RwLock<Held>>,
 }
 
@@ -90,7 +92,15 @@ impl CatalogSource {
             }
         };
         let held = Held { loaded: Arc::new(loaded), etag, looked_at: now };
-        Ok(Self { aws: aws.clone(), lake, key, held: Arc::new(RwLock::new(held)) })
+        let held = Arc::new(RwLock::new(held));
+        Ok(Self { aws: aws.clone(), lake, key, check: |_| Ok(()), held })
+    }
+
+    /// Has every catalog checked before it is taken up: the one that is loaded, and each that it changes to. A dialect
+    /// checks its own table so, which only it can read.
+    pub fn checked_by(self, check: fn(&Catalog) -> Result<(), CatalogError>) -> Result<Self> {
+        check(&self.loaded()).map_err(Error::aws("read catalog"))?;
+        Ok(Self { check, ..self })
     }
 
     /// Returns what was loaded last.
@@ -124,7 +134,11 @@ impl CatalogSource {
                 loaded
             })
         });
-        match looked.and_then(Option::transpose) {
+        let checked = |loaded: LoadedCatalog| match (self.check)(&loaded) {
+            Ok(()) => Ok(loaded),
+            Err(error) => Err(Error::aws("read catalog")(error)),
+        };
+        match looked.and_then(|found| found.map(|read| read.and_then(checked)).transpose()) {
             Ok(Some(loaded)) => {
                 info!("took up the catalog {}", loaded.version);
                 held.loaded = Arc::new(loaded);
@@ -184,7 +198,7 @@ async fn fetch(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::{collections::HashMap, sync::Mutex};
 
     use super::*;
     use crate::fake::{Fake, reply};
@@ -213,6 +227,8 @@ mod tests {
         let lake = Lake::new(fake.s3().await, "lake".to_owned());
         let key = Some("catalog.toml".to_owned());
         let source = CatalogSource::load(&fake.aws().await, lake, key, start).await.unwrap();
+        let check = |catalog: &Catalog| catalog.dialect::<HashMap<String, u8>>("diving").map(drop);
+        let source = source.checked_by(check).unwrap();
         let has = async |table: &str, seconds| {
             source.current(after(seconds)).await.table(table).is_some()
         };
@@ -223,8 +239,8 @@ mod tests {
 
         *stored.lock().unwrap() = (2, catalog("two"));
         assert!(has("one", 59).await && has("two", 60).await && !has("one", 61).await);
-        for (number, bad, seconds) in [(3, "[[dataset]]", 90), (4, "[[dataset]]\nname = 1\n", 120)]
-        {
+        let of_dialect = format!("{}[dialect.diving]\ndepth = \"deep\"\n", catalog("deep"));
+        for (number, bad, seconds) in [(3, "[[dataset]]", 90), (4, &*of_dialect, 120)] {
             *stored.lock().unwrap() = (number, bad.to_owned());
             assert!(has("two", seconds).await);
         }
