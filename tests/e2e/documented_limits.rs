@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 /// or a default in it, `template` and a parameter with a default or a function's property, `code` and a
 /// constant that is computed, or the number or the sum of a list; ` + ` and ` - ` stand between two places.
 /// `=` is for numbers of AWS, which stand nowhere here.
-const ROWS: [(&str, &str); 80] = [
+const ROWS: [(&str, &str); 83] = [
     ("exports that are not finished", "template WorkspaceExportsAtOnce"),
     ("exports made on a day (UTC)", "template WorkspaceExportsADay"),
     ("requests a second, on average", "template WorkspaceRequestsPerSecond"),
@@ -52,6 +52,10 @@ const ROWS: [(&str, &str); 80] = [
         "file of the layout `files`",
         "shared/export/src/request/check/files.rs MIN_FILE_BYTES; shared/export/src/request/check/files.rs MAX_FILE_BYTES; \
          shared/export/src/request/check/files.rs MIN_FILE_ROWS",
+    ),
+    (
+        "columns of a table as Parquet",
+        "shared/export/src/request/check/files.rs MAX_PARQUET_COLUMNS",
     ),
     ("calls in a `multi` of Leanplum", "functions/leanplum/src/arguments.rs MAX_CALLS"),
     (
@@ -119,6 +123,14 @@ const ROWS: [(&str, &str); 80] = [
     ),
     ("times that a message about an export comes", "template ExportQueue.maxReceiveCount"),
     ("a file without a ZIP", "code PieceWriter::MAX_BYTES"),
+    (
+        "columns of all row groups of a file of Parquet; what is told of those of an export",
+        "shared/columnar/src/footer.rs MAX_COLUMN_CHUNKS; functions/builder/src/archive.rs MAX_FOOTER_BYTES",
+    ),
+    (
+        "a row group of Parquet",
+        "functions/builder/src/parquet.rs MAX_GROUP_BYTES; functions/builder/src/parquet.rs MAX_GROUP_ROWS",
+    ),
     ("files of the layout `files`", "functions/builder/src/parts.rs MAX_FILES"),
     ("footer of an object", "shared/columnar/src/footer.rs MAX_FOOTER_BYTES"),
     (

@@ -200,6 +200,15 @@ const HELD_BY: &[(&str, &[&str])] = &[
         &["a_file_without_a_zip_may_be_as_large_as_can_be_written_and_no_larger"],
     ),
     ("files of the layout `files`", &["an_export_has_a_thousand_files_and_no_more"]),
+    ("columns of a table as Parquet", &["parquet_has_so_many_columns_and_no_more"]),
+    (
+        "columns of all row groups of a file of Parquet; what is told of those of an export",
+        &[
+            "a_file_has_room_for_so_many_row_groups_and_no_more",
+            "so_much_can_be_told_of_row_groups_and_no_more",
+        ],
+    ),
+    ("a row group of Parquet", &["a_row_group_has_so_many_rows_and_bytes_and_no_more"]),
     ("footer of an object", &["a_footer_that_claims_much_or_nests_deep_is_refused_by_name"]),
     (
         "columns and groups of an object; how deep they nest",

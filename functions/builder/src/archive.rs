@@ -1,6 +1,6 @@
 //! From what all steps wrote to the archive.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, pin::pin};
 
 use anyhow::Context as _;
 use archive::{
@@ -8,7 +8,9 @@ use archive::{
     names_are_distinct, plan_parts,
 };
 use cloud::{PieceWriter, Stored};
-use export::{Archive, ArchiveKey, BadRowsKey, Export, Files, PlainKey, TableSelection, WorkKey};
+use export::{
+    Archive, ArchiveKey, BadRowsKey, Export, Files, Format, PlainKey, TableSelection, WorkKey,
+};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use lake::{Plan, StepKind};
@@ -16,6 +18,7 @@ use lake::{Plan, StepKind};
 use crate::{
     app::App,
     extents::{extents, push_extent},
+    parquet::{self, Joined, TooManyRowGroups},
     parts,
     report::{Output, Report},
     work::selection,
@@ -23,6 +26,8 @@ use crate::{
 
 /// Reports read at the same time.
 const MAX_CONCURRENT_READS: usize = 32;
+/// What reports may say of row groups together, in bytes: whoever puts files together of them holds all of it.
+const MAX_FOOTER_BYTES: usize = 128 << 20;
 
 /// Writes the archive of an export all of whose steps are done.
 pub(crate) async fn assemble(
@@ -49,7 +54,11 @@ pub(crate) async fn assemble(
             let archive = archive_of(export, plan, &reports, (size_bytes, 0), app.clock.now());
             return Ok(Archive { table_files, ..archive });
         }
-        Files::Tables | Files::Single(_) | Files::Hourly(_) => {}
+        Files::Single(_) | Files::Hourly(_) => anyhow::ensure!(
+            export.request.format != Format::Parquet,
+            "write Parquet to files that only other formats have"
+        ),
+        Files::Tables => {}
     }
     let layout = lay_out(app, export, plan, &reports)?;
     if reports.iter().any(|report| report.bad_rows > 0) {
@@ -87,7 +96,7 @@ fn archive_of(
     // None if anything was copied without being counted.
     let rows = |output: &Output| match output {
         Output::Copied(_) | Output::Unterminated(_) => None,
-        Output::Rows(segment, _) => Some(segment.rows),
+        Output::Rows(segment, _) | Output::Group(segment, _) => Some(segment.rows),
     };
     let rows_of = |index: usize| {
         let steps = plan.steps.iter().zip(reports);
@@ -123,16 +132,24 @@ async fn all_reports(
             .read_work(&key)
             .await?
             .context("find the report of a step that is done")?;
-        Ok::<_, anyhow::Error>((
-            number,
-            serde_json::from_slice(&bytes).context("decode step report")?,
-        ))
+        let report: Report = serde_json::from_slice(&bytes).context("decode step report")?;
+        Ok::<_, anyhow::Error>((number, report))
     };
     let missing: Vec<u32> = missing.collect();
-    let found: Vec<(u32, Report)> =
-        stream::iter(missing).map(read).buffered(MAX_CONCURRENT_READS).try_collect().await?;
-    known.extend(found);
+    let mut footer_bytes = known.values().map(Report::footer_bytes).sum();
+    check_footers(footer_bytes)?;
+    let mut found = pin!(stream::iter(missing).map(read).buffered(MAX_CONCURRENT_READS));
+    while let Some((number, report)) = found.try_next().await? {
+        footer_bytes += report.footer_bytes();
+        check_footers(footer_bytes)?;
+        known.insert(number, report);
+    }
     Ok(known.into_values().collect())
+}
+
+/// Refuses more row groups than can be told of.
+fn check_footers(bytes: usize) -> Result<(), TooManyRowGroups> {
+    if bytes <= MAX_FOOTER_BYTES { Ok(()) } else { Err(TooManyRowGroups) }
 }
 
 fn lay_out(
@@ -163,6 +180,10 @@ fn table_members(
 ) -> anyhow::Result<Vec<Member<Stored>>> {
     let mut members = Vec::new();
     for (index, table) in export.request.tables.iter().enumerate() {
+        if export.request.format == Format::Parquet {
+            members.push(parquet_member(app, export, plan, reports, index)?);
+            continue;
+        }
         let mut content = Vec::new();
         let mut whole = Segment::default();
         let head = selection(app, export, index)?.head();
@@ -178,7 +199,7 @@ fn table_members(
                 }
                 whole = report.outputs.iter().fold(whole, |whole, output| match output {
                     Output::Rows(segment, _) => whole.join(*segment),
-                    Output::Copied(_) | Output::Unterminated(_) => whole,
+                    Output::Copied(_) | Output::Unterminated(_) | Output::Group(..) => whole,
                 });
             }
         }
@@ -193,6 +214,50 @@ fn table_members(
         });
     }
     Ok(members)
+}
+
+/// Returns the Parquet of one table. Its pages are compressed already.
+fn parquet_member(
+    app: &App,
+    export: &Export,
+    plan: &Plan,
+    reports: &[Report],
+    index: usize,
+) -> anyhow::Result<Member<Stored>> {
+    let writer = parquet::writer(&selection(app, export, index)?)?;
+    let mut file = Joined::new(&writer);
+    for (segment, footer, here) in groups(plan, reports, index) {
+        anyhow::ensure!(file.has_room(), TooManyRowGroups);
+        file.push(segment, footer, here);
+    }
+    let (whole, content) = file.finish()?;
+    let name = export.request.file_name(&export.request.tables[index]);
+    Ok(Member {
+        name: name.parse().context("name a file")?,
+        method: Method::Stored,
+        crc32: whole.crc32,
+        raw_bytes: whole.raw_bytes,
+        content,
+        stored_crc32: whole.stored_crc32,
+    })
+}
+
+/// Returns the row groups of a table, in order: what is known of each, what the end of a file says of it, and where
+/// it is.
+pub(crate) fn groups<'a>(
+    plan: &'a Plan,
+    reports: &'a [Report],
+    index: usize,
+) -> impl Iterator<Item = (Segment, &'a [u8], Vec<Extent<Stored>>)> {
+    let steps = plan.steps.iter().zip(reports);
+    let of_table = steps.filter(move |(step, _)| step.kind == StepKind::Rows(index));
+    of_table.flat_map(|(step, report)| {
+        let outputs = report.outputs.iter().zip(extents(step, report));
+        outputs.filter_map(|(output, here)| match output {
+            Output::Group(segment, footer) => Some((*segment, &footer.0[..], here)),
+            Output::Rows(..) | Output::Copied(_) | Output::Unterminated(_) => None,
+        })
+    })
 }
 
 /// Returns one gzip file for each source object: a copy, or the rows converted. The ZIP does not compress them
@@ -214,6 +279,7 @@ fn object_members(plan: &Plan, reports: &[Report]) -> anyhow::Result<Vec<Member<
                     (whole.0, whole.1, content)
                 }
                 Output::Rows(segment, _) if segment.rows == 0 => continue,
+                Output::Group(..) => continue,
                 Output::Rows(segment, _) => {
                     let gzip = Gzip::of(*segment);
                     let head = std::iter::once(Extent::Bytes(gzip.head));
@@ -257,7 +323,7 @@ pub(crate) struct FileTooLarge {
 fn check_plain_size(head: &[u8], reports: &[Report], most: u64) -> Result<(), FileTooLarge> {
     let rows = reports.iter().flat_map(|report| &report.outputs).map(|output| match output {
         Output::Rows(segment, _) => segment.raw_bytes,
-        Output::Copied(_) | Output::Unterminated(_) => 0,
+        Output::Copied(_) | Output::Unterminated(_) | Output::Group(..) => 0,
     });
     let bytes = head.len() as u64 + rows.sum::<u64>();
     if bytes <= most { Ok(()) } else { Err(FileTooLarge { bytes, most }) }
@@ -322,6 +388,12 @@ mod tests {
         let end = line_end();
         flate2::read::MultiGzDecoder::new(&end[..]).read_to_string(&mut content).unwrap();
         assert_eq!(content, "\n");
+    }
+
+    #[test]
+    fn so_much_can_be_told_of_row_groups_and_no_more() {
+        assert!(check_footers(134_217_728).is_ok());
+        assert!(check_footers(134_217_729).is_err());
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub(crate) fn extents(step: &Step, report: &Report) -> Vec<Vec<Extent<Stored>>> 
                 vec![Extent::Range { source: source(index), offset: 0, len }]
             }
             Output::Rows(_, contents) => contents.iter().map(&mut extent).collect(),
+            Output::Group(segment, _) => vec![extent(&Content::Piece(segment.stored_bytes))],
         })
         .collect()
 }

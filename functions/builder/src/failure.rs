@@ -5,6 +5,7 @@ use lake::ObjectError;
 
 use crate::{
     archive::FileTooLarge,
+    parquet::TooManyRowGroups,
     parts::TooManyFiles,
     plan::{TableRemoved, TooManyObjects},
 };
@@ -16,6 +17,13 @@ pub(crate) fn failure_of(error: &anyhow::Error) -> Option<Failure> {
             "The file would have {bytes} bytes, more than the {most} that one can have. Choose a shorter window \
              or fewer columns, and create the export again."
         );
+        return Some(Failure { code: FailureCode::FileTooLarge, detail });
+    }
+    if let Some(TooManyRowGroups) = error.downcast_ref() {
+        let detail = "The Parquet would have more row groups than a file may, or than can be told of. Choose a \
+                      shorter window, fewer columns, or plain files (\"layout\": \"files\"), and create the \
+                      export again."
+            .to_owned();
         return Some(Failure { code: FailureCode::FileTooLarge, detail });
     }
     if let Some(TooManyObjects(most)) = error.downcast_ref() {
@@ -124,6 +132,14 @@ mod tests {
         let failure = failure_of(&error).unwrap();
         assert_eq!(failure.code, FailureCode::TooManyObjects);
         assert!(failure.detail.contains("more than 7 source objects"), "{}", failure.detail);
+    }
+
+    #[test]
+    fn an_export_of_too_many_row_groups_fails_with_what_to_do() {
+        let error = anyhow::Error::from(TooManyRowGroups).context("assemble");
+        let failure = failure_of(&error).unwrap();
+        assert_eq!(failure.code, FailureCode::FileTooLarge);
+        assert!(failure.detail.contains("\"layout\": \"files\""), "{}", failure.detail);
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl Kept {
             .collect();
         let ways: Vec<_> = step.objects.iter().map(|p| (p.way, p.refer)).collect();
         let is_file_each = matches!(request.files, Files::Hourly(_));
-        let encoding = format!("{:?}", encoding(work.app, work.export));
+        let encoding = format!("{:?}", encoding(work.app, work.export, selection)?);
         let identity = selection.identity();
         let written = (REPORT_VERSION, encoding, is_file_each, identity, &objects, ways);
         let hash = sha256_hex(&serde_json::to_vec(&written)?);
@@ -77,7 +77,7 @@ impl Kept {
             app.archives.write_work(&self.report, serde_json::to_vec(report)?).await?;
         }
         // Where objects were copied, nobody counted.
-        let is_counted = |output: &Output| matches!(output, Output::Rows(..));
+        let is_counted = |output: &Output| matches!(output, Output::Rows(..) | Output::Group(..));
         if report.outputs.iter().all(is_counted) {
             app.archives.write_work(&self.count, serde_json::to_vec(&report.counts())?).await?;
         }

@@ -10,6 +10,7 @@ mod engine;
 mod extents;
 mod failure;
 mod kept;
+mod parquet;
 mod parts;
 mod plan;
 mod report;

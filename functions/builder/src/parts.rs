@@ -3,13 +3,15 @@
 use anyhow::Context as _;
 use archive::{Extent, Segment, plan_parts};
 use cloud::Stored;
-use export::{Export, FileKey, FileName, Parts, PlainFile};
+use export::{Export, FileKey, FileName, Format, Parts, PlainFile};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use lake::{Encoding, Plan, StepKind};
 
 use crate::{
     app::App,
+    archive::groups,
     extents::{extents, push_extent},
+    parquet::{self, Joined},
     report::{Output, Report},
     work::selection,
 };
@@ -63,7 +65,10 @@ pub(crate) async fn assemble(
 ) -> anyhow::Result<Vec<PlainFile>> {
     let mut drafts = Vec::new();
     for index in 0..export.request.tables.len() {
-        drafts.extend(drafts_of(app, export, plan, reports, parts, index)?);
+        drafts.extend(match export.request.format {
+            Format::Parquet => parquet_drafts(app, export, plan, reports, parts, index)?,
+            Format::Jsonl | Format::Csv => drafts_of(app, export, plan, reports, parts, index)?,
+        });
     }
     anyhow::ensure!(drafts.len() <= MAX_FILES, TooManyFiles(drafts.len()));
     let files: Vec<PlainFile> = drafts
@@ -130,6 +135,38 @@ fn drafts_of(
     // A file without anything in it helps nobody; one with a header says that there are no rows.
     drafts.retain(|draft| draft.whole.raw_bytes > 0);
     Ok(drafts)
+}
+
+/// Fills the files of one table with Parquet.
+fn parquet_drafts(
+    app: &App,
+    export: &Export,
+    plan: &Plan,
+    reports: &[Report],
+    parts: Parts,
+    index: usize,
+) -> anyhow::Result<Vec<Draft>> {
+    let (request, selected) = (&export.request, &export.request.tables[index]);
+    let writer = parquet::writer(&selection(app, export, index)?)?;
+    let mut files = Vec::new();
+    let mut file = Joined::new(&writer);
+    for (segment, footer, here) in groups(plan, reports, index) {
+        let too_many = parts.max_rows.is_some_and(|most| file.rows() + segment.rows > most);
+        let too_long = file.bytes_with(segment, footer) > parts.max_bytes;
+        if file.rows() > 0 && (too_many || too_long || !file.has_room()) {
+            files.push(std::mem::replace(&mut file, Joined::new(&writer)).finish()?);
+        }
+        file.push(segment, footer, here);
+    }
+    // One without rows says what columns there would be.
+    files.push(file.finish()?);
+    let draft = |(number, (whole, extents))| Draft {
+        name: request.part_name(selected, &parts, number),
+        table: selected.table.clone(),
+        whole,
+        extents,
+    };
+    Ok(files.into_iter().enumerate().map(draft).collect())
 }
 
 async fn write(app: &App, export: &Export, draft: Draft) -> anyhow::Result<()> {

@@ -1,10 +1,11 @@
 //! What is stored about a step that is done.
 
 use archive::{Extent, Segment};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use export::{Window, WorkKey};
 use jiff::Timestamp;
 use lake::{BadRow, Stats, Step};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use service::Progress;
 
 /// What a step wrote and found.
@@ -41,6 +42,25 @@ pub(crate) enum Output {
     /// Compressed rows, and where they are.
     #[serde(rename = "poured")]
     Rows(Segment, Vec<Content>),
+    /// A row group of Parquet in the step's piece, and what the end of a file says of it.
+    Group(Segment, Footer),
+}
+
+/// The footer of a row group: see [`columnar::RowGroup`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Footer(pub(crate) Vec<u8>);
+
+impl Serialize for Footer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Footer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        BASE64.decode(text).map(Self).map_err(D::Error::custom)
+    }
 }
 
 /// Where some of the compressed rows are. Those of the step's piece follow each other.
@@ -97,11 +117,20 @@ impl Report {
         Self { key_counts, ..self }
     }
 
+    /// Returns how long all footers of its row groups are, in bytes.
+    pub(crate) fn footer_bytes(&self) -> usize {
+        let of_output = |output: &Output| match output {
+            Output::Group(_, footer) => footer.0.len(),
+            Output::Rows(..) | Output::Copied(_) | Output::Unterminated(_) => 0,
+        };
+        self.outputs.iter().map(of_output).sum()
+    }
+
     /// Returns a report on the same rows that says only how many they are.
     pub(crate) fn counts(&self) -> Self {
         let rows_of = |output: &Output| match output {
             Output::Copied(_) | Output::Unterminated(_) => 0,
-            Output::Rows(segment, _) => segment.rows,
+            Output::Rows(segment, _) | Output::Group(segment, _) => segment.rows,
         };
         let rows = self.outputs.iter().map(rows_of).sum();
         Self {
@@ -125,7 +154,7 @@ impl Report {
                 Output::Copied(_) | Output::Unterminated(_) => {
                     progress.bytes += planned.map_or(0, |planned| planned.object.size_bytes);
                 }
-                Output::Rows(segment, _) => {
+                Output::Rows(segment, _) | Output::Group(segment, _) => {
                     progress.rows += segment.rows;
                     progress.bytes += segment.raw_bytes;
                 }
@@ -147,9 +176,13 @@ mod tests {
 
     #[test]
     fn a_report_that_an_earlier_version_stored_is_read_and_written_the_same() {
-        let stored = r#"{"piece":"work/acme/1/piece","made_at":"2026-03-01T00:00:00Z","made":[{"copied":7},{"unterminated":8},{"poured":[{"crc32":1,"raw_bytes":2,"stored_crc32":3,"stored_bytes":4,"rows":5},[{"piece":4},{"object":{"object":0,"offset":1,"len":2}}]]}],"ids":[3],"bad_rows":0,"listed":[],"outside":0,"times":null}"#;
+        let stored = r#"{"piece":"work/acme/1/piece","made_at":"2026-03-01T00:00:00Z","made":[{"copied":7},{"unterminated":8},{"poured":[{"crc32":1,"raw_bytes":2,"stored_crc32":3,"stored_bytes":4,"rows":5},[{"piece":4},{"object":{"object":0,"offset":1,"len":2}}]]},{"group":[{"crc32":1,"raw_bytes":2,"stored_crc32":3,"stored_bytes":4,"rows":5},"AAH/"]}],"ids":[3],"bad_rows":0,"listed":[],"outside":0,"times":null}"#;
         let report: Report = serde_json::from_str(stored).unwrap();
         assert!(matches!(report.outputs[2], Output::Rows(Segment { rows: 5, .. }, _)));
+        assert!(
+            matches!(&report.outputs[3], Output::Group(_, Footer(footer)) if footer == &[0, 1, 255])
+        );
+        assert_eq!(report.footer_bytes(), 3);
         assert_eq!(report.key_counts, [3]);
         let again: serde_json::Value = serde_json::to_value(&report).unwrap();
         assert_eq!(again, serde_json::from_str::<serde_json::Value>(stored).unwrap());

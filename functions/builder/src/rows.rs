@@ -6,12 +6,12 @@ use anyhow::Context as _;
 use archive::Segment;
 use cloud::PieceWriter;
 use export::Files;
-use lake::{Encoding, Ending, PlannedObject, Stats, Step, Verified, Way, group_runs};
+use lake::{Encoding, Ending, Group, PlannedObject, Stats, Step, Verified, Way, group_runs};
 
 use crate::{
     convert::{Conversion, Run, convert, scan},
     encoding::encoding,
-    report::{Content, Output},
+    report::{Content, Footer, Output},
     slices::Slices,
     work::{Work, selection},
 };
@@ -26,23 +26,30 @@ pub(crate) async fn write_rows(
     if matches!(work.export.request.files, Files::Hourly(_)) {
         return write_file_each(work, step, table, piece).await;
     }
-    let encoding = encoding(work.app, work.export);
+    let encoding = encoding(work.app, work.export, &selection(work.app, work.export, table)?)?;
     let mut stats = Stats::default();
     let (mut whole, mut contents, mut plain) = (Segment::default(), Vec::new(), Vec::new());
+    let mut groups = Vec::new();
     let group = |objects: &[PlannedObject], _| {
-        group_runs(&objects.iter().map(PlannedObject::to_input).collect::<Vec<_>>())
+        let objects: Vec<_> = objects.iter().map(PlannedObject::to_input).collect();
+        group_runs(&objects, &encoding)
     };
-    for (run, here) in convert_slices(work, step, table, encoding, group, piece).await? {
+    for (run, here) in convert_slices(work, step, table, &encoding, group, piece).await? {
         stats.add(run.stats);
         whole = whole.join(run.segment);
         contents.extend(here);
         plain.extend(run.plain_segments);
+        groups.extend(run.groups);
     }
     let output =
         |segment: Segment| Output::Rows(segment, vec![Content::Piece(segment.stored_bytes)]);
     let outputs = match encoding {
         Encoding::Plain { .. } => plain.into_iter().map(output).collect(),
         Encoding::Deflate(_) => vec![Output::Rows(whole, contents)],
+        Encoding::Groups { .. } => {
+            let output = |group: Group| Output::Group(group.segment, Footer(group.footer));
+            groups.into_iter().map(output).collect()
+        }
     };
     Ok((outputs, stats))
 }
@@ -54,14 +61,14 @@ async fn write_file_each(
     table: usize,
     piece: &mut PieceWriter,
 ) -> anyhow::Result<(Vec<Output>, Stats)> {
-    let encoding = encoding(work.app, work.export);
+    let encoding = encoding(work.app, work.export, &selection(work.app, work.export, table)?)?;
     let copied = verify_copies(work, step, table).await?;
     let is_copied = |index: usize| matches!(copied.get(index), Some(Some(_)));
     let one_each = |objects: &[PlannedObject], first: usize| {
         let converted = (0..objects.len()).filter(|index| !is_copied(first + index));
         converted.map(|index| index..index + 1).collect()
     };
-    let runs = convert_slices(work, step, table, encoding, one_each, piece).await?;
+    let runs = convert_slices(work, step, table, &encoding, one_each, piece).await?;
     let (mut runs, mut stats) = (runs.into_iter(), Stats::default());
     let mut outputs = Vec::with_capacity(copied.len());
     for copied in copied {
@@ -110,7 +117,7 @@ async fn convert_slices(
     work: &mut Work<'_>,
     step: &Step,
     table: usize,
-    encoding: Encoding,
+    encoding: &Encoding,
     group: impl Fn(&[PlannedObject], usize) -> Vec<Range<usize>>,
     piece: &mut PieceWriter,
 ) -> anyhow::Result<Vec<Run>> {
@@ -119,7 +126,7 @@ async fn convert_slices(
     while let Some((slice, selection)) = slices.next(work, step, table).await? {
         let objects = step.objects[slice.clone()].to_vec();
         let here = group(&objects, slice.start);
-        let conversion = Conversion { selection, objects, runs: here, encoding };
+        let conversion = Conversion { selection, objects, runs: here, encoding: encoding.clone() };
         for mut run in Box::pin(convert(work.app, conversion, piece, &mut work.watch)).await? {
             for content in &mut run.1 {
                 content.shift(slice.start);

@@ -79,7 +79,7 @@ struct LimitsView {
     limits: Limits,
     /// What the caller's workspace may use.
     workspace: Quota,
-    formats: [&'static str; 2],
+    formats: [&'static str; 3],
     archive_hours: i64,
     download_link_seconds: u64,
 }

@@ -117,7 +117,7 @@ impl Ask {
                     ..TableSelection::whole(table)
                 })
                 .collect(),
-            Format::Jsonl => {
+            Format::Jsonl | Format::Parquet => {
                 vec![TableSelection { file: stem(""), ..TableSelection::whole(KINDS[0].1) }]
             }
         };

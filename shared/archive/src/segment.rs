@@ -38,6 +38,12 @@ pub struct Segment {
 }
 
 impl Segment {
+    /// Returns what is known of content that is stored as it is.
+    pub fn plain(content: &[u8], rows: u64) -> Self {
+        let (crc32, bytes) = (crc32fast::hash(content), content.len() as u64);
+        Self { crc32, raw_bytes: bytes, stored_crc32: crc32, stored_bytes: bytes, rows }
+    }
+
     /// Returns what is known of this segment followed by `next`.
     pub fn join(self, next: Self) -> Self {
         Self {

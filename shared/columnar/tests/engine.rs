@@ -51,7 +51,7 @@ fn convert(selection: &Selection, open: impl Fn() -> Box<dyn Read> + Sync) -> (S
     };
     let objects = [object];
     let encoding = Encoding::Plain { bytes: 1 << 20, rows: u64::MAX };
-    let runs = lake::group_runs(&objects);
+    let runs = lake::group_runs(&objects, &encoding);
     let pipeline = Pipeline { selection, objects: &objects, runs, encoding, workers: 1 };
     let mut text = Vec::new();
     let made = pipeline.run(

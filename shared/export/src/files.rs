@@ -56,6 +56,8 @@ pub enum Format {
     Jsonl,
     /// CSV with a header row: see [`CsvStyle`].
     Csv,
+    /// Apache Parquet, with the types of the catalog.
+    Parquet,
 }
 
 /// The styles of CSV. In each of them null is an empty cell, numbers are written as in the lake, and objects
@@ -87,7 +89,8 @@ impl Files {
 
 impl Format {
     /// Every format with its name in requests.
-    pub const ALL: [(&str, Self); 2] = [("jsonl", Self::Jsonl), ("csv", Self::Csv)];
+    pub const ALL: [(&str, Self); 3] =
+        [("jsonl", Self::Jsonl), ("csv", Self::Csv), ("parquet", Self::Parquet)];
 }
 
 impl fmt::Display for Format {
@@ -95,6 +98,7 @@ impl fmt::Display for Format {
         f.write_str(match self {
             Self::Jsonl => "jsonl",
             Self::Csv => "csv",
+            Self::Parquet => "parquet",
         })
     }
 }

@@ -54,7 +54,7 @@ pub(crate) enum RunError {
 /// Converts a run of objects.
 pub(crate) struct Converter<'a, F> {
     selection: &'a Selection,
-    encoding: Encoding,
+    encoding: &'a Encoding,
     /// The key of the object at hand.
     key: String,
     /// When the time of its partition begins.
@@ -70,7 +70,7 @@ pub(crate) struct Converter<'a, F> {
 
 impl<'a, F: FnMut(Output) -> Result<(), ReceiverClosed>> Converter<'a, F> {
     /// Returns a converter that passes its output to `emit`.
-    pub(crate) fn new(selection: &'a Selection, encoding: Encoding, emit: F) -> Self {
+    pub(crate) fn new(selection: &'a Selection, encoding: &'a Encoding, emit: F) -> Self {
         Self {
             selection,
             encoding,

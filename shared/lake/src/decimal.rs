@@ -36,6 +36,24 @@ impl Decimal {
         let point = i64::try_from(whole.len()).ok()? - i64::try_from(zeros).ok()?;
         Some(Self { negative, point: point.saturating_add(shift), digits })
     }
+
+    /// Returns the exact value of a floating-point number that is whole; none for another.
+    pub(crate) fn of(value: f64) -> Option<Self> {
+        // So all of its digits are written, and no exponent.
+        (value.fract() == 0.0).then(|| Self::parse(&format!("{value:.0}"))).flatten()
+    }
+
+    /// Returns the whole number that this is, if it is one of 64 bits.
+    pub(crate) fn to_i64(&self) -> Option<i64> {
+        if self.digits.is_empty() {
+            return Some(0);
+        }
+        let places = usize::try_from(self.point).ok().filter(|places| *places <= 19)?;
+        let zeros = places.checked_sub(self.digits.len())?;
+        let digits = std::str::from_utf8(&self.digits).ok()?;
+        let sign = if self.negative { "-" } else { "" };
+        format!("{sign}{digits}{}", "0".repeat(zeros)).parse().ok()
+    }
 }
 
 impl Ord for Decimal {

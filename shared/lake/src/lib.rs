@@ -7,6 +7,7 @@
 //! decoded is an [`ObjectError`], and then nothing of the export is published.
 
 mod bad_rows;
+mod cells;
 mod convert;
 mod csv;
 mod decimal;
@@ -50,6 +51,7 @@ mod values;
 mod verify;
 
 pub use bad_rows::{BadRow, MAX_LISTED_BAD_ROWS};
+pub use cells::{Cell, EncodedGroup, GroupEncoder, Rows};
 pub use decode::ObjectError;
 pub use detect::is_gzip;
 pub use encoding::Encoding;
@@ -59,7 +61,7 @@ pub use inspect::{Inspection, MAX_INSPECTED_ROWS, inspect};
 pub use key_scan::{KeyScan, ScannedKeys};
 pub use key_set::{KEY_BYTES, KeySet};
 pub use needs::{Needs, ParquetUse};
-pub use pipeline::{Pipeline, RunOutput, group_runs};
+pub use pipeline::{Group, Pipeline, RunOutput, group_runs};
 pub use plan::{ListedPartition, Plan, PlannedObject, Reason, Step, StepKind, Way, WayChooser};
 pub use predicate::{Lookup, lookup_tables, lookups};
 pub use selection::Selection;

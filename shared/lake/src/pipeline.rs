@@ -12,10 +12,10 @@ use std::{
     thread,
 };
 
-use archive::{Extent, SEGMENT_BYTES, Segment, SegmentEncoder};
+use archive::{Extent, Segment, SegmentEncoder};
 
 use crate::{
-    Encoding, InputObject, ObjectError, Selection, Stats,
+    Encoding, InputObject, ObjectError, Rows, Selection, Stats,
     convert::{Converter, Output, ReceiverClosed, RunError},
 };
 
@@ -44,8 +44,19 @@ pub struct RunOutput {
     pub segment: Segment,
     /// Each of them, where rows are not compressed.
     pub plain_segments: Vec<Segment>,
+    /// Each of them, where they are groups.
+    pub groups: Vec<Group>,
     /// How many rows were bad or outside of the window, and how objects were read.
     pub stats: Stats,
+}
+
+/// Rows that were encoded together: see [`crate::GroupEncoder`].
+#[derive(Debug)]
+pub struct Group {
+    /// What is known of its bytes.
+    pub segment: Segment,
+    /// What the end of a file says of it.
+    pub footer: Vec<u8>,
 }
 
 impl RunOutput {
@@ -53,15 +64,16 @@ impl RunOutput {
     pub fn add(&mut self, other: Self) {
         self.segment = self.segment.join(other.segment);
         self.plain_segments.extend(other.plain_segments);
+        self.groups.extend(other.groups);
         self.stats.add(other.stats);
     }
 }
 
-/// Groups neighbouring small objects into runs of about one segment. A large object is a run of its own.
-pub fn group_runs(objects: &[InputObject]) -> Vec<Range<usize>> {
+/// Groups neighbouring small objects into runs of about what is encoded at a time. A large object is a run of its own.
+pub fn group_runs(objects: &[InputObject], encoding: &Encoding) -> Vec<Range<usize>> {
     let (mut runs, mut begin, mut bytes) = (Vec::new(), 0, 0);
     for (index, object) in objects.iter().enumerate() {
-        if index > begin && bytes + object.size_bytes > SEGMENT_BYTES as u64 {
+        if index > begin && bytes + object.size_bytes > encoding.run_bytes() {
             runs.push(begin..index);
             (begin, bytes) = (index, 0);
         }
@@ -107,8 +119,12 @@ impl Pipeline<'_> {
                 match shared.next(run, number) {
                     Next::Ready(ready) => {
                         whole.segment = whole.segment.join(ready.segment);
-                        if let Encoding::Plain { .. } = self.encoding {
-                            whole.plain_segments.push(ready.segment);
+                        match (&self.encoding, ready.footer) {
+                            (Encoding::Deflate(_), _) | (Encoding::Groups { .. }, None) => {}
+                            (Encoding::Plain { .. }, _) => whole.plain_segments.push(ready.segment),
+                            (Encoding::Groups { .. }, Some(footer)) => {
+                                whole.groups.push(Group { segment: ready.segment, footer });
+                            }
                         }
                         for extent in ready.extents {
                             sink(run, extent).map_err(ObjectError::Sink)?;
@@ -149,6 +165,8 @@ struct State {
     waiting_bytes: usize,
     /// How many workers are idle.
     idle: usize,
+    /// Why rows could not be encoded.
+    failed: Option<io::Error>,
     stopped: bool,
 }
 
@@ -162,6 +180,8 @@ impl State {
 #[derive(Debug)]
 struct Ready {
     segment: Segment,
+    /// What the end of a file says of it, if it is a group.
+    footer: Option<Vec<u8>>,
     extents: Vec<Extent<usize>>,
 }
 
@@ -229,8 +249,8 @@ impl Shared {
                 return Next::End(ended.unwrap_or_else(|| Ok(Stats::default())));
             }
             if state.stopped {
-                let gone = io::Error::other("a worker is gone");
-                return Next::End(Err(ObjectError::Sink(gone)));
+                let gone = || io::Error::other("a worker is gone");
+                return Next::End(Err(ObjectError::Sink(state.failed.take().unwrap_or_else(gone))));
             }
             state = self.wait(state);
         }
@@ -246,9 +266,9 @@ struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     fn new(pipeline: &'a Pipeline<'a>, shared: &'a Shared) -> Self {
-        let level = match pipeline.encoding {
-            Encoding::Deflate(level) => level,
-            Encoding::Plain { .. } => 1,
+        let level = match &pipeline.encoding {
+            Encoding::Deflate(level) => *level,
+            Encoding::Plain { .. } | Encoding::Groups { .. } => 1,
         };
         Self { pipeline, shared, encoder: SegmentEncoder::new(level) }
     }
@@ -297,7 +317,7 @@ impl<'a> Worker<'a> {
         made: &mut usize,
     ) -> Result<Stats, RunError> {
         let pipeline = self.pipeline;
-        let mut rows = Converter::new(pipeline.selection, pipeline.encoding, |next| {
+        let mut rows = Converter::new(pipeline.selection, &pipeline.encoding, |next| {
             *made += 1;
             self.emit((run, *made - 1), next)
         });
@@ -321,7 +341,7 @@ impl<'a> Worker<'a> {
                 state.jobs.push_back(Job { position, raw, rows });
             }
             Output::Spliced { segment, extents } => {
-                self.ready(position, Ready { segment, extents });
+                self.ready(position, Ready { segment, footer: None, extents });
             }
         }
         self.shared.changed.notify_all();
@@ -355,19 +375,22 @@ impl<'a> Worker<'a> {
     fn encode(&mut self, job: Job) {
         let Job { position, raw, rows } = job;
         let len = raw.len();
-        let (segment, stored) = match self.pipeline.encoding {
+        let (segment, footer, stored) = match &self.pipeline.encoding {
             Encoding::Deflate(_) => {
                 let mut stored = Vec::with_capacity(len / 4);
-                (self.encoder.encode(&raw, rows, &mut stored), stored)
+                (self.encoder.encode(&raw, rows, &mut stored), None, stored)
             }
-            Encoding::Plain { .. } => {
-                let (crc32, bytes) = (crc32fast::hash(&raw), len as u64);
-                let (stored_crc32, stored_bytes) = (crc32, bytes);
-                (Segment { crc32, raw_bytes: bytes, stored_crc32, stored_bytes, rows }, raw)
-            }
+            Encoding::Plain { .. } => (Segment::plain(&raw, rows), None, raw),
+            Encoding::Groups { encoder, .. } => match encoder.encode(Rows { cells: raw }) {
+                Ok(group) => (Segment::plain(&group.bytes, rows), Some(group.footer), group.bytes),
+                Err(error) => {
+                    self.shared.lock().failed = Some(error);
+                    return self.shared.stop();
+                }
+            },
         };
         self.shared.lock().waiting_bytes -= len;
-        self.ready(position, Ready { segment, extents: vec![Extent::Bytes(stored)] });
+        self.ready(position, Ready { segment, footer, extents: vec![Extent::Bytes(stored)] });
     }
 
     fn ready(&self, position: (usize, usize), ready: Ready) {

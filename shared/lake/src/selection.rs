@@ -3,12 +3,13 @@
 use std::{borrow::Cow, ops::RangeInclusive, sync::Arc};
 
 use export::{
-    Catalog, Column, Comparison, Compression, CsvStyle, ExportRequest, Filter, Format, Reach,
-    Table, TimeFormat, Window, Workspace, parse_time,
+    Catalog, Column, ColumnType, Comparison, Compression, CsvStyle, ExportRequest, Filter, Format,
+    Reach, Table, TimeFormat, Window, Workspace, parse_time,
 };
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
+    cells::push_cell,
     csv,
     explode::{Element, Explode, Source},
     field_ref::{FieldRef, field_ref},
@@ -104,6 +105,8 @@ pub struct Selection {
     escapes: bool,
     /// What is written of a row; none passes records through as they are.
     cells: Option<Vec<Cell>>,
+    /// The types of the cells, and how times are stored, where files have types.
+    types: Option<(Vec<ColumnType>, TimeFormat)>,
 }
 
 #[derive(Debug)]
@@ -135,7 +138,7 @@ impl Selection {
             Some(asked) => {
                 Some(asked.iter().map(|name| table.column(name)).collect::<Option<_>>()?)
             }
-            None if request.format == Format::Csv || !table.explode.is_empty() => {
+            None if request.format != Format::Jsonl || !table.explode.is_empty() => {
                 Some(table.columns.iter().collect())
             }
             None => None,
@@ -159,7 +162,9 @@ impl Selection {
             sql_time: (column.sql_time && request.format == Format::Csv)
                 .then_some(dataset.time_format),
         };
+        let types = || columns.iter().flatten().map(|column| column.kind).collect();
         Some(Self {
+            types: (request.format == Format::Parquet).then(|| (types(), dataset.time_format)),
             table: table.name.clone(),
             compression: dataset.compression,
             max_bad_percent: dataset.max_bad_percent,
@@ -229,11 +234,18 @@ impl Selection {
         head
     }
 
+    /// Returns the columns of a file that has types, by what its header calls them.
+    pub fn typed_columns(&self) -> impl Iterator<Item = (&str, ColumnType)> {
+        let headers = self.cells.iter().flatten().map(|cell| &cell.header[..]);
+        headers.zip(self.types.iter().flat_map(|(types, _)| types.iter().copied()))
+    }
+
     /// Returns a text that differs where the same records would give other rows, but for the window and
     /// what is looked up.
     pub fn identity(&self) -> String {
         let written = (self.format, self.csv, self.escapes, &self.cells);
-        format!("{} {written:?}", self.row_identity())
+        let types = self.types.as_ref().map_or_else(String::new, |types| format!(" {types:?}"));
+        format!("{} {written:?}{types}", self.row_identity())
     }
 
     /// Returns a text that differs where other rows of the same records would be taken, but for the window and
@@ -406,6 +418,19 @@ impl Selection {
                 }
                 out.extend(b"}\n");
                 flaw
+            }
+            Format::Parquet => {
+                let (mut wrong, types) = (
+                    None,
+                    self.types
+                        .iter()
+                        .flat_map(|(types, time)| types.iter().map(|kind| (*kind, *time))),
+                );
+                for ((cell, value), (kind, time)) in cells.iter().zip(values).zip(types) {
+                    let what = push_cell(out, value.as_deref(), kind, time);
+                    wrong = wrong.or_else(|| what.map(|what| format!("{} {what}", cell.header)));
+                }
+                wrong.or(flaw)
             }
         }
     }

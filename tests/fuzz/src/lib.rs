@@ -59,7 +59,7 @@ pub fn pour(key: &str, object: &[u8], format: Format, refer: bool) -> Result<Out
     let pour = Pipeline {
         selection,
         objects,
-        runs: group_runs(objects),
+        runs: group_runs(objects, &Encoding::Deflate(1)),
         encoding: Encoding::Deflate(1),
         workers: 1,
     };

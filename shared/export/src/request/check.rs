@@ -55,6 +55,7 @@ impl Order {
         let window = check.window(body.get("window"));
         let filter = check.filter(body.get("filter"), &tables, named);
         let format = check.format(body.get("format"));
+        check.parquet_columns(format, &tables, &columns);
         let (csv, display_names) = check.csv(body.get("csv"), format);
         let files = check.layout(body);
         let name = check.faults.text(body.get("name"), "/name", limits.name_chars, is_plain);

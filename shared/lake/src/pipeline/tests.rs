@@ -170,7 +170,7 @@ fn convert_listed(
     objects: &[(&str, Vec<u8>)],
     workers: usize,
 ) -> Result<(String, RunOutput), ObjectError> {
-    let runs = group_runs(listed);
+    let runs = group_runs(listed, &Encoding::Deflate(5));
     let pipeline =
         Pipeline { selection, objects: listed, runs, encoding: Encoding::Deflate(5), workers };
     let mut stored = Vec::new();

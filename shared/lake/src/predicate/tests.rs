@@ -291,7 +291,8 @@ fn exported(catalog: &Catalog, request: &ExportRequest, lake: &Lake, most: usize
         vec![selection()]
     };
     for selection in selections {
-        let (runs, encoding) = (group_runs(objects), Encoding::Deflate(1));
+        let encoding = Encoding::Deflate(1);
+        let runs = group_runs(objects, &encoding);
         let pipeline = Pipeline { selection: &selection, objects, runs, encoding, workers: 1 };
         let mut bytes = Vec::new();
         let keep = |_, extent| {

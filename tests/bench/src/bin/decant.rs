@@ -122,7 +122,8 @@ fn poured(
     let level = u32::try_from(level)?;
     let objects = &listed[..];
     let encoding = Encoding::Deflate(level);
-    let pour = Pipeline { selection, objects, runs: group_runs(objects), encoding, workers };
+    let pour =
+        Pipeline { selection, objects, runs: group_runs(objects, &encoding), encoding, workers };
     let mut head = Vec::new();
     let mut whole = SegmentEncoder::new(level).encode(&selection.head(), 0, &mut head);
     // The rows go where they stay: after the archive's first header, which is written at the end.

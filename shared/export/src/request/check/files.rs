@@ -1,15 +1,19 @@
 //! Checks the format of the files and how rows are divided among them.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
-use super::Check;
-use crate::{CsvStyle, Fault, Files, Format, Parts};
+use super::{Check, escape};
+use crate::{CsvStyle, Fault, Files, Format, Parts, Table};
 
 /// Bytes after which a plain file ends if the request does not say.
 const DEFAULT_FILE_BYTES: u64 = 256 << 20;
 const MIN_FILE_BYTES: u64 = 1 << 20;
 const MAX_FILE_BYTES: u64 = 4 << 30;
 const MIN_FILE_ROWS: u64 = 1000;
+/// The most columns of a file of Parquet, each of which is told of once for each row group.
+const MAX_PARQUET_COLUMNS: usize = 2000;
 
 impl Check<'_> {
     pub(super) fn format(&mut self, value: Option<&Value>) -> Option<Format> {
@@ -32,6 +36,30 @@ impl Check<'_> {
         found
     }
 
+    /// Refuses Parquet of tables with very many columns.
+    pub(super) fn parquet_columns(
+        &mut self,
+        format: Option<Format>,
+        tables: &[&Table],
+        columns: &BTreeMap<String, Vec<String>>,
+    ) {
+        if format != Some(Format::Parquet) {
+            return;
+        }
+        for table in tables {
+            let count = columns.get(&table.name).map_or(table.columns.len(), Vec::len);
+            if count > MAX_PARQUET_COLUMNS {
+                let detail = format!(
+                    "Parquet has at most {MAX_PARQUET_COLUMNS} columns of a table; {:?} would have {count}. Name \
+                     the ones that you need.",
+                    table.name
+                );
+                let at = format!("/columns/{}", escape(&table.name));
+                self.faults.push(Fault::new("wrong_count", at, detail));
+            }
+        }
+    }
+
     /// Reads the style of CSV, and whether its header has the display names of columns.
     pub(super) fn csv(
         &mut self,
@@ -41,7 +69,9 @@ impl Check<'_> {
         let (mut style, mut display_names) = (CsvStyle::default(), false);
         let object = match value {
             None | Some(Value::Null) => return (style, display_names),
-            Some(Value::Object(object)) if format != Some(Format::Jsonl) => object,
+            Some(Value::Object(object)) if format.is_none_or(|format| format == Format::Csv) => {
+                object
+            }
             Some(other) => {
                 let detail = "How CSV is written is an object, as {\"style\": \"excel\"}, and only \
                               matters for the format \"csv\".";

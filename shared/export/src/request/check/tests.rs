@@ -290,3 +290,39 @@ fn a_wrong_window_is_repeated_where_it_is_wrong() {
     assert_eq!(value(late, early), json!({ "from": late, "to": early }));
     assert_eq!(value(early, "2026-06-01T00:00:01Z"), json!("2026-06-01T00:00:01Z"));
 }
+
+#[test]
+fn parquet_has_so_many_columns_and_no_more() {
+    let body = json!({
+        "tables": ["wide"], "format": "parquet",
+        "window": { "from": "2026-05-01T00:00:00Z", "to": "2026-05-02T00:00:00Z" },
+    });
+    let told = |count: usize, format: &str| {
+        let columns: String = (0..count).map(|n| format!("\"c{n}\",")).collect();
+        let catalog = format!(
+            "[[dataset]]\nname = \"d\"\npath = \"{{workspace}}/{{yyyy}}/{{MM}}/{{dd}}/\"\ntime = \"c0\"\n\
+             [[table]]\nname = \"wide\"\ndataset = \"d\"\ncolumns = [{columns}]\n"
+        );
+        let catalog = Catalog::parse("test", &catalog).unwrap();
+        let mut body = body.clone();
+        body["format"] = json!(format);
+        let now = NOW.parse().unwrap();
+        let order = Order::from_json(&body, &catalog, &[], &Limits::default(), now);
+        order.map(|order| order.request.format).map_err(|faults| {
+            let fault = &faults.listed()[0];
+            (fault.code, fault.pointer.clone())
+        })
+    };
+    assert_eq!(told(2000, "parquet"), Ok(Format::Parquet));
+    assert_eq!(told(2001, "parquet"), Err(("wrong_count", "/columns/wide".to_owned())));
+    assert_eq!(told(2001, "csv"), Ok(Format::Csv));
+}
+
+#[test]
+fn a_style_of_csv_is_refused_for_other_formats() {
+    for format in ["jsonl", "parquet"] {
+        let mut body = with("/format", json!(format));
+        body["csv"] = json!({ "style": "excel" });
+        assert_eq!(told(&body), [("wrong_csv", "/csv".to_owned())]);
+    }
+}

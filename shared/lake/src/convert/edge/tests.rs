@@ -37,7 +37,7 @@ impl<T: Receiver> Receiver for Chopped<T> {
 /// All that is made of an object: the content of what is taken over, and bytes.
 fn made(object: &[u8], piece: usize, sizes: Sizes) -> Vec<(u64, Vec<Extent<usize>>)> {
     let (selection, stream, mut all) = (jsonl(), RefCell::default(), Vec::new());
-    let mut rows = Converter::new(&selection, Encoding::Deflate(1), |made| {
+    let mut rows = Converter::new(&selection, &Encoding::Deflate(1), |made| {
         all.push(match made {
             Output::Spliced { segment, extents } => (segment.raw_bytes, extents),
             Output::Rows { raw, .. } => (0, vec![Extent::Bytes(raw)]),
@@ -190,7 +190,7 @@ fn little_of_a_stream_is_kept_where_it_has_no_content() {
         ("empty members", [&member[..], &streams::member(&[3, 0], b"").repeat(50_000)].concat()),
     ] {
         let (selection, kept, most) = (jsonl(), RefCell::default(), Cell::new(0));
-        let mut rows = Converter::new(&selection, Encoding::Deflate(1), |_| Ok(()));
+        let mut rows = Converter::new(&selection, &Encoding::Deflate(1), |_| Ok(()));
         let mut edge = Edge::new(&mut rows, &kept, Sizes::SMALL);
         let input = Watched { input: &object, kept: &kept, most: &most };
         assert!(gzip::read(Tee { input, kept: &kept }, &mut edge).is_ok(), "{what}");

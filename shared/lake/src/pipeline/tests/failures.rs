@@ -182,7 +182,7 @@ fn a_panic_names_the_object() {
     let pipeline = Pipeline {
         selection,
         objects,
-        runs: group_runs(objects),
+        runs: group_runs(objects, &Encoding::Deflate(5)),
         encoding: Encoding::Deflate(5),
         workers: 2,
     };
@@ -249,7 +249,7 @@ fn a_damaged_object_is_told_from_one_that_did_not_come() {
         let pipeline = Pipeline {
             selection,
             objects,
-            runs: group_runs(objects),
+            runs: group_runs(objects, &Encoding::Deflate(5)),
             encoding: Encoding::Deflate(5),
             workers: 2,
         };
@@ -280,8 +280,13 @@ fn a_reading_that_was_interrupted_is_made_again() {
         let want = converted(&jsonl(), key, &stored).0;
         let (selection, objects) = (&jsonl(), &[an_object(key)][..]);
         let encoding = Encoding::Plain { bytes: usize::MAX, rows: u64::MAX };
-        let pipeline =
-            Pipeline { selection, objects, runs: group_runs(objects), encoding, workers: 1 };
+        let pipeline = Pipeline {
+            selection,
+            objects,
+            runs: group_runs(objects, &encoding),
+            encoding,
+            workers: 1,
+        };
         let mut content = Vec::new();
         let keep = |_, extent| {
             let Extent::Bytes(bytes) = extent else { panic!("{extent:?}") };

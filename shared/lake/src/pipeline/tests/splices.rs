@@ -120,7 +120,7 @@ fn most_of_an_object_is_not_compressed_again_at_the_edge_of_a_window() {
     let text: String = (0..9000).map(|n| row((400 + n % 300, n > 2000))).collect();
     let object = written(&[text], 9, usize::MAX);
     let (selection, mut taken_over) = (jsonl(), 0);
-    let mut rows = Converter::new(&selection, Encoding::Deflate(5), |made| {
+    let mut rows = Converter::new(&selection, &Encoding::Deflate(5), |made| {
         if let Output::Spliced { segment, .. } = made {
             taken_over += segment.raw_bytes;
         }

@@ -9,8 +9,13 @@ fn rows_that_are_not_compressed_come_in_segments_of_so_many_bytes_or_rows() {
     for (bytes, most) in [(usize::MAX, 3), (300, u64::MAX), (300, 2), (1, 1)] {
         let (selection, objects) = (&jsonl(), &[an_object("a.json")][..]);
         let encoding = Encoding::Plain { bytes, rows: most };
-        let pipeline =
-            Pipeline { selection, objects, runs: group_runs(objects), encoding, workers: 2 };
+        let pipeline = Pipeline {
+            selection,
+            objects,
+            runs: group_runs(objects, &encoding),
+            encoding,
+            workers: 2,
+        };
         let mut extents = Vec::new();
         let keep = |_, extent| {
             let Extent::Bytes(bytes) = extent else { panic!("{extent:?}") };
@@ -42,9 +47,9 @@ fn rows_that_are_not_compressed_come_in_segments_of_so_many_bytes_or_rows() {
 fn small_objects_are_put_together_until_they_are_worth_a_segment() {
     let runs = |sizes: &[u64]| {
         let object = |size: &u64| InputObject { size_bytes: *size, ..an_object("a") };
-        group_runs(&sizes.iter().map(object).collect::<Vec<_>>())
+        group_runs(&sizes.iter().map(object).collect::<Vec<_>>(), &Encoding::Deflate(1))
     };
-    let all = SEGMENT_BYTES as u64;
+    let all = archive::SEGMENT_BYTES as u64;
     assert_eq!(runs(&[]), []);
     assert_eq!(runs(&[all / 2, all / 2, 1]), [0..2, 2..3]);
     assert_eq!(runs(&[all, all]), [0..1, 1..2]);
@@ -68,7 +73,7 @@ fn whoever_takes_the_output_can_stop_it() {
     let pipeline = Pipeline {
         selection,
         objects,
-        runs: group_runs(objects),
+        runs: group_runs(objects, &Encoding::Deflate(1)),
         encoding: Encoding::Deflate(1),
         workers: 2,
     };
@@ -104,7 +109,8 @@ fn what_is_made_waits_for_whoever_takes_it() {
     };
     let (selection, objects) = (&jsonl(), &[object][..]);
     let encoding = Encoding::Plain { bytes: 1 << 20, rows: u64::MAX };
-    let pipeline = Pipeline { selection, objects, runs: group_runs(objects), encoding, workers: 2 };
+    let pipeline =
+        Pipeline { selection, objects, runs: group_runs(objects, &encoding), encoding, workers: 2 };
     let result = pipeline.run(
         |_| Ok(Endless { row: row.as_bytes(), read: &bytes }),
         |_, _| {
