@@ -7,12 +7,14 @@ import { chromium } from "playwright-core";
 
 const [, , executablePath, base, token, pictures] = process.argv;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 const told = { violations: [], refusals: [], seen: [] };
 
 /** Opens a context whose pages tell what their policy refuses and what goes wrong in them. */
 async function open(options) {
   const context = await browser.newContext({ acceptDownloads: true, timezoneId: "Europe/Berlin", ...options });
+  // A busy machine takes long to build an export.
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   page.on("console", (message) => {
     if (message.type() === "error" && !/status of (400|401|410)/.test(message.text())) told.refusals.push(message.text());
