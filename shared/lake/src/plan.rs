@@ -96,7 +96,7 @@ pub enum Reason {
     Whole,
     /// It is filed at the edge of the window.
     WindowEdge,
-    /// Rows are written otherwise than they are stored: as CSV, with columns of their own, one for each
+    /// Rows are written otherwise than they are stored: as CSV, as Parquet, with columns of their own, one for each
     /// element of a list, or not compressed.
     Rewritten,
     /// Rows are chosen by their columns.
