@@ -194,3 +194,27 @@ async fn a_page_of_the_trail_looks_through_5000_entries_and_no_more() {
     let most = user.get("/v1/audit?limit=1000").await.unwrap();
     assert_eq!(most.body["entries"].as_array().unwrap().len(), 1000);
 }
+
+#[tokio::test]
+async fn a_page_of_long_entries_fits_an_answer() {
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    let audit = user.stack.service().audit;
+    let long = Some("\u{1f980}".repeat(300));
+    let (name, address) = (long.clone(), long.clone());
+    let actor = Actor { name, address, agent: long.clone(), ..Actor::default() };
+    for hundred in 0..10 {
+        join_all((0..100).map(|n| {
+            let at = Timestamp::now() + SignedDuration::from_millis(hundred * 100 + n);
+            let what = (Action::QuotaSet, Subject::other(long.as_deref().unwrap()));
+            audit.record(&user.workspace, &actor, what, at)
+        }))
+        .await;
+    }
+    let page = user.get("/v1/audit?limit=1000").await.unwrap();
+    let first = page.body["entries"].as_array().unwrap().len();
+    assert!(page.bytes.len() <= (4 << 20) + 1000, "{}", page.bytes.len());
+    let rest = format!("/v1/audit?limit=1000&cursor={}", page.text("/next_cursor"));
+    let rest = user.get(&rest).await.unwrap();
+    let last = rest.body["entries"].as_array().unwrap().len();
+    assert_eq!((first < 1000, first + last, rest.body.get("next_cursor")), (true, 1000, None));
+}

@@ -73,7 +73,8 @@ const ROWS: [(&str, &str); 83] = [
     ),
     (
         "page of `GET /v1/audit`; entries looked through for it",
-        "= 1; functions/exports/src/audit.rs MAX_LIMIT; functions/exports/src/audit.rs MAX_LOOKED_THROUGH",
+        "= 1; functions/exports/src/audit.rs MAX_LIMIT; shared/web/src/lib.rs MAX_LIST_BYTES; \
+         functions/exports/src/audit.rs MAX_LOOKED_THROUGH",
     ),
     (
         "page of `GET /v1/exports`",

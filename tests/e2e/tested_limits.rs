@@ -126,6 +126,7 @@ const HELD_BY: &[(&str, &[&str])] = &[
         &[
             "every_fault_of_a_query_is_told",
             "a_page_of_the_trail_looks_through_5000_entries_and_no_more",
+            "a_page_of_long_entries_fits_an_answer",
         ],
     ),
     (

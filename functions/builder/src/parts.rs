@@ -109,10 +109,7 @@ fn drafts_of(
             extents: Vec::new(),
         };
         if !head.is_empty() {
-            let (crc32, bytes) = (crc32fast::hash(&head), head.len() as u64);
-            let (stored_crc32, stored_bytes) = (crc32, bytes);
-            let segment = Segment { crc32, raw_bytes: bytes, stored_crc32, stored_bytes, rows: 0 };
-            draft.push(segment, vec![Extent::Bytes(head.clone())]);
+            draft.push(Segment::plain(&head, 0), vec![Extent::Bytes(head.clone())]);
         }
         draft
     };

@@ -8,8 +8,7 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use export::{
-    Action, Archive, ArchiveKey, BadRowsKey, Export, ExportId, FileKey, FileName, PlainFile,
-    Status, Subject,
+    Archive, ArchiveKey, BadRowsKey, Export, ExportId, FileKey, FileName, PlainFile, Status,
 };
 use maud::html;
 use web::{Authorized, BaseUrl, Problem, lead_to, link_method};
@@ -146,10 +145,8 @@ async fn lead(
         return Err(Problem::new(StatusCode::GONE, "export_expired", detail).into());
     };
     let (services, method, now) = (&viewer.services, link_method(method), viewer.now);
-    let link = services.links.sign(archive, key, Some(name), method, now).await?;
-    let what = (Action::LinkGiven, Subject::export(export.id).and(name));
-    services.exports.audit.record(&viewer.workspace, &viewer.actor, what, now).await?;
-    Ok(lead_to(link, true))
+    let (of, file) = ((export, archive), (key, name));
+    Ok(lead_to(services.links.give(of, file, method, &viewer.actor, now).await?, true))
 }
 
 /// Finds an export of the workspace.

@@ -11,7 +11,7 @@ use axum::{
 use export::{Filter, Order, Scope};
 use maud::html;
 use service::Created;
-use web::{BaseUrl, Problem};
+use web::BaseUrl;
 
 use self::request::body_of;
 use crate::{
@@ -55,16 +55,11 @@ pub(crate) async fn create(editor: Editor, base: BaseUrl, form: Form) -> Result<
         }
     };
     let export = services.exports.draft(workspace, order.request, now)?;
-    match services.exports.create(&export, None, &editor.actor).await? {
-        Created::New | Created::Before(_) => {
-            let page = url(&base, &format!("/exports/{}", export.id));
-            Ok(Redirect::to(&page).into_response())
-        }
-        Created::OtherRequest => {
-            let detail = "Another export was made at the same moment. Send the form again.";
-            Err(Problem::conflict("idempotency_key_reused", detail).into())
-        }
+    let created = services.exports.create(&export, None, &editor.actor).await?;
+    if !matches!(created, Created::New) {
+        return Err(anyhow::anyhow!("create export {}: it is there already", export.id).into());
     }
+    Ok(Redirect::to(&url(&base, &format!("/exports/{}", export.id))).into_response())
 }
 
 /// `POST /console/new/filter`: says what is wrong with a filter, as it is typed.

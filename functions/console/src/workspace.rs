@@ -5,8 +5,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use export::{Secret, external_id};
+use export::external_id;
 use maud::html;
 use pages::instant;
 use uuid::Uuid;
@@ -17,9 +16,6 @@ use crate::{
     frame::{self, Place, url},
     refusal::Refusal,
 };
-
-/// Bytes of a signing secret: Standard Webhooks allows 24 to 64.
-const SECRET_BYTES: usize = 32;
 
 /// `GET /console/workspace`.
 pub(crate) async fn show(viewer: Viewer, base: BaseUrl) -> Result<Response, Refusal> {
@@ -58,10 +54,8 @@ pub(crate) async fn show(viewer: Viewer, base: BaseUrl) -> Result<Response, Refu
 /// `POST /console/workspace/secrets`: makes a signing secret, which is shown now and never again.
 pub(crate) async fn add_secret(editor: Editor, base: BaseUrl) -> Result<Response, Refusal> {
     let exports = &editor.services.exports;
-    let bytes = exports.random.bytes::<SECRET_BYTES>()?;
-    let secret = Secret::new(format!("whsec_{}", BASE64_STANDARD.encode(bytes)));
     let (workspace, actor, now) = (&editor.workspace, &editor.actor, editor.now);
-    exports.add_signing_secret(&editor.seal, workspace, &secret, actor, now).await?;
+    let (_, secret) = exports.create_signing_secret(&editor.seal, workspace, actor, now).await?;
     let content = html! {
         p.note { "Copy the secret now: it is shown once." }
         label for="secret" { "Secret" }

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use cloud::{Link, Wanted};
-use export::{Action, ArchiveKey, Export, ExportId, Origin, State, Subject};
+use export::{ArchiveKey, Export, ExportId, Origin, State};
 use serde::Serialize;
 use service::Created;
 use web::{Authorized, BaseUrl, JsonBody, MAX_LIST_BYTES, link_method, tell_bad_rows};
@@ -172,10 +172,8 @@ async fn link(viewer: &Viewer, export: &Export, method: &Method) -> Result<Link,
             let key = ArchiveKey::of(&export.workspace, export.id).to_string();
             let name = response::file_name(export);
             let (services, method, now) = (&viewer.services, link_method(method), viewer.now);
-            let link = services.links.sign(archive, &key, Some(&name), method, now).await?;
-            let what = (Action::LinkGiven, Subject::export(export.id).and(&name));
-            services.exports.audit.record(&viewer.workspace, &viewer.actor, what, now).await?;
-            Ok(link)
+            let (of, file) = ((export, archive), (&*key, &name));
+            Ok(services.links.give(of, file, method, &viewer.actor, now).await?)
         }
         (_, State::Failed { failure, .. }) => Err(ApiError::not_available(&failure.detail)),
         (Some("EXPIRED"), _) => {

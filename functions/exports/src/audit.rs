@@ -2,14 +2,17 @@
 
 use axum::{Json, extract::RawQuery};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use export::{Action, AuditEntry, ExportId, Fault, Faults};
+use export::{Action, Actor, AuditEntry, ExportId, Fault, Faults};
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::{Builder, Uuid};
-use web::Problem;
+use web::{MAX_LIST_BYTES, Problem};
 
-use crate::app::Editor;
+use crate::{
+    app::Editor,
+    query::{limit, parameters, wrong_cursor},
+};
 
 /// The most entries of a page.
 const MAX_LIMIT: usize = 1000;
@@ -36,29 +39,11 @@ pub(crate) struct View {
     id: Uuid,
     at: Timestamp,
     action: Action,
-    by: By,
+    by: Actor,
     #[serde(skip_serializing_if = "Option::is_none")]
-    export: Option<String>,
+    export: Option<ExportId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<String>,
-}
-
-/// Who did it, and from where.
-#[derive(Debug, Serialize)]
-struct By {
-    api: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    share: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request: Option<String>,
 }
 
 /// Which entries are asked for.
@@ -75,17 +60,7 @@ struct Query {
 impl View {
     fn of(entry: AuditEntry) -> Self {
         let AuditEntry { id, at, action, actor, export, subject, .. } = entry;
-        let share = actor.share.map(|share| share.to_string());
-        let by = By {
-            api: actor.api,
-            token: actor.token,
-            name: actor.name,
-            share,
-            address: actor.address,
-            agent: actor.agent,
-            request: actor.request,
-        };
-        Self { id, at, action, by, export: export.map(|id| id.to_string()), subject }
+        Self { id, at, action, by: actor, export, subject }
     }
 }
 
@@ -95,16 +70,23 @@ pub(crate) async fn list(editor: Editor, RawQuery(query): RawQuery) -> Result<Js
     let range =
         (id_at(query.from.unwrap_or(Timestamp::UNIX_EPOCH)), query.to.map_or(Uuid::max(), id_at));
     let table = &editor.services.exports.audit.table;
-    let (mut entries, mut before, mut looked_through) = (Vec::new(), query.before, 0);
+    let (mut entries, mut bytes) = (Vec::new(), 0);
+    let (mut before, mut looked_through) = (query.before, 0);
     loop {
         let most = READ_AT_ONCE.min(MAX_LOOKED_THROUGH - looked_through);
         let (read, next) = table.list(&editor.workspace, range, before, most).await?;
         looked_through += read.len();
         for entry in read {
-            before = Some(entry.id);
+            let id = entry.id;
             if query.wants(&entry) {
-                entries.push(View::of(entry));
+                let view = View::of(entry);
+                bytes += serde_json::to_vec(&view).map_err(anyhow::Error::from)?.len();
+                if bytes > MAX_LIST_BYTES && !entries.is_empty() {
+                    return Ok(Json(Page { entries, next_cursor: before.map(cursor) }));
+                }
+                entries.push(view);
             }
+            before = Some(id);
             if entries.len() == query.limit {
                 return Ok(Json(Page { entries, next_cursor: before.map(cursor) }));
             }
@@ -133,24 +115,15 @@ impl Query {
             before: None,
         };
         let mut faults = Faults::default();
-        let mut seen = Vec::new();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        for (name, value) in parameters(query, &KNOWN, &mut faults) {
             let mut fault = |fault: Fault| faults.push(fault.value(&Value::from(&*value)));
-            if let Some(name) = KNOWN.into_iter().find(|known| *known == name) {
-                if seen.contains(&name) {
-                    let detail = "This parameter is there twice. Send it once.";
-                    fault(Fault::new("repeated_parameter", name, detail));
-                    continue;
-                }
-                seen.push(name);
-            }
-            match &*name {
+            match name {
                 "from" | "to" => match value.parse() {
                     Ok(instant) if name == "from" => parsed.from = Some(instant),
                     Ok(instant) => parsed.to = Some(instant),
                     Err(_) => {
                         let detail = "Give an RFC 3339 instant, as 2026-03-01T00:00:00Z.";
-                        fault(Fault::new("not_an_instant", &*name, detail));
+                        fault(Fault::new("not_an_instant", name, detail));
                     }
                 },
                 "export" => match value.parse() {
@@ -159,29 +132,15 @@ impl Query {
                         fault(Fault::new("wrong_id", "export", "Give the id of an export."));
                     }
                 },
-                "by" => parsed.person = Some(value.into_owned()),
-                "limit" => match value.parse() {
-                    Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => parsed.limit = limit,
-                    _ => {
-                        let detail = "The limit is a number of entries.";
-                        let wrong = Fault::new("wrong_limit", "limit", detail);
-                        fault(wrong.allowed(json!({ "least": 1, "most": MAX_LIMIT })));
-                    }
+                "by" => parsed.person = Some(value),
+                "limit" => {
+                    let read = limit(&value, MAX_LIMIT, "entries", &mut faults);
+                    parsed.limit = read.unwrap_or(parsed.limit);
+                }
+                _ => match from_cursor(&value) {
+                    Some(id) => parsed.before = Some(id),
+                    None => faults.push(wrong_cursor(&value)),
                 },
-                "cursor" => {
-                    if let Some(id) = from_cursor(&value) {
-                        parsed.before = Some(id);
-                    } else {
-                        let detail =
-                            "Send next_cursor as the page before gave it, or leave it out.";
-                        fault(Fault::new("wrong_cursor", "cursor", detail));
-                    }
-                }
-                other => {
-                    let unknown =
-                        Fault::new("unknown_parameter", "", "There is no such parameter.");
-                    fault(unknown.suggest(other, KNOWN).allowed(&KNOWN[..]));
-                }
             }
         }
         if faults.is_empty() { Ok(parsed) } else { Err(faults) }
@@ -236,12 +195,12 @@ mod tests {
         assert_eq!(
             told,
             [
+                ("unknown_parameter", Some("from")),
+                ("repeated_parameter", None),
                 ("not_an_instant", None),
                 ("wrong_id", None),
                 ("wrong_limit", None),
                 ("wrong_cursor", None),
-                ("unknown_parameter", Some("from")),
-                ("repeated_parameter", None),
             ]
         );
         assert!(Query::parse("limit=1000").is_ok());

@@ -5,7 +5,7 @@ use axum::{
     http::{Method, request::Parts},
     response::Response,
 };
-use export::{Action, Archive, Export, Fault, FileName, Subject};
+use export::{Archive, Export, Fault, FileName};
 use web::{BaseUrl, Kit, Problem, lead_to, link_method, tell_bad_rows, wants_redirect};
 
 use crate::{
@@ -50,10 +50,8 @@ impl DownloadRequest {
         let wrong = |detail| Problem::invalid(Fault::new("wrong_redirect", "redirect", detail));
         let redirect = wants_redirect(&self.query).map_err(wrong)?;
         let (services, method) = (&self.viewer.services, link_method(&self.method));
-        let link = services.links.sign(archive, key, Some(name), method, self.viewer.now).await?;
-        let what = (Action::LinkGiven, Subject::export(export.id).and(name));
-        let (workspace, actor) = (&self.viewer.workspace, &self.viewer.actor);
-        services.exports.audit.record(workspace, actor, what, self.viewer.now).await?;
+        let (actor, now) = (&self.viewer.actor, self.viewer.now);
+        let link = services.links.give((export, archive), (key, name), method, actor, now).await?;
         Ok(tell_bad_rows(lead_to(link, redirect), export.id, archive, &self.base))
     }
 }

@@ -5,10 +5,14 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use cloud::Wanted;
 use export::{ColumnType, ExportId, Fault, Faults, Status};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use web::{BaseUrl, MAX_LIST_BYTES, Problem};
 
-use crate::{app::Viewer, response::View};
+use crate::{
+    app::Viewer,
+    query::{limit, parameters, wrong_cursor},
+    response::View,
+};
 
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;
@@ -60,50 +64,27 @@ impl Query {
         const KNOWN: [&str; 3] = ["status", "limit", "cursor"];
         let mut parsed = Self { status: None, limit: DEFAULT_LIMIT, after: None };
         let mut faults = Faults::default();
-        let mut fault = |fault: Fault, value: &str| faults.push(fault.value(&Value::from(value)));
-        let mut seen = Vec::new();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            if let Some(name) = KNOWN.into_iter().find(|known| *known == name) {
-                if seen.contains(&name) {
-                    let detail = "This parameter is there twice. Send it once.";
-                    fault(Fault::new("repeated_parameter", name, detail), &value);
-                    continue;
-                }
-                seen.push(name);
-            }
-            match name.as_ref() {
+        for (name, value) in parameters(query, &KNOWN, &mut faults) {
+            match name {
                 "status" => {
-                    if let Some((_, status)) = Status::ALL.iter().find(|(name, _)| *name == value) {
-                        parsed.status = Some(*status);
-                    } else {
+                    let of_name = Status::ALL.iter().find(|(name, _)| *name == value);
+                    parsed.status = of_name.map(|(_, status)| *status);
+                    if of_name.is_none() {
                         let names = Status::ALL.map(|(name, _)| name);
                         let unknown =
                             Fault::new("unknown_status", "status", "There is no such status.");
-                        fault(unknown.suggest(&value, names).allowed(&names[..]), &value);
+                        let unknown = unknown.value(&Value::from(&*value));
+                        faults.push(unknown.suggest(&value, names).allowed(&names[..]));
                     }
                 }
-                "limit" => match value.parse() {
-                    Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => parsed.limit = limit,
-                    _ => {
-                        let wrong =
-                            Fault::new("wrong_limit", "limit", "The limit is a number of exports.");
-                        fault(wrong.allowed(json!({ "least": 1, "most": MAX_LIMIT })), &value);
-                    }
+                "limit" => {
+                    let read = limit(&value, MAX_LIMIT, "exports", &mut faults);
+                    parsed.limit = read.unwrap_or(parsed.limit);
+                }
+                _ => match from_cursor(&value) {
+                    Some(id) => parsed.after = Some(id),
+                    None => faults.push(wrong_cursor(&value)),
                 },
-                "cursor" => {
-                    if let Some(id) = from_cursor(&value) {
-                        parsed.after = Some(id);
-                    } else {
-                        let detail =
-                            "Send next_cursor as the page before gave it, or leave it out.";
-                        fault(Fault::new("wrong_cursor", "cursor", detail), &value);
-                    }
-                }
-                other => {
-                    let unknown =
-                        Fault::new("unknown_parameter", "", "There is no such parameter.");
-                    fault(unknown.suggest(other, KNOWN).allowed(&KNOWN[..]), other);
-                }
             }
         }
         if faults.is_empty() { Ok(parsed) } else { Err(faults) }
@@ -178,11 +159,11 @@ mod tests {
         assert_eq!(
             told,
             [
+                ("unknown_parameter", Some("status")),
+                ("repeated_parameter", None),
                 ("unknown_status", Some("failed")),
                 ("wrong_limit", None),
                 ("wrong_cursor", None),
-                ("unknown_parameter", Some("status")),
-                ("repeated_parameter", None),
             ]
         );
     }

@@ -11,6 +11,7 @@ mod forbidden;
 mod idempotency;
 mod list;
 mod path;
+mod query;
 mod read;
 mod response;
 mod routes;

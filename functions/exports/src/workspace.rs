@@ -2,7 +2,6 @@
 //! with.
 
 use axum::{Json, http::StatusCode};
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use cloud::{SIGNING_SECRETS, SigningSecret};
 use export::{Secret, Workspace, external_id};
 use jiff::Timestamp;
@@ -14,9 +13,6 @@ use crate::{
     app::{Editor, Viewer},
     path::Path,
 };
-
-/// Bytes of a signing secret: Standard Webhooks allows 24 to 64.
-const SECRET_BYTES: usize = 32;
 
 /// The workspace.
 #[derive(Debug, Serialize)]
@@ -58,11 +54,9 @@ pub(crate) async fn read(viewer: Viewer) -> Result<Json<View>, Problem> {
 /// one before stays in use; those before it do not.
 pub(crate) async fn add_secret(editor: Editor) -> Result<(StatusCode, Json<NewSecret>), Problem> {
     let (workspace, now) = (&editor.workspace, editor.now);
-    let exports = &editor.services.exports;
-    let secret = exports.random.bytes::<SECRET_BYTES>()?;
-    let secret = Secret::new(format!("whsec_{}", BASE64_STANDARD.encode(secret)));
-    let stored =
-        exports.add_signing_secret(&editor.seal, workspace, &secret, &editor.actor, now).await?;
+    let (exports, actor) = (&editor.services.exports, &editor.actor);
+    let made = exports.create_signing_secret(&editor.seal, workspace, actor, now).await?;
+    let (stored, secret) = made;
     Ok((StatusCode::CREATED, Json(NewSecret { id: stored.id, created_at: now, secret })))
 }
 

@@ -5,7 +5,7 @@ use axum::{
     http::{Method, StatusCode},
     response::{IntoResponse, Response},
 };
-use export::{Action, FileKey, FileName, State as ExportState, Status, Subject};
+use export::{FileKey, FileName, State as ExportState, Status};
 use web::{BaseUrl, Public, lead_to, link_method, tell_bad_rows, wants_redirect};
 
 use crate::{app::App, error::ApiError, request::secret_of};
@@ -35,9 +35,7 @@ pub(crate) async fn file(
     };
     let key = FileKey::of(&export.workspace, export.id, &name).to_string();
     let name = FileName::plain(&name);
-    let link =
-        app.services.links.sign(archive, &key, Some(&name), link_method(&method), now).await?;
-    let what = (Action::LinkGiven, Subject::export(export.id).and(&name));
-    app.services.exports.audit.record(&export.workspace, &app.actor, what, now).await?;
+    let (of, file, method) = ((&export, archive), (&*key, &name), link_method(&method));
+    let link = app.services.links.give(of, file, method, &app.actor, now).await?;
     Ok(tell_bad_rows(lead_to(link, redirect), export.id, archive, &base))
 }

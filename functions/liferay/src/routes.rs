@@ -6,9 +6,7 @@ use axum::{
     http::{HeaderMap, Method},
     routing::get,
 };
-use export::{
-    Action, Archive, ArchiveKey, Export, FileName, Lane, PlainKey, State as ExportState, Subject,
-};
+use export::{Archive, ArchiveKey, Export, FileName, Lane, PlainKey, State as ExportState};
 use service::Joined;
 use web::{BaseUrl, Kit, lead_to, link_method, tell_bad_rows, wants_redirect};
 
@@ -74,9 +72,8 @@ async fn export(
         return Ok(Answer::Status(StatusBody::unfinished(&ask, &export)));
     };
     let (key, name) = file(&export, archive, ask.kind, wants_lines(&headers));
-    let link = services.links.sign(archive, &key, Some(&name), link_method(&method), now).await?;
-    let what = (Action::LinkGiven, Subject::export(export.id).and(&name));
-    exports.audit.record(workspace, &editor.actor, what, now).await?;
+    let (of, file, method) = ((&*export, archive), (&*key, &name), link_method(&method));
+    let link = services.links.give(of, file, method, &editor.actor, now).await?;
     Ok(Answer::Redirect(tell_bad_rows(lead_to(link, redirect), export.id, archive, &base)))
 }
 

@@ -15,14 +15,13 @@ pub(crate) struct App {
 
 impl App {
     /// Reads every setting, or says which one is missing.
-    #[expect(clippy::unused_async, reason = "as the functions that load a catalog")]
-    pub(crate) async fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
+    pub(crate) fn from_env(aws: &SdkConfig) -> anyhow::Result<Self> {
         let dynamodb = cloud::dynamodb_client(aws);
         let table = ExportTable::new(dynamodb.clone(), env::required("EXPORT_TABLE")?);
         let audit = Audit { table: AuditTable::from_env(dynamodb)?, random: Random::system() };
         let archives = ArchiveBucket::new(cloud::s3_client(aws), env::required("EXPORT_BUCKET")?);
         Ok(Self {
-            shares: ShareLinks { table, links: Links { archives }, audit },
+            shares: ShareLinks { table, links: Links { archives, audit } },
             clock: Clock::system(),
             public_base_url: env::optional("PUBLIC_BASE_URL")?,
         })

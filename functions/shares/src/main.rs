@@ -12,5 +12,5 @@ use crate::app::App;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    web::start(App::from_env, routes::all()).await
+    web::start(async |aws| App::from_env(aws), routes::all()).await
 }

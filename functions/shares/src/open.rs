@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::{Method, StatusCode, header, request::Parts},
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use cloud::Link;
 use export::{Archive, ArchiveKey, Export, Fault, FileKey, FileName, Share, ShareSecret};
@@ -107,8 +107,8 @@ impl OpenRequest {
     }
 
     async fn sign(&self, ready: &Ready, key: &str, name: &FileName) -> Result<Link, Problem> {
-        let (shares, method) = (&self.app.shares, link_method(&self.method));
-        Ok(shares.sign(&ready.archive, key, name, method, self.app.now).await?)
+        let (links, method) = (&self.app.shares.links, link_method(&self.method));
+        Ok(links.sign(&ready.archive, key, name, method, self.app.now).await?)
     }
 
     /// Counts a use of the share. To look by HEAD is none.
@@ -134,7 +134,7 @@ impl OpenRequest {
         if ready.archive.bad_rows > 0 {
             response.headers_mut().insert("decant-bad-rows", ready.archive.bad_rows.into());
         }
-        Ok(response.into_response())
+        Ok(response)
     }
 
     /// The name of the file that the path asks for, if the export has it.

@@ -126,10 +126,16 @@ fn s3_timeouts(answer: Duration) -> TimeoutConfig {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::{
+        sync::atomic::{AtomicU32, Ordering},
+        time::Instant,
+    };
 
     use super::*;
-    use crate::fake::Fake;
+    use crate::{
+        Slot,
+        fake::{Fake, reply},
+    };
 
     #[tokio::test]
     async fn a_table_that_never_answers_is_given_up_after_seconds() {
@@ -147,6 +153,23 @@ mod tests {
         assert!(matches!(found, Err(crate::Error::Aws { .. })), "{found:?}");
         assert!(begun.elapsed() < CALL_TIMEOUT + Duration::from_secs(2), "{:?}", begun.elapsed());
         assert!(silent.connections() > 1, "a call that hangs is made again");
+    }
+
+    #[tokio::test]
+    async fn a_write_that_meets_a_transaction_on_the_same_item_is_made_again() {
+        let tries = AtomicU32::new(0);
+        let fake = Fake::new(move |_| {
+            let body: &[u8] = match tries.fetch_add(1, Ordering::Relaxed) {
+                0 => br#"{"__type":"com.amazon#TransactionConflictException","message":"no"}"#,
+                _ => return reply("200 OK", &[], 2, b"{}"),
+            };
+            reply("400 Bad Request", &[], body.len(), body)
+        });
+        let id = export::ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]);
+        let slot = Slot { number: 0, export: id, until: 1 };
+        let taken = fake.exports().await.take_slot(&"acme".parse().unwrap(), "a", slot, None).await;
+        assert!(taken.unwrap());
+        assert_eq!(fake.requests().len(), 2);
     }
 
     #[tokio::test]

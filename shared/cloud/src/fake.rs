@@ -86,7 +86,7 @@ impl Fake {
 
     /// Returns a table of exports at this server.
     pub(crate) async fn exports(&self) -> crate::ExportTable {
-        crate::ExportTable::new(aws_sdk_dynamodb::Client::new(&self.aws().await), "t".to_owned())
+        crate::ExportTable::new(crate::dynamodb_client(&self.aws().await), "t".to_owned())
     }
 }
 

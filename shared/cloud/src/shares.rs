@@ -7,8 +7,9 @@
 //!
 //! Whoever opens a link knows the share's id and nothing else, so the share has a key of its own.
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, TransactWriteItem, Update, builders::UpdateBuilder,
+use aws_sdk_dynamodb::{
+    operation::query::builders::QueryFluentBuilder,
+    types::{AttributeValue, Put, Select, TransactWriteItem, Update, builders::UpdateBuilder},
 };
 use export::{Export, ExportId, Share, ShareId, Workspace};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -63,24 +64,38 @@ impl ExportTable {
         most: usize,
     ) -> Result<Vec<Share>> {
         let prefix = place_sk(export, "");
-        let output = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :shares)")
-            .expression_attribute_values(":pk", text(pk(workspace)))
-            .expression_attribute_values(":shares", text(&prefix))
-            .limit(i32::try_from(most).unwrap_or(i32::MAX))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(Error::aws("list shares"))?;
+        let output = self.query_places(workspace, &prefix, most).send().await;
+        let output = output.map_err(Error::aws("list shares"))?;
         let items = output.items.unwrap_or_default();
         let id = |item: &Item| item.get("sk")?.as_s().ok()?.strip_prefix(&prefix)?.parse().ok();
         let ids: Vec<ShareId> = items.iter().filter_map(id).collect();
         let reads = stream::iter(ids).map(async |id| self.share(&id).await);
         let shares: Vec<Option<Share>> = reads.buffered(READS_AT_ONCE).try_collect().await?;
         Ok(shares.into_iter().flatten().collect())
+    }
+
+    /// Counts the shares of an export, up to `most`.
+    pub async fn share_count(
+        &self,
+        workspace: &Workspace,
+        export: ExportId,
+        most: usize,
+    ) -> Result<usize> {
+        let query = self.query_places(workspace, &place_sk(export, ""), most);
+        let output = query.select(Select::Count).send().await;
+        let count = output.map_err(Error::aws("count shares"))?.count;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
+    fn query_places(&self, workspace: &Workspace, prefix: &str, most: usize) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :shares)")
+            .expression_attribute_values(":pk", text(pk(workspace)))
+            .expression_attribute_values(":shares", text(prefix))
+            .limit(i32::try_from(most).unwrap_or(i32::MAX))
+            .consistent_read(true)
     }
 
     /// Counts a use of a share, and stores the entry that tells of it, unless the share was revoked or its one use is

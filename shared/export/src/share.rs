@@ -132,6 +132,18 @@ impl Share {
     }
 }
 
+impl ShareStatus {
+    /// Returns its name, which users see.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Used => "used",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 impl ShareSecret {
     /// Returns the secret for random bytes.
     pub fn from_random(random: [u8; SECRET_BYTES]) -> Self {

@@ -1,28 +1,47 @@
 //! Links to the archives of exports: signed at each click, for minutes, and never beyond the archive's end.
 
-use cloud::{ArchiveBucket, Link, LinkMethod, LinkUse, Result};
-use export::{Archive, FileName};
+use cloud::{ArchiveBucket, Link, LinkMethod, LinkUse};
+use export::{Action, Actor, Archive, Export, FileName, Subject};
 use jiff::Timestamp;
+
+use crate::{Audit, Result};
 
 /// Signs links.
 #[derive(Clone, Debug)]
 pub struct Links {
     /// Where archives are.
     pub archives: ArchiveBucket,
+    /// The audit trail.
+    pub audit: Audit,
 }
 
 impl Links {
-    /// Signs a link to an object of an archive, good for one method. Without a `name`, it is saved as it was
-    /// called when it was written.
+    /// Gives a link to an object of an export's archive to somebody, and tells of it. It is good for one method, and the
+    /// object is saved as `name`.
+    pub async fn give(
+        &self,
+        (export, archive): (&Export, &Archive),
+        (key, name): (&str, &FileName),
+        method: LinkMethod,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Link> {
+        let what = (Action::LinkGiven, Subject::export(export.id).and(name));
+        self.audit.record(&export.workspace, actor, what, now).await?;
+        self.sign(archive, key, name, method, now).await
+    }
+
+    /// Signs a link to an object of an archive, good for one method. The object is saved as `name`. Whoever gives the
+    /// link to somebody has to tell of it.
     pub async fn sign(
         &self,
         archive: &Archive,
         key: &str,
-        name: Option<&FileName>,
+        name: &FileName,
         method: LinkMethod,
         now: Timestamp,
     ) -> Result<Link> {
-        self.archives.sign(key, link_use(archive, method, now), name).await
+        Ok(self.archives.sign(key, link_use(archive, method, now), Some(name)).await?)
     }
 
     /// Signs a link whose URL repeats the query of its request: some clients read it there.
@@ -34,7 +53,7 @@ impl Links {
         method: LinkMethod,
         now: Timestamp,
     ) -> Result<Link> {
-        self.archives.sign_with_query(key, link_use(archive, method, now), query).await
+        Ok(self.archives.sign_with_query(key, link_use(archive, method, now), query).await?)
     }
 }
 

@@ -1,13 +1,13 @@
 //! Sharing exports by links that need no credential, and opening these links.
 
-use cloud::{ExportTable, Link, LinkMethod, NewEntry};
+use cloud::{ExportTable, NewEntry};
 use export::{
-    Action, Actor, Archive, Export, ExportId, FileName, Share, ShareId, ShareRequest, ShareSecret,
+    Action, Actor, Archive, Export, ExportId, Share, ShareId, ShareRequest, ShareSecret,
     ShareStatus, State, Status, Subject, Workspace,
 };
 use jiff::Timestamp;
 
-use crate::{Audit, Exports, Links, Result};
+use crate::{Exports, Links, Result};
 
 /// Opens the links of shares.
 #[derive(Clone, Debug)]
@@ -16,8 +16,6 @@ pub struct ShareLinks {
     pub table: ExportTable,
     /// Links to archives.
     pub links: Links,
-    /// The audit trail.
-    pub audit: Audit,
 }
 
 /// What a link leads to.
@@ -60,8 +58,7 @@ impl Exports {
         most: usize,
     ) -> Result<Option<(Share, ShareSecret)>> {
         // Of several requests at once each may see room, so that there may be a few more.
-        let shares = self.table.shares(&export.workspace, export.id, most).await?;
-        if shares.len() >= most {
+        if self.table.share_count(&export.workspace, export.id, most).await? >= most {
             return Ok(None);
         }
         self.share_draft(export, request, actor, now).await.map(Some)
@@ -172,19 +169,7 @@ impl ShareLinks {
     ) -> Result<NewEntry> {
         let subject = Subject { other: file.map(str::to_owned), ..Subject::export(share.export) };
         let actor = Actor { share: Some(share.id.clone()), ..actor.clone() };
-        self.audit.entry(&share.workspace, &actor, (action, subject), now)
-    }
-
-    /// Signs a link to an object of a shared archive, which ends with the share at the latest.
-    pub async fn sign(
-        &self,
-        archive: &Archive,
-        key: &str,
-        name: &FileName,
-        method: LinkMethod,
-        now: Timestamp,
-    ) -> Result<Link> {
-        Ok(self.links.sign(archive, key, Some(name), method, now).await?)
+        self.links.audit.entry(&share.workspace, &actor, (action, subject), now)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Changing the secrets that callbacks are signed with.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use cloud::{KmsCipher, Purpose, SIGNING_SECRETS, SigningSecret};
 use export::{Action, Actor, Secret, Subject, Workspace};
 use jiff::Timestamp;
@@ -7,9 +8,27 @@ use uuid::Uuid;
 
 use crate::{Exports, Result};
 
+/// Bytes of a signing secret: Standard Webhooks allows 24 to 64.
+const SECRET_BYTES: usize = 32;
+
 impl Exports {
+    /// Makes another signing secret of a workspace. The one before stays in use; older ones are removed. The secret itself
+    /// is known now and never again.
+    pub async fn create_signing_secret(
+        &self,
+        seal: &KmsCipher,
+        workspace: &Workspace,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(SigningSecret, Secret)> {
+        let bytes = self.random.bytes::<SECRET_BYTES>()?;
+        let secret = Secret::new(format!("whsec_{}", BASE64_STANDARD.encode(bytes)));
+        let stored = self.add_signing_secret(seal, workspace, &secret, actor, now).await?;
+        Ok((stored, secret))
+    }
+
     /// Stores another signing secret of a workspace, sealed. The one before stays in use; older ones are removed.
-    pub async fn add_signing_secret(
+    pub(crate) async fn add_signing_secret(
         &self,
         seal: &KmsCipher,
         workspace: &Workspace,

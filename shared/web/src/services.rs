@@ -58,10 +58,11 @@ impl Services {
             quota,
             time_limit: SignedDuration::from_hours(hours.into()),
         };
+        let archives = ArchiveBucket::new(s3, env::required("EXPORT_BUCKET")?);
         Ok(Self {
             authenticator: Authenticator::new(tokens, exports.clone()),
+            links: Links { archives, audit: exports.audit.clone() },
             exports,
-            links: Links { archives: ArchiveBucket::new(s3, env::required("EXPORT_BUCKET")?) },
             catalogs,
             limits: Limits { window_days: env::required("MAX_WINDOW_DAYS")?, ..Limits::default() },
             public_base_url: env::optional("PUBLIC_BASE_URL")?,

@@ -226,7 +226,7 @@ pub(super) fn shares(base: &BaseUrl, export: &Export, shares: &[Share], now: Tim
                                             button type="submit" { "Revoke" span.skip { " the link " (share.note.as_deref().unwrap_or_default()) } }
                                         }
                                     } @else {
-                                        (format!("{:?}", share.status(now)).to_lowercase())
+                                        (share.status(now).name())
                                     }
                                 }
                             }

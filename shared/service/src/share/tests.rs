@@ -10,11 +10,8 @@ const MOST: usize = 3;
 
 fn links(scene: &Scene) -> ShareLinks {
     let archives = scene.copier.archives.clone();
-    ShareLinks {
-        table: scene.exports.table.clone(),
-        links: Links { archives },
-        audit: scene.exports.audit.clone(),
-    }
+    let links = Links { archives, audit: scene.exports.audit.clone() };
+    ShareLinks { table: scene.exports.table.clone(), links }
 }
 
 async fn share(scene: &Scene, export: &Export, request: ShareRequest) -> (Share, ShareSecret) {
@@ -68,7 +65,10 @@ async fn a_share_that_ends_before_its_export_signs_no_link_beyond_its_end() {
     pass(SignedDuration::from_secs(60)).await;
     let Opened::Ready(_, export, archive) = opened(&scene, &secret).await else { panic!() };
     let name = export.zip_name();
-    let link = links(&scene).sign(&archive, "exports/a", &name, LinkMethod::Get, scene.now()).await;
+    let link = links(&scene)
+        .links
+        .sign(&archive, "exports/a", &name, cloud::LinkMethod::Get, scene.now())
+        .await;
     assert_eq!(link.unwrap().expires_at, end);
     pass(SignedDuration::from_secs(30)).await;
     assert_eq!(gone(&scene, &secret).await, Gone::Expired);
