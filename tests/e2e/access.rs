@@ -133,6 +133,7 @@ async fn another_workspaces_export_answers_like_an_unknown_one() {
         ("POST", "/cancel"),
         ("GET", "/download"),
         ("GET", "/bad-rows"),
+        ("GET", "/receipt"),
     ] {
         let foreign = mine.send(method, &format!("{url}{rest}"), &[], None).await.unwrap();
         let missing = mine.send(method, &format!("{unknown}{rest}"), &[], None).await.unwrap();

@@ -246,7 +246,13 @@ async fn pages_and_forms_of_another_workspace_lead_nowhere() {
     mine.post(&format!("{page}/shares"), &[]).await;
     let shared = link(&mine.get(&page).await, "/download");
     let other = Browser::of(user().await).await;
-    for path in [page.clone(), format!("{page}/progress"), shared, format!("{page}/bad-rows")] {
+    for path in [
+        page.clone(),
+        format!("{page}/progress"),
+        shared,
+        format!("{page}/bad-rows"),
+        format!("{page}/receipt"),
+    ] {
         assert_eq!(other.get(&path).await.status, 404, "{path}");
     }
     let revoke = format!("/shares/{}/revoke", "0".repeat(64));

@@ -176,7 +176,10 @@ async fn a_role_is_taken_on_for_its_workspace_and_a_list_is_written_last() {
     let zip = user.download(done.text("/links/download")).await.unwrap();
     assert_eq!(objects[&format!("in/{id}.zip")], zip.0);
     let list: Value = serde_json::from_slice(&objects[&format!("in/{id}.manifest.json")]).unwrap();
-    assert_eq!(list, json!({ "export": id, "files": [format!("in/{id}.zip")] }));
+    let receipt = format!("in/{id}.receipt.json");
+    let want = json!({ "export": id, "files": [format!("in/{id}.zip")], "receipt": receipt });
+    assert_eq!(list, want);
+    assert_eq!(export::sha256_hex(&objects[&receipt]), done.text("/archive/receipt/sha256"));
 
     // Another workspace that names the same role is not let in.
     let other = user.stack.user().await.unwrap();

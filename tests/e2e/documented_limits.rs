@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 /// or a default in it, `template` and a parameter with a default or a function's property, `code` and a
 /// constant that is computed, or the number or the sum of a list; ` + ` and ` - ` stand between two places.
 /// `=` is for numbers of AWS, which stand nowhere here.
-const ROWS: [(&str, &str); 83] = [
+const ROWS: [(&str, &str); 84] = [
     ("exports that are not finished", "template WorkspaceExportsAtOnce"),
     ("exports made on a day (UTC)", "template WorkspaceExportsADay"),
     ("requests a second, on average", "template WorkspaceRequestsPerSecond"),
@@ -173,6 +173,10 @@ const ROWS: [(&str, &str); 83] = [
     (
         "how far from its own time a row may be filed",
         "shared/export/src/catalog/dataset.rs MAX_FILING_HOURS",
+    ),
+    (
+        "how long after its time an object may arrive in a folder (`delivery_minutes`)",
+        "shared/export/src/catalog/dataset.rs MAX_DELIVERY_MINUTES",
     ),
     (
         "names of workspaces of a dataset",

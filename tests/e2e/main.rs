@@ -31,6 +31,7 @@ mod limits;
 mod lost;
 mod parquet;
 mod readers;
+mod receipts;
 mod settings;
 mod shares;
 mod stored_bounds;

@@ -214,6 +214,22 @@ fn nobody_opens_what_was_sealed_for_another_purpose() {
 }
 
 #[test]
+fn only_builders_sign_receipts_and_only_the_native_api_reads_the_public_key() {
+    let template = template();
+    let mut users = Vec::new();
+    for (name, role) in resources(&template, "AWS::IAM::Role") {
+        for statement in statements(&role["Policies"][0]) {
+            if statement["Resource"]["Fn::GetAtt"] == serde_json::json!(["ReceiptKey", "Arn"]) {
+                users.push((name.clone(), statement["Action"].as_str().unwrap().to_owned()));
+            }
+        }
+    }
+    users.sort();
+    let want = [("BuilderRole", "kms:Sign"), ("ExportsRole", "kms:GetPublicKey")];
+    assert_eq!(users, want.map(|(role, action)| (role.to_owned(), action.to_owned())));
+}
+
+#[test]
 fn who_reads_the_lake_or_its_catalog_may_use_the_keys_of_the_lake_through_s3_alone() {
     let template = template();
     let mut readers = Vec::new();

@@ -301,6 +301,12 @@ const HELD_BY: &[(&str, &[&str])] = &[
         &["rows_are_filed_an_hour_early_or_late_unless_a_dataset_says_otherwise"],
     ),
     (
+        "how long after its time an object may arrive in a folder (`delivery_minutes`)",
+        &[
+            "objects_arrive_a_quarter_of_an_hour_after_their_partition_unless_a_dataset_says_otherwise",
+        ],
+    ),
+    (
         "names of workspaces of a dataset",
         &["a_dataset_names_10000_workspaces_by_200_bytes_and_no_more"],
     ),

@@ -194,6 +194,7 @@ mod tests {
             table_files: None,
             table_rows: None,
             bad_rows: 0,
+            receipt: None,
         }
     }
 

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
-use cloud::{ArchiveBucket, CatalogSource, ExportQueue, ExportTable, LoadedCatalog, env};
+use cloud::{
+    ArchiveBucket, CatalogSource, ExportQueue, ExportTable, LoadedCatalog, ReceiptSigner, env,
+};
 use export::WorkKey;
 use jiff::{SignedDuration, Timestamp};
 use lake::KEY_BYTES;
@@ -65,6 +67,8 @@ pub(crate) struct App {
     /// The time.
     pub(crate) clock: Clock,
     pub(crate) archives: ArchiveBucket,
+    /// Signs receipts; `None` if they are not signed.
+    pub(crate) signer: Option<ReceiptSigner>,
     /// Where the catalog is.
     pub(crate) catalogs: CatalogSource,
     /// The catalog that exports are built with, and the lake.
@@ -112,6 +116,7 @@ impl App {
         let app = Self {
             clock,
             archives,
+            signer: ReceiptSigner::from_env(aws)?,
             catalog: catalogs.loaded(),
             catalogs,
             kept_catalog: Arc::default(),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, pin::pin};
 
 use anyhow::Context as _;
 use archive::{
-    Extent, Gzip, Layout, Member, Method, Segment, SegmentDecoder, SegmentEncoder, layout,
+    Extent, Gzip, Member, Method, Segment, SegmentDecoder, SegmentEncoder, layout,
     names_are_distinct, plan_parts,
 };
 use cloud::{PieceWriter, Stored};
@@ -20,6 +20,7 @@ use crate::{
     extents::{extents, push_extent},
     parquet::{self, Joined, TooManyRowGroups},
     parts,
+    receipt::{self, ReceiptFile},
     report::{Output, Report},
     work::selection,
 };
@@ -52,7 +53,9 @@ pub(crate) async fn assemble(
             };
             let table_files = Some(export.request.tables.iter().map(files_of).collect());
             let archive = archive_of(export, plan, &reports, (size_bytes, 0), app.clock.now());
-            return Ok(Archive { table_files, ..archive });
+            let archive = Archive { table_files, ..archive };
+            let files: Vec<ReceiptFile> = files.iter().map(ReceiptFile::from).collect();
+            return with_receipt(app, export, plan, &reports, archive, &files).await;
         }
         Files::Single(_) | Files::Hourly(_) => anyhow::ensure!(
             export.request.format != Format::Parquet,
@@ -60,7 +63,9 @@ pub(crate) async fn assemble(
         ),
         Files::Tables => {}
     }
-    let layout = lay_out(app, export, plan, &reports)?;
+    let members = members(app, export, plan, &reports)?;
+    let files = receipt_files(&members);
+    let layout = layout(members.into_iter().map(|(member, _)| member).collect());
     if reports.iter().any(|report| report.bad_rows > 0) {
         write_bad_rows(app, export, &reports).await?;
     }
@@ -82,7 +87,21 @@ pub(crate) async fn assemble(
             if app.archives.has(&key.to_string(), size_bytes, crc32).await? => {}
         Err(e) => return Err(e.into()),
     }
-    Ok(archive_of(export, plan, &reports, (size_bytes, crc32), app.clock.now()))
+    let archive = archive_of(export, plan, &reports, (size_bytes, crc32), app.clock.now());
+    with_receipt(app, export, plan, &reports, archive, &files).await
+}
+
+/// Writes the receipt of an archive, and adds it to what is known of the archive.
+async fn with_receipt(
+    app: &App,
+    export: &Export,
+    plan: &Plan,
+    reports: &[Report],
+    archive: Archive,
+    files: &[ReceiptFile],
+) -> anyhow::Result<Archive> {
+    let receipt = receipt::write(app, export, plan, reports, &archive, files).await?;
+    Ok(Archive { receipt: Some(receipt), ..archive })
 }
 
 /// Sums up what all steps wrote, as of `now`.
@@ -113,6 +132,7 @@ fn archive_of(
         table_files: None,
         table_rows,
         bad_rows: reports.iter().map(|report| report.bad_rows).sum(),
+        receipt: None,
     }
 }
 
@@ -152,12 +172,15 @@ fn check_footers(bytes: usize) -> Result<(), TooManyRowGroups> {
     if bytes <= MAX_FOOTER_BYTES { Ok(()) } else { Err(TooManyRowGroups) }
 }
 
-fn lay_out(
+/// A file of an archive, and how many rows it has if they were counted.
+type Counted = (Member<Stored>, Option<u64>);
+
+fn members(
     app: &App,
     export: &Export,
     plan: &Plan,
     reports: &[Report],
-) -> anyhow::Result<Layout<Stored>> {
+) -> anyhow::Result<Vec<Counted>> {
     let members = match &export.request.files {
         Files::Tables | Files::Single(_) | Files::Parts(_) | Files::Counts => {
             table_members(app, export, plan, reports)?
@@ -165,10 +188,21 @@ fn lay_out(
         Files::Hourly(_) => object_members(plan, reports)?,
     };
     anyhow::ensure!(
-        names_are_distinct(members.iter().map(|member| &member.name)),
+        names_are_distinct(members.iter().map(|(member, _)| &member.name)),
         "name each file differently"
     );
-    Ok(layout(members))
+    Ok(members)
+}
+
+/// Returns what a receipt says of files.
+fn receipt_files(members: &[Counted]) -> Vec<ReceiptFile> {
+    let file = |(member, rows): &Counted| ReceiptFile {
+        name: member.name.to_string(),
+        size_bytes: member.raw_bytes,
+        crc32: format!("{:08x}", member.crc32),
+        rows: *rows,
+    };
+    members.iter().map(file).collect()
 }
 
 /// Returns one file for each table, of what its steps wrote.
@@ -177,7 +211,7 @@ fn table_members(
     export: &Export,
     plan: &Plan,
     reports: &[Report],
-) -> anyhow::Result<Vec<Member<Stored>>> {
+) -> anyhow::Result<Vec<Counted>> {
     let mut members = Vec::new();
     for (index, table) in export.request.tables.iter().enumerate() {
         if export.request.format == Format::Parquet {
@@ -204,14 +238,15 @@ fn table_members(
             }
         }
         let name = export.request.file_name(table);
-        members.push(Member {
+        let member = Member {
             name: name.parse().context("name a file")?,
             method: Method::Deflate,
             crc32: whole.crc32,
             raw_bytes: whole.raw_bytes,
             content,
             stored_crc32: whole.stored_crc32,
-        });
+        };
+        members.push((member, Some(whole.rows)));
     }
     Ok(members)
 }
@@ -223,7 +258,7 @@ fn parquet_member(
     plan: &Plan,
     reports: &[Report],
     index: usize,
-) -> anyhow::Result<Member<Stored>> {
+) -> anyhow::Result<Counted> {
     let writer = parquet::writer(&selection(app, export, index)?)?;
     let mut file = Joined::new(&writer);
     for (segment, footer, here) in groups(plan, reports, index) {
@@ -232,14 +267,15 @@ fn parquet_member(
     }
     let (whole, content) = file.finish()?;
     let name = export.request.file_name(&export.request.tables[index]);
-    Ok(Member {
+    let member = Member {
         name: name.parse().context("name a file")?,
         method: Method::Stored,
         crc32: whole.crc32,
         raw_bytes: whole.raw_bytes,
         content,
         stored_crc32: whole.stored_crc32,
-    })
+    };
+    Ok((member, Some(whole.rows)))
 }
 
 /// Returns the row groups of a table, in order: what is known of each, what the end of a file says of it, and where
@@ -262,13 +298,13 @@ pub(crate) fn groups<'a>(
 
 /// Returns one gzip file for each source object: a copy, or the rows converted. The ZIP does not compress them
 /// again.
-fn object_members(plan: &Plan, reports: &[Report]) -> anyhow::Result<Vec<Member<Stored>>> {
+fn object_members(plan: &Plan, reports: &[Report]) -> anyhow::Result<Vec<Counted>> {
     let mut members = Vec::new();
     for (step, report) in plan.steps.iter().zip(reports) {
         let outputs = report.outputs.iter().zip(extents(step, report));
         for (planned, (output, extents)) in step.objects.iter().zip(outputs) {
-            let (crc32, raw_bytes, content) = match output {
-                Output::Copied(crc32) => (*crc32, planned.object.size_bytes, extents),
+            let (crc32, raw_bytes, content, rows) = match output {
+                Output::Copied(crc32) => (*crc32, planned.object.size_bytes, extents, None),
                 Output::Unterminated(crc32) => {
                     let end = line_end();
                     let size = planned.object.size_bytes;
@@ -276,7 +312,7 @@ fn object_members(plan: &Plan, reports: &[Report]) -> anyhow::Result<Vec<Member<
                     hasher.update(&end);
                     let whole = (hasher.finalize(), size + end.len() as u64);
                     let content = extents.into_iter().chain([Extent::Bytes(end)]).collect();
-                    (whole.0, whole.1, content)
+                    (whole.0, whole.1, content, None)
                 }
                 Output::Rows(segment, _) if segment.rows == 0 => continue,
                 Output::Group(..) => continue,
@@ -284,18 +320,19 @@ fn object_members(plan: &Plan, reports: &[Report]) -> anyhow::Result<Vec<Member<
                     let gzip = Gzip::of(*segment);
                     let head = std::iter::once(Extent::Bytes(gzip.head));
                     let content = head.chain(extents).chain([Extent::Bytes(gzip.tail)]).collect();
-                    (gzip.crc32, gzip.size_bytes, content)
+                    (gzip.crc32, gzip.size_bytes, content, Some(segment.rows))
                 }
             };
             let name = planned.file.as_deref().unwrap_or_default();
-            members.push(Member {
+            let member = Member {
                 name: name.parse().context("name a file")?,
                 method: Method::Stored,
                 crc32,
                 raw_bytes,
                 content,
                 stored_crc32: crc32,
-            });
+            };
+            members.push((member, rows));
         }
     }
     Ok(members)
@@ -408,6 +445,7 @@ mod tests {
             listed: Vec::new(),
             outside: 0,
             times: None,
+            objects: Vec::new(),
         };
         let reports = [report(vec![rows(40), rows(2)]), report(vec![rows(50)])];
         assert_eq!(check_plain_size(b"a\n", &reports, 94), Ok(()));

@@ -13,6 +13,7 @@ mod kept;
 mod parquet;
 mod parts;
 mod plan;
+mod receipt;
 mod report;
 mod rows;
 mod semi_join;

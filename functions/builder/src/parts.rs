@@ -78,6 +78,7 @@ pub(crate) async fn assemble(
             table: draft.table.clone(),
             size_bytes: draft.whole.raw_bytes,
             rows: draft.whole.rows,
+            crc32: Some(format!("{:08x}", draft.whole.crc32)),
         })
         .collect();
     // The list first: whoever removes the export then knows what there is.

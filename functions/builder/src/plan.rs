@@ -54,7 +54,11 @@ async fn stored(app: &App, bytes: &[u8]) -> anyhow::Result<Planned> {
 async fn made(app: &App, export: &Export) -> anyhow::Result<Plan> {
     let (request, workspace) = (&export.request, &export.workspace);
     let mut filings = Filings::new(&app.catalog.lake, workspace, request.window, app.max_objects);
-    let mut plan = Plan { catalog: Some(app.catalog.version.clone()), ..Plan::default() };
+    let mut plan = Plan {
+        catalog: Some(app.catalog.version.clone()),
+        listed_at: Some(app.clock.now()),
+        ..Plan::default()
+    };
     for (index, table) in lookup_tables(&app.catalog, request) {
         let filed = filed(app, &mut filings, &plan, &table).await?;
         plan.add_lookup(&app.catalog, request, index, filed, app.step_bytes)

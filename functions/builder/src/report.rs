@@ -4,7 +4,7 @@ use archive::{Extent, Segment};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use export::{Window, WorkKey};
 use jiff::Timestamp;
-use lake::{BadRow, Stats, Step};
+use lake::{BadRow, ObjectCounts, Stats, Step};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use service::Progress;
 
@@ -29,6 +29,44 @@ pub(crate) struct Report {
     pub(crate) outside: u64,
     /// The earliest and the latest time of the others.
     pub(crate) times: Option<(Timestamp, Timestamp)>,
+    /// The counts of each of the step's objects; `None` for one that was not converted. Empty in reports of an earlier
+    /// version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) objects: Vec<Option<Counts>>,
+}
+
+/// How many rows of a source object were written, and how many of its records were outside of the window or bad.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "[u64; 3]", into = "[u64; 3]")]
+pub(crate) struct Counts {
+    pub(crate) rows: u64,
+    pub(crate) outside: u64,
+    pub(crate) bad_rows: u64,
+}
+
+impl From<[u64; 3]> for Counts {
+    fn from([rows, outside, bad_rows]: [u64; 3]) -> Self {
+        Self { rows, outside, bad_rows }
+    }
+}
+
+impl From<Counts> for [u64; 3] {
+    fn from(counts: Counts) -> Self {
+        [counts.rows, counts.outside, counts.bad_rows]
+    }
+}
+
+/// Sums up the counts of objects, of which an object has several if it was converted in slices.
+fn by_object(counted: &[ObjectCounts]) -> Vec<Option<Counts>> {
+    let len = counted.iter().map(|one| one.object + 1).max().unwrap_or_default();
+    let mut objects = vec![None; len];
+    for one in counted {
+        let counts: &mut Counts = objects[one.object].get_or_insert_default();
+        counts.rows += one.rows;
+        counts.outside += one.outside;
+        counts.bad_rows += one.bad_rows;
+    }
+    objects
 }
 
 /// What source objects became.
@@ -109,6 +147,7 @@ impl Report {
             listed: stats.listed,
             outside: stats.outside,
             times: stats.times,
+            objects: by_object(&stats.objects),
         }
     }
 
@@ -142,6 +181,7 @@ impl Report {
             listed: self.listed.clone(),
             outside: self.outside,
             times: self.times,
+            objects: Vec::new(),
         }
     }
 
@@ -186,5 +226,21 @@ mod tests {
         assert_eq!(report.key_counts, [3]);
         let again: serde_json::Value = serde_json::to_value(&report).unwrap();
         assert_eq!(again, serde_json::from_str::<serde_json::Value>(stored).unwrap());
+        assert_eq!(report.objects, []);
+    }
+
+    #[test]
+    fn an_object_that_is_converted_in_slices_is_counted_once() {
+        let counted = |object, rows| ObjectCounts { object, rows, outside: 1, bad_rows: 2 };
+        let stats = Stats {
+            objects: vec![counted(0, 3), counted(2, 4), counted(2, 5)],
+            ..Stats::default()
+        };
+        let piece = WorkKey::kept_report(&"acme".parse().unwrap(), "a");
+        let report = Report::new(piece, Vec::new(), stats, Timestamp::UNIX_EPOCH);
+        let stored = serde_json::to_value(&report).unwrap();
+        assert_eq!(stored["objects"], serde_json::json!([[3, 1, 2], null, [9, 2, 4]]));
+        let read: Report = serde_json::from_value(stored).unwrap();
+        assert_eq!(read.objects, report.objects);
     }
 }

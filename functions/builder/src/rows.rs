@@ -131,6 +131,9 @@ async fn convert_slices(
             for content in &mut run.1 {
                 content.shift(slice.start);
             }
+            for counted in &mut run.0.stats.objects {
+                counted.object += slice.start;
+            }
             match runs.last_mut() {
                 // More lines of the same object.
                 Some((whole, contents)) if before.as_ref() == Some(&slice) => {

@@ -21,6 +21,7 @@ pub(crate) async fn app(
     let app = App {
         clock,
         archives: ArchiveBucket::new(s3, "archives".into()),
+        signer: None,
         catalog: catalogs.loaded(),
         catalogs,
         kept_catalog: Arc::default(),

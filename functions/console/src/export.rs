@@ -8,7 +8,8 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use export::{
-    Archive, ArchiveKey, BadRowsKey, Export, ExportId, FileKey, FileName, PlainFile, Status,
+    Archive, ArchiveKey, BadRowsKey, Export, ExportId, FileKey, FileName, PlainFile, ReceiptKey,
+    Status,
 };
 use maud::html;
 use web::{Authorized, BaseUrl, Problem, lead_to, link_method};
@@ -116,6 +117,21 @@ pub(crate) async fn bad_rows(
     }
     let key = BadRowsKey::of(&export.workspace, export.id).to_string();
     lead(&viewer, &export, (&key, &export.bad_rows_name()), &method).await
+}
+
+/// `GET /console/exports/{id}/receipt`: leads to the receipt.
+pub(crate) async fn receipt(
+    viewer: Viewer,
+    Path(id): Path<String>,
+    method: Method,
+) -> Result<Response, Refusal> {
+    let export = find(&viewer, &id).await?;
+    if export.archive().is_none_or(|archive| archive.receipt.is_none()) {
+        let detail = "The export has no receipt: a version that wrote none made it.";
+        return Err(Problem::not_found("no_receipt", detail).into());
+    }
+    let key = ReceiptKey::of(&export.workspace, export.id).to_string();
+    lead(&viewer, &export, (&key, &export.receipt_name()), &method).await
 }
 
 /// `GET /console/exports/{id}/files/{name}`: leads to one of several files.

@@ -29,6 +29,7 @@ pub(crate) fn all() -> Router<Kit<App>> {
         .route("/console/exports/{id}/delete", post(export::delete))
         .route("/console/exports/{id}/download", get(export::download))
         .route("/console/exports/{id}/bad-rows", get(export::bad_rows))
+        .route("/console/exports/{id}/receipt", get(export::receipt))
         .route("/console/exports/{id}/files/{name}", get(export::file))
         .route("/console/exports/{id}/shares", post(shares::create))
         .route("/console/exports/{id}/shares/{share}/revoke", post(shares::revoke))

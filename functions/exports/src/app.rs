@@ -2,11 +2,11 @@
 
 use aws_config::SdkConfig;
 use axum::http::request::Parts;
-use cloud::{DeliveryTable, KmsCipher, env};
+use cloud::{DeliveryTable, KmsCipher, ReceiptSigner, env};
 use service::FollowUp;
 use web::{Api, AuthError, Authorized, Credential, Edit, Problem, Services, View};
 
-use crate::forbidden::Forbidden;
+use crate::{forbidden::Forbidden, receipt_keys::ReceiptKeys};
 
 /// A caller who may read exports.
 pub(crate) type Viewer = Authorized<App, View>;
@@ -14,7 +14,7 @@ pub(crate) type Viewer = Authorized<App, View>;
 pub(crate) type Editor = Authorized<App, Edit>;
 
 /// The clients and settings this function holds for as long as it is warm.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct App {
     pub(crate) services: Services,
     pub(crate) forbidden: Forbidden,
@@ -26,6 +26,8 @@ pub(crate) struct App {
     pub(crate) deliveries: DeliveryTable,
     /// What seals users' secrets.
     pub(crate) seal: KmsCipher,
+    /// What receipts are signed with.
+    pub(crate) receipt_keys: ReceiptKeys,
 }
 
 impl Api for App {
@@ -63,6 +65,7 @@ impl App {
             )?,
             deliveries: DeliveryTable::new(cloud::dynamodb_client(aws), deliveries),
             seal: KmsCipher::from_env(aws)?,
+            receipt_keys: ReceiptKeys::new(ReceiptSigner::from_env(aws)?),
             services,
         })
     }

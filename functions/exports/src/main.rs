@@ -13,6 +13,7 @@ mod list;
 mod path;
 mod query;
 mod read;
+mod receipt_keys;
 mod response;
 mod routes;
 mod shares;

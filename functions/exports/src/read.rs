@@ -5,7 +5,9 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use export::{ARCHIVE_LIFETIME, ArchiveKey, BadRowsKey, Format, LINK_LIFETIME, Limits, Quota};
+use export::{
+    ARCHIVE_LIFETIME, ArchiveKey, BadRowsKey, Format, LINK_LIFETIME, Limits, Quota, ReceiptKey,
+};
 use serde::Serialize;
 use web::{BaseUrl, Problem};
 
@@ -70,6 +72,21 @@ pub(crate) async fn bad_rows(
     }
     let key = BadRowsKey::of(&export.workspace, export.id).to_string();
     download.lead(&export, &archive, (&key, &export.bad_rows_name())).await
+}
+
+/// `GET /v1/exports/{id}/receipt`: leads to the receipt, which says what was taken of which source objects.
+pub(crate) async fn receipt(
+    download: DownloadRequest,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let (export, archive) = download.ready(&id).await?;
+    if archive.receipt.is_none() {
+        let detail =
+            "The export was made by a version that wrote no receipts. Create it again to have one.";
+        return Err(Problem::not_found("no_receipt", detail));
+    }
+    let key = ReceiptKey::of(&export.workspace, export.id).to_string();
+    download.lead(&export, &archive, (&key, &export.receipt_name())).await
 }
 
 /// What a deployment allows, in one answer.

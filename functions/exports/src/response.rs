@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use export::{
-    BucketCopy, CopyState, CsvStyle, Export, ExportRequest, Failure, Files, Filter, Format, State,
-    Status, Window,
+    BucketCopy, CopyState, CsvStyle, Export, ExportRequest, Failure, Files, Filter, Format,
+    Receipt, State, Status, Window,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -102,6 +102,8 @@ struct Archive {
     #[serde(skip_serializing_if = "Option::is_none")]
     table_rows: Option<BTreeMap<String, u64>>,
     bad_rows: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<Receipt>,
 }
 
 #[derive(Debug, Serialize)]
@@ -116,6 +118,8 @@ struct Links {
     files: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bad_rows: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deliveries: Option<String>,
     shares: String,
@@ -146,6 +150,45 @@ impl Copying {
     }
 }
 
+impl Archive {
+    fn of(request: &ExportRequest, archive: &export::Archive) -> Self {
+        Self {
+            size_bytes: archive.size_bytes,
+            crc32: archive.table_files.is_none().then(|| format!("{:08x}", archive.crc32)),
+            files: archive.table_files.as_ref().map(|files| files.iter().sum()),
+            rows: archive.rows,
+            table_rows: table_rows(request, archive),
+            bad_rows: archive.bad_rows,
+            receipt: archive.receipt.clone(),
+        }
+    }
+}
+
+impl Links {
+    /// Returns what can be done with an export, whose archive is `ready` if it can be downloaded.
+    fn of(
+        export: &Export,
+        ready: Option<&export::Archive>,
+        base: &BaseUrl,
+        status: Status,
+    ) -> Self {
+        let link = |rest: &str| base.join(&format!("{}{rest}", path(export)));
+        let where_ready = |holds: fn(&export::Archive) -> bool, rest: &str| {
+            ready.filter(|archive| holds(archive)).map(|_| link(rest))
+        };
+        Self {
+            this: link(""),
+            cancel: status.is_unfinished().then(|| link("/cancel")),
+            download: where_ready(|archive| archive.table_files.is_none(), "/download"),
+            files: where_ready(|archive| archive.table_files.is_some(), "/files"),
+            bad_rows: where_ready(|archive| archive.bad_rows > 0, "/bad-rows"),
+            receipt: where_ready(|archive| archive.receipt.is_some(), "/receipt"),
+            deliveries: export.callback.as_ref().map(|_| link("/deliveries")),
+            shares: link("/shares"),
+        }
+    }
+}
+
 impl View {
     /// Shows `export` as it is at `now`.
     pub(crate) fn of(export: &Export, base: &BaseUrl, now: Timestamp) -> Self {
@@ -161,8 +204,6 @@ impl View {
             | State::Expired { archive, .. }
             | State::Deleted { archive, .. } => (Some(archive.published_at), Some(archive), None),
         };
-        let link = |rest: &str| base.join(&format!("{}{rest}", path(export)));
-        let ready = archive.filter(|_| status == Status::Succeeded);
         Self {
             id: export.id.to_string(),
             status,
@@ -191,33 +232,14 @@ impl View {
                 rows: export.rows,
                 bytes: export.bytes,
             },
-            archive: archive.map(|archive| Archive {
-                size_bytes: archive.size_bytes,
-                crc32: archive.table_files.is_none().then(|| format!("{:08x}", archive.crc32)),
-                files: archive.table_files.as_ref().map(|files| files.iter().sum()),
-                rows: archive.rows,
-                table_rows: table_rows(request, archive),
-                bad_rows: archive.bad_rows,
-            }),
+            archive: archive.map(|archive| Archive::of(request, archive)),
             failure,
             callback: export
                 .callback
                 .as_ref()
                 .map(|callback| Callback { url: callback.url.to_string(), sent: callback.sent }),
             copy: export.copy.as_ref().map(|copy| Copying::of(export, copy)),
-            links: Links {
-                this: link(""),
-                cancel: status.is_unfinished().then(|| link("/cancel")),
-                download: ready
-                    .filter(|archive| archive.table_files.is_none())
-                    .map(|_| link("/download")),
-                files: ready
-                    .filter(|archive| archive.table_files.is_some())
-                    .map(|_| link("/files")),
-                bad_rows: ready.filter(|archive| archive.bad_rows > 0).map(|_| link("/bad-rows")),
-                deliveries: export.callback.as_ref().map(|_| link("/deliveries")),
-                shares: link("/shares"),
-            },
+            links: Links::of(export, archive.filter(|_| status == Status::Succeeded), base, status),
         }
     }
 }

@@ -8,7 +8,9 @@ use axum::{
 };
 use web::{BaseUrl, Kit, Problem};
 
-use crate::{app::App, audit, deliveries, explain, files, list, read, shares, workspace, write};
+use crate::{
+    app::App, audit, deliveries, explain, files, list, read, receipt_keys, shares, workspace, write,
+};
 
 /// The API's own description.
 const OPENAPI: &str = include_str!("../openapi.json");
@@ -20,6 +22,7 @@ pub(crate) fn all() -> Router<Kit<App>> {
         .route("/v1/exports/{id}/cancel", post(write::cancel))
         .route("/v1/exports/{id}/download", get(read::download))
         .route("/v1/exports/{id}/bad-rows", get(read::bad_rows))
+        .route("/v1/exports/{id}/receipt", get(read::receipt))
         .route("/v1/exports/{id}/files", get(files::list))
         .route("/v1/exports/{id}/files/{name}", get(files::download))
         .route("/v1/exports/{id}/shares", get(shares::list).post(shares::create))
@@ -29,6 +32,7 @@ pub(crate) fn all() -> Router<Kit<App>> {
         .route("/v1/workspace/signing-secrets", post(workspace::add_secret))
         .route("/v1/workspace/signing-secrets/{id}", delete(workspace::remove_secret))
         .route("/v1/audit", get(audit::list))
+        .route("/v1/receipt-keys", get(receipt_keys::list))
         .route("/v1/explain", post(explain::explain))
         .route("/v1/limits", get(read::limits))
         .route("/v1/tables", get(list::tables))

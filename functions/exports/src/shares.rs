@@ -161,6 +161,7 @@ mod tests {
             table_files: None,
             table_rows: None,
             bad_rows: 0,
+            receipt: None,
         };
         let acme = "acme".parse().unwrap();
         let of = (&acme, ExportId::new(Timestamp::UNIX_EPOCH, [7; 10]));

@@ -12,7 +12,7 @@ use aws_sdk_s3::{
     types::{Delete, ObjectIdentifier},
 };
 use bytes::Bytes;
-use export::{ArchiveKey, BadRowsKey, Export, FileName, PlainKey, WorkKey};
+use export::{ArchiveKey, BadRowsKey, Export, FileName, PlainKey, ReceiptKey, WorkKey};
 use futures_util::Stream;
 use jiff::Timestamp;
 
@@ -151,6 +151,11 @@ impl ArchiveBucket {
         Ok(())
     }
 
+    /// Begins the receipt of an export, which may be of any size.
+    pub fn write_receipt(&self, key: &ReceiptKey) -> PieceWriter {
+        PieceWriter::new(self, key.to_string(), Some(ReceiptKey::CONTENT_TYPE))
+    }
+
     /// Reads a whole archive that is known to be small.
     pub async fn read_archive(&self, key: &ArchiveKey) -> Result<Bytes> {
         ObjectBody::whole(self.location(key.to_string())).await?.collect().await
@@ -163,6 +168,7 @@ impl ArchiveBucket {
             ArchiveKey::of(workspace, id).to_string(),
             PlainKey::of(workspace, id).to_string(),
             BadRowsKey::of(workspace, id).to_string(),
+            ReceiptKey::of(workspace, id).to_string(),
         ];
         let keys = keys.into_iter().chain(keys_of_files(export)).collect();
         self.delete("remove archive", keys).await
@@ -246,6 +252,7 @@ mod tests {
             table_files: Some(vec![1000]),
             table_rows: None,
             bad_rows: 0,
+            receipt: None,
         };
         Export::queued(ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]), acme, request, now, day)
             .succeed(now, &built)
@@ -264,9 +271,9 @@ mod tests {
         removed.unwrap();
         let calls = aws.calls();
         assert_eq!(calls.len(), 2, "{:?}", calls.iter().map(|c| &c.operation).collect::<Vec<_>>());
-        // The ZIP, the plain file, the bad rows, the list of files and the files.
+        // The ZIP, the plain file, the bad rows, the receipt, the list of files and the files.
         let keys: usize = calls.iter().map(|call| call.body.matches("<Key>").count()).sum();
-        assert_eq!(keys, 1004);
+        assert_eq!(keys, 1005);
     }
 
     #[tokio::test]

@@ -134,6 +134,7 @@ mod tests {
             table_files: None,
             table_rows: None,
             bad_rows: 0,
+            receipt: None,
         };
         let ready = running.succeed(now, &built);
         let gone = ready.delete(now).unwrap().removed().unwrap();

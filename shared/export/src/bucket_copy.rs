@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ArchiveKey, COPY_LEASE, Export, FileKey, MAX_FAILURES, RESEND_AFTER, Secret, Workspace,
+    ArchiveKey, COPY_LEASE, Export, FileKey, MAX_FAILURES, RESEND_AFTER, ReceiptKey, Secret,
+    Workspace,
     checked::checked_text,
     record::{Failure, State},
 };
@@ -288,6 +289,14 @@ impl Export {
             kind: FileKey::CONTENT_TYPE,
         };
         names.map(file).collect()
+    }
+
+    /// Returns the receipt, which is copied beside the files. Many exports may be copied to one place.
+    pub fn receipt_to_copy(&self) -> Option<StoredFile> {
+        self.archive()?.receipt.as_ref()?;
+        let key = ReceiptKey::of(&self.workspace, self.id).to_string();
+        let name = format!("{}.receipt.json", self.id);
+        Some(StoredFile { name, key, kind: ReceiptKey::CONTENT_TYPE })
     }
 
     /// Returns when the janitor has to look at the copy. `None` if nothing is left to do.

@@ -14,7 +14,9 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub use bucket::{MAX_SOURCE_BUCKETS, SourceBucket, SourceRole};
-pub use dataset::{Compression, Dataset, Filing, MAX_BAD_PERCENT, MAX_FILING_HOURS, Release};
+pub use dataset::{
+    Compression, Dataset, Filing, MAX_BAD_PERCENT, MAX_DELIVERY_MINUTES, MAX_FILING_HOURS, Release,
+};
 pub use format::{Delimited, JsonFormat, MAX_FIELDS, RecordFormat};
 pub use paths::MAX_LIST_INDEX;
 pub use tenancy::{MAX_TENANT_NAME_BYTES, MAX_TENANT_NAMES, Tenancy, TenancyError, TenantSource};

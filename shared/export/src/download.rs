@@ -27,6 +27,11 @@ impl Export {
         FileName::with_suffix(&format!("{}.bad-rows", self.download_name()), "jsonl")
     }
 
+    /// Returns the name under which its receipt is saved.
+    pub fn receipt_name(&self) -> FileName {
+        FileName::with_suffix(&format!("{}.receipt", self.download_name()), "json")
+    }
+
     fn download_name(&self) -> String {
         self.request.name.clone().unwrap_or_else(|| format!("export-{}", self.id))
     }
@@ -50,6 +55,7 @@ mod tests {
             table_files: None,
             table_rows: None,
             bad_rows: 0,
+            receipt: None,
         };
         for (now, seconds) in [
             ("2026-03-01T12:00:00Z", 300),

@@ -46,6 +46,9 @@ pub struct PlainFile {
     pub size_bytes: u64,
     /// Rows in it.
     pub rows: u64,
+    /// The CRC-32 of its bytes, as 8 hexadecimal digits. `None` in lists of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crc32: Option<String>,
 }
 
 /// The formats of rows.

@@ -70,6 +70,20 @@ impl BadRowsKey {
     }
 }
 
+/// The key of an export's receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptKey(String);
+
+impl ReceiptKey {
+    /// The media type of the object.
+    pub const CONTENT_TYPE: &str = "application/json";
+
+    /// Returns the key of the receipt of `export`.
+    pub fn of(workspace: &Workspace, export: ExportId) -> Self {
+        Self(format!("exports/{workspace}/{export}.receipt.json"))
+    }
+}
+
 /// The key of an intermediate object: below `work/` for one export, or below `segments/` where later
 /// exports can find it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -133,6 +147,12 @@ impl fmt::Display for FileKey {
 }
 
 impl fmt::Display for BadRowsKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for ReceiptKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -47,11 +47,12 @@ pub use callback::{CALLBACK_TIMEOUT, Callback, CallbackUrl, CallbackUrlError, De
 pub use callback_hosts::{CallbackHosts, ForbiddenHost};
 pub use catalog::{
     Catalog, CatalogError, Column, ColumnType, Compression, Dataset, Delimited, FieldPath,
-    FieldStep, Filing, JsonFormat, Level, MAX_BAD_PERCENT, MAX_FIELDS, MAX_FILING_HOURS,
-    MAX_LIST_INDEX, MAX_SOURCE_BUCKETS, MAX_TENANT_NAME_BYTES, MAX_TENANT_NAMES, RecordFormat,
-    Relation, Release, SourceBucket, SourceRole, Table, Tenancy, TenancyError, TenantSource,
+    FieldStep, Filing, JsonFormat, Level, MAX_BAD_PERCENT, MAX_DELIVERY_MINUTES, MAX_FIELDS,
+    MAX_FILING_HOURS, MAX_LIST_INDEX, MAX_SOURCE_BUCKETS, MAX_TENANT_NAME_BYTES, MAX_TENANT_NAMES,
+    RecordFormat, Relation, Release, SourceBucket, SourceRole, Table, Tenancy, TenancyError,
+    TenantSource,
 };
-pub use digest::sha256_hex;
+pub use digest::{hex, sha256_hex};
 pub use fault::{Fault, Faults, MAX_FAULTS};
 pub use file_name::{FileName, MAX_FILE_NAME_BYTES};
 pub use files::{CsvStyle, Files, Format, Parts, PlainFile};
@@ -60,7 +61,7 @@ pub use filter::{
     Operator, Reach, Scope, Test,
 };
 pub use id::ExportId;
-pub use key::{ArchiveKey, BadRowsKey, FileKey, PlainKey, WorkKey};
+pub use key::{ArchiveKey, BadRowsKey, FileKey, PlainKey, ReceiptKey, WorkKey};
 pub use limits::{LINK_LIFETIME, Limits, MAX_BODY_BYTES, MAX_BODY_DEPTH, WindowTooLong};
 pub use named_filter::{MAX_NAMED_FILTERS, NamedFilter};
 pub use partition::{
@@ -71,8 +72,8 @@ pub use quota::{Quota, QuotaError, QuotaExceeded, QuotaKind, QuotaOverride, Requ
 pub use record::{
     ARCHIVE_LIFETIME, Archive, BUILD_LEASE, Backoff, COPY_LEASE, ClaimError, DueKind, Export,
     FIRST_BACKOFF, FOLLOW_UP_AFTER, Failure, FailureCode, Lane, Lease, MAX_BACKOFF, MAX_DEATHS,
-    MAX_FAILURES, MAX_RESEND_PAUSE, Origin, REMOVAL_DELAY, RESEND_AFTER, STEP_TIMEOUT, State,
-    Status,
+    MAX_FAILURES, MAX_RESEND_PAUSE, Origin, REMOVAL_DELAY, RESEND_AFTER, Receipt, STEP_TIMEOUT,
+    State, Status,
 };
 pub use request::{ExportRequest, Order, Released};
 pub use secret::Secret;

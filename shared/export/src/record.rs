@@ -269,6 +269,22 @@ pub struct Archive {
     pub table_rows: Option<Vec<u64>>,
     /// Rows of the lake that could not be exported, or not in whole.
     pub bad_rows: u64,
+    /// Its receipt. `None` if an earlier version made it, or if there is only a count of rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
+}
+
+/// What identifies a receipt: the document itself is stored beside the archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Its size, in bytes.
+    pub size_bytes: u64,
+    /// The SHA-256 of its bytes, in lower-case hexadecimal.
+    pub sha256: String,
+    /// The JWS by which it is signed, with its content detached (RFC 7515, appendix F; RFC 7797). `None` if receipts
+    /// are not signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
 }
 
 /// Why an export failed.

@@ -244,6 +244,7 @@ mod tests {
             table_files: None,
             table_rows: None,
             bad_rows: 0,
+            receipt: None,
         };
         let (before, after) = (at("2026-03-01T11:00:00Z"), at("2026-03-02T00:00:00Z"));
         assert_eq!(share.ends_at(&archive(after)), end);

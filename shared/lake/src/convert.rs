@@ -19,6 +19,7 @@ use crate::{
     records::{RecordReader, RecordVisitor},
     selection::Outcome,
     splice::{concatenate, splice},
+    stats::ObjectCounts,
 };
 
 /// What a run of objects becomes, in order.
@@ -91,7 +92,9 @@ impl<'a, F: FnMut(Output) -> Result<(), ReceiverClosed>> Converter<'a, F> {
         object: &InputObject,
         open: impl Fn() -> io::Result<R>,
     ) -> Result<(), RunError> {
+        let before = self.stats.counts_since(ObjectCounts::default(), index);
         self.convert(index, object, open)?;
+        self.stats.objects.push(self.stats.counts_since(before, index));
         let records = std::mem::take(&mut self.records);
         records.check(&self.key, self.selection.max_bad_percent).map_err(RunError::Failed)
     }
@@ -220,6 +223,7 @@ impl<'a, F: FnMut(Output) -> Result<(), ReceiverClosed>> Converter<'a, F> {
     ) -> Result<(), RunError> {
         self.flush()?;
         self.stats.add(stats);
+        self.stats.rows += segment.rows;
         self.stats.spliced += 1;
         self.emit_output(Output::Spliced { segment, extents })
     }
@@ -287,6 +291,7 @@ impl<F: FnMut(Output) -> Result<(), ReceiverClosed>> RecordVisitor for Converter
         match self.selection.push_rows(record, self.partition, &mut self.raw) {
             Ok(Outcome::Taken(taken)) => {
                 self.row_count += taken.rows;
+                self.stats.rows += taken.rows;
                 self.stats.add_time(taken.time);
                 if let Some(flaw) = taken.flaw {
                     self.bad_row(line, flaw, taken.rows > 0);

@@ -65,5 +65,5 @@ pub use pipeline::{Group, Pipeline, RunOutput, group_runs};
 pub use plan::{ListedPartition, Plan, PlannedObject, Reason, Step, StepKind, Way, WayChooser};
 pub use predicate::{Lookup, lookup_tables, lookups};
 pub use selection::Selection;
-pub use stats::Stats;
+pub use stats::{ObjectCounts, Stats};
 pub use verify::{Ending, Verified};

@@ -26,6 +26,9 @@ pub struct Plan {
     /// The version of the catalog that it was made with. Plans of an older version have it not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalog: Option<String>,
+    /// When the lake began to be listed. Plans of an older version have it not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed_at: Option<Timestamp>,
     /// The steps, in the order of their output.
     pub steps: Vec<Step>,
 }

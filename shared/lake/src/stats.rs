@@ -6,9 +6,26 @@ use jiff::Timestamp;
 
 use crate::{BadRow, InputObject, MAX_LISTED_BAD_ROWS};
 
+/// How many rows of one object were taken, and how many of its records were not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ObjectCounts {
+    /// The index of the object.
+    pub object: usize,
+    /// The rows that were written.
+    pub rows: u64,
+    /// Records outside of the window.
+    pub outside: u64,
+    /// Bad rows.
+    pub bad_rows: u64,
+}
+
 /// Rows that could not be exported, and how objects were read.
 #[derive(Debug, Default)]
 pub struct Stats {
+    /// Rows that were written.
+    pub rows: u64,
+    /// The counts of each object that was converted, in the order in which they were read.
+    pub objects: Vec<ObjectCounts>,
     /// Rows with something that could not be exported, each counted once.
     pub bad_rows: u64,
     /// The first of them.
@@ -44,6 +61,8 @@ impl Stats {
 
     /// Adds the counts of `other`.
     pub fn add(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.objects.extend(other.objects);
         self.bad_rows += other.bad_rows;
         let room = MAX_LISTED_BAD_ROWS.saturating_sub(self.listed.len());
         self.listed.extend(other.listed.into_iter().take(room));
@@ -51,6 +70,16 @@ impl Stats {
         self.outside += other.outside;
         for time in other.times.into_iter().flat_map(|(first, last)| [first, last]) {
             self.add_time(time);
+        }
+    }
+
+    /// Returns what was counted since `before`, all of which is of one object.
+    pub(crate) fn counts_since(&self, before: ObjectCounts, object: usize) -> ObjectCounts {
+        ObjectCounts {
+            object,
+            rows: self.rows - before.rows,
+            outside: self.outside - before.outside,
+            bad_rows: self.bad_rows - before.bad_rows,
         }
     }
 

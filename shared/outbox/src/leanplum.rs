@@ -204,6 +204,7 @@ mod tests {
             table_files: Some(vec![2]),
             table_rows: Some(vec![1]),
             bad_rows: 0,
+            receipt: None,
         };
         new.claim(NOW).unwrap().succeed(NOW, &built)
     }

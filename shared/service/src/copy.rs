@@ -41,11 +41,13 @@ enum Copied {
     GivenUp(String),
 }
 
-/// The last file that is written: the list of the others.
+/// The last file that is written: the list of the others, and the key of the receipt.
 #[derive(Serialize)]
-struct Manifest<'a> {
+struct Manifest {
     export: String,
-    files: Vec<&'a str>,
+    files: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<String>,
 }
 
 /// Copies the files of exports.
@@ -174,10 +176,33 @@ impl Copier {
             failed += usize::from(failure.is_some());
             self.change(export, |e| e.copy_advanced(failure.as_deref())).await?;
         }
-        if target.manifest && failed == 0 {
-            return write_manifest(export, bucket, target, &files).await;
+        if !target.manifest || failed > 0 {
+            return Ok(Copied::All);
         }
-        Ok(Copied::All)
+        let manifest = manifest(export, target, &files).context("write the manifest")?;
+        let left = ends.saturating_duration_since(Instant::now());
+        match self.write_last(export, bucket, target, manifest, left).await {
+            Ok(()) => Ok(Copied::All),
+            Err(PutError::Refused(refused)) => Ok(Copied::GivenUp(refused.detail)),
+            Err(e @ PutError::TooSlow) => Err(e.into()),
+            Err(PutError::Source(e)) => Err(e.into()),
+        }
+    }
+
+    /// Copies the receipt, and writes the manifest, which says that all is there.
+    async fn write_last(
+        &self,
+        export: &Export,
+        bucket: &CustomerBucket,
+        target: &CopyTarget,
+        manifest: Vec<u8>,
+        left: Duration,
+    ) -> Result<(), PutError> {
+        if let Some(receipt) = export.receipt_to_copy() {
+            self.copy_file(bucket, target, &receipt, left.saturating_sub(MARGIN)).await?;
+        }
+        let key = format!("{}{}.manifest.json", target.prefix, export.id);
+        bucket.put(&key, JSON, stream::iter([Ok(manifest.into())]), MARGIN).await
     }
 
     async fn copy_file(
@@ -211,24 +236,17 @@ impl Copier {
     }
 }
 
-/// Writes the list of the files that were copied.
-async fn write_manifest(
+/// Returns the list of the files that were copied.
+fn manifest(
     export: &Export,
-    bucket: &CustomerBucket,
     target: &CopyTarget,
     files: &[StoredFile],
-) -> anyhow::Result<Copied> {
-    let keys: Vec<String> = files.iter().map(|file| target.key(&file.name)).collect();
-    let files = keys.iter().map(String::as_str).collect();
-    let list = Manifest { export: export.id.to_string(), files };
-    let list = serde_json::to_vec(&list).context("write the manifest")?;
-    let key = format!("{}{}.manifest.json", target.prefix, export.id);
-    match bucket.put(&key, JSON, stream::iter([Ok(list.into())]), MARGIN).await {
-        Ok(()) => Ok(Copied::All),
-        Err(PutError::Refused(refused)) => Ok(Copied::GivenUp(refused.detail)),
-        Err(e @ PutError::TooSlow) => Err(e.into()),
-        Err(PutError::Source(e)) => Err(e.into()),
-    }
+) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&Manifest {
+        export: export.id.to_string(),
+        files: files.iter().map(|file| target.key(&file.name)).collect(),
+        receipt: export.receipt_to_copy().map(|receipt| target.key(&receipt.name)),
+    })
 }
 
 #[cfg(test)]

@@ -221,5 +221,6 @@ pub(crate) fn archive(now: Timestamp) -> Archive {
         table_files: None,
         table_rows: Some(vec![3]),
         bad_rows: 0,
+        receipt: None,
     }
 }

@@ -55,6 +55,9 @@ pub(super) fn actions(base: &BaseUrl, export: &Export, now: Timestamp) -> Markup
                 a.inline href=(path("/download")) { "Download the ZIP" } " " (bytes(archive.size_bytes))
             }
         }
+        @if archive.is_some_and(|archive| archive.receipt.is_some()) {
+            p { a href=(path("/receipt")) { "Its receipt" } ": which files of the lake were read, and what was taken of each" }
+        }
         @if let Some(archive) = archive.filter(|archive| archive.bad_rows > 0) {
             p.note {
                 (grouped(archive.bad_rows)) " rows have something that could not be exported: "

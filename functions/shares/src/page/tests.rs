@@ -38,12 +38,14 @@ fn shared(once: bool) -> Ready {
         table_files: Some(vec![1, 0]),
         table_rows: None,
         bad_rows: 3,
+        receipt: None,
     };
     Ready { share, export, archive }
 }
 
 fn file() -> FileView {
     let file = PlainFile {
+        crc32: None,
         name: "page-0.csv".into(),
         table: "page".into(),
         size_bytes: 999,

@@ -15,6 +15,7 @@ fn built() -> crate::Archive {
         table_files: None,
         table_rows: None,
         bad_rows: 0,
+        receipt: None,
     }
 }
 
@@ -151,6 +152,18 @@ fn an_archive_is_copied_whole_and_plain_files_one_by_one() {
     };
     let want = [file("t-0.jsonl"), file("t-1.jsonl")];
     assert_eq!(names(&export.succeed(NOW, &archive)), want);
+}
+
+#[test]
+fn a_receipt_is_copied_where_there_is_one() {
+    let receipt = crate::Receipt { size_bytes: 2, sha256: "ab".repeat(32), signature: None };
+    let archive = crate::Archive { receipt: Some(receipt), ..built() };
+    let export = waiting().succeed(NOW, &archive);
+    let id = export.id;
+    let file = export.receipt_to_copy().map(|file| (file.name, file.key, file.kind));
+    let key = format!("exports/acme/{id}.receipt.json");
+    assert_eq!(file, Some((format!("{id}.receipt.json"), key, "application/json")));
+    assert!(copying().receipt_to_copy().is_none());
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub struct Dataset {
     pub early: SignedDuration,
     /// How long after its own time a row may have been filed.
     pub late: SignedDuration,
+    /// How long after the end of a partition objects may still arrive there, as those that a producer buffers.
+    pub delivery: SignedDuration,
     /// How records stand in its objects.
     pub format: RecordFormat,
     /// How its objects are compressed.
@@ -48,6 +50,13 @@ pub const MAX_BAD_PERCENT: u8 = 90;
 
 /// The longest that a row may be filed before or after its own time, in hours: 366 days.
 pub const MAX_FILING_HOURS: u32 = 8784;
+
+/// How long after the end of a partition objects may still arrive there, unless a dataset says otherwise: Amazon Data
+/// Firehose buffers for 15 minutes at most.
+pub(super) const DELIVERY: SignedDuration = SignedDuration::from_mins(15);
+
+/// The longest that objects may arrive after the end of their partition, in minutes: a week.
+pub const MAX_DELIVERY_MINUTES: u32 = 10_080;
 
 /// How far from its own time a dataset may file a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +126,23 @@ impl Dataset {
         let from = window.from().saturating_sub(self.early).unwrap_or(Timestamp::MIN);
         let to = window.to().saturating_add(self.late).unwrap_or(Timestamp::MAX);
         self.path.begins(from, to)
+    }
+
+    /// Returns the instant before which no row can be added any more once it is `now`: the partitions that may hold such
+    /// rows have ended, and their objects have arrived.
+    pub fn complete_through(&self, now: Timestamp) -> Timestamp {
+        let arrived = now.saturating_sub(self.delivery).unwrap_or(Timestamp::MIN);
+        let ended = self.path.calendar().begin_of(arrived);
+        ended.saturating_sub(self.late).unwrap_or(Timestamp::MIN)
+    }
+
+    /// Returns the instant from which on no row of `window` can be added any more.
+    pub fn may_change_until(&self, window: Window) -> Timestamp {
+        let calendar = self.path.calendar();
+        let last = window.to().saturating_sub(SignedDuration::from_nanos(1));
+        let filed = last.and_then(|last| last.saturating_add(self.late)).unwrap_or(Timestamp::MAX);
+        let end = calendar.end_of(calendar.begin_of(filed));
+        end.saturating_add(self.delivery).unwrap_or(Timestamp::MAX)
     }
 
     /// Returns the prefixes under which all objects of these partitions are: one for each partition, or one for each

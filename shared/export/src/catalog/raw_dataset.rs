@@ -7,8 +7,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Compression, Dataset, FieldPath, MAX_BAD_PERCENT, MAX_FILING_HOURS, Release, SourceBucket,
-    Tenancy,
+    Compression, Dataset, FieldPath, MAX_BAD_PERCENT, MAX_DELIVERY_MINUTES, MAX_FILING_HOURS,
+    Release, SourceBucket, Tenancy,
+    dataset::DELIVERY,
     format::{Kind, RawFormat},
     read::Fault,
 };
@@ -30,6 +31,7 @@ pub(super) struct RawDataset {
     early_minutes: Option<Spanned<u32>>,
     late_hours: Option<Spanned<u32>>,
     late_minutes: Option<Spanned<u32>>,
+    delivery_minutes: Option<Spanned<u32>>,
     #[serde(default)]
     compression: Compression,
     format: Option<Spanned<Kind>>,
@@ -100,6 +102,7 @@ impl RawDataset {
             time_format: self.time_format,
             early: filed(self.early_hours, self.early_minutes)?,
             late: filed(self.late_hours, self.late_minutes)?,
+            delivery: self.delivery_minutes.as_ref().map_or(Ok(DELIVERY), delivery)?,
             format: RawFormat {
                 format: self.format,
                 unwrap: self.unwrap,
@@ -173,6 +176,16 @@ fn filed(
         return Err((value.span().start, reason));
     }
     Ok(SignedDuration::from_mins(total))
+}
+
+fn delivery(minutes: &Spanned<u32>) -> Result<SignedDuration, Fault> {
+    let found = *minutes.get_ref();
+    if found > MAX_DELIVERY_MINUTES {
+        let most = MAX_DELIVERY_MINUTES;
+        let reason = format!("objects arrive {most} minutes after their partition at most");
+        return Err((minutes.span().start, reason));
+    }
+    Ok(SignedDuration::from_mins(found.into()))
 }
 
 fn percent(percent: &Spanned<u8>) -> Result<u8, Fault> {

@@ -36,6 +36,7 @@ fn archive() -> Archive {
         table_files: None,
         table_rows: None,
         bad_rows: 0,
+        receipt: None,
     }
 }
 

@@ -182,6 +182,7 @@ impl<F: FnMut(Output) -> Result<(), ReceiverClosed>> Cutter<'_, '_, F> {
             self.rows.stats.add_time(time);
             self.rows.records.count_good();
             self.rows.row_count += 1;
+            self.rows.stats.rows += 1;
             let fresh = OpenRange { begin, done: begin, end: begin, undecided_in: None };
             let mut open = self.open.take().unwrap_or(fresh);
             open.end = position.end;

@@ -126,6 +126,7 @@ fn only_so_many_objects_are_referred_to() {
     let referred = |sizes: &[u64]| {
         let objects = sizes.iter().copied().map(object).collect();
         let mut plan = Plan {
+            listed_at: None,
             catalog: None,
             steps: vec![Step { kind: StepKind::Rows(0), inside: true, objects }],
         };

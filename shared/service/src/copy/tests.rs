@@ -1,6 +1,6 @@
 //! Copies over an AWS in memory, in which the user's bucket is, too.
 
-use export::{Archive, BucketCredentials, Files, Parts, Secret, StoredCredentials};
+use export::{Archive, BucketCredentials, Files, Parts, Receipt, Secret, State, StoredCredentials};
 use simulated_aws::Fault;
 
 use super::*;
@@ -64,6 +64,38 @@ async fn files_are_copied_then_their_manifest_then_the_callback_is_posted() {
     assert_eq!(written[..written.len() - 1], names);
     assert_eq!(scene.aws.object(CUSTOMER, &names[0]).unwrap(), b"a ZIP");
     assert_eq!(scene.take_callbacks().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receipt_is_copied_before_the_manifest_that_names_it() {
+    let scene = Scene::new();
+    let export = ready(&scene).await;
+    let with_receipt = |export: &Export| {
+        let State::Succeeded { archive } = &export.state else { return None };
+        let receipt = Receipt { size_bytes: 2, sha256: "ab".repeat(32), signature: None };
+        let archive = Archive { receipt: Some(receipt), ..archive.clone() };
+        let version = export.version + 1;
+        Some(Export { version, state: State::Succeeded { archive }, ..export.clone() })
+    };
+    let changed = scene.exports.table.change(&export.workspace, export.id, with_receipt).await;
+    let export = changed.unwrap().unwrap();
+    let receipt = export.receipt_to_copy().unwrap();
+    scene.aws.put_object(ARCHIVES, &receipt.key, "{}");
+
+    assert_eq!(copy(&scene, &export, TEN_MINUTES).await, Outcome::Done);
+
+    let calls = scene.aws.calls().into_iter();
+    let written: Vec<String> = calls
+        .filter_map(|call| Some(call.operation.strip_prefix("PUT /customer/")?.to_owned()))
+        .collect();
+    let id = export.id;
+    let want = ["zip", "receipt.json", "manifest.json"].map(|end| format!("in/{id}.{end}"));
+    assert_eq!(written, want);
+    let manifest = scene.aws.object(CUSTOMER, &want[2]).unwrap();
+    let want = serde_json::json!({ "export": id, "files": [&want[0]], "receipt": &want[1] });
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&manifest).unwrap(), want);
+    let counted = scene.get(id).await.copy.unwrap().copied();
+    assert_eq!(counted, 1, "the receipt is none of the files");
 }
 
 #[tokio::test(start_paused = true)]

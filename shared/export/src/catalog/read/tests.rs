@@ -1,10 +1,11 @@
 //! Catalogs are read as documented, and bad ones are refused with line and reason.
 
 use insta::assert_snapshot;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
 
 use super::{
-    super::{Column, FieldPath, FieldStep, Level, RecordFormat},
+    super::{Column, Dataset, FieldPath, FieldStep, Level, RecordFormat},
     *,
 };
 use crate::Window;
@@ -182,7 +183,7 @@ fn an_element_is_of_the_level_that_its_column_names() {
 }
 
 /// Reads the only dataset of a catalog.
-fn dataset(path: &str, rest: &str) -> Result<crate::Dataset, String> {
+fn dataset(path: &str, rest: &str) -> Result<Dataset, String> {
     let text = format!("[[dataset]]\nname = \"d\"\npath = \"{path}\"\ntime = \"t\"\n{rest}");
     let catalog = Catalog::parse("test", &text).map_err(|error| error.to_string())?;
     Ok(catalog.datasets().next().unwrap().clone())
@@ -199,6 +200,50 @@ fn rows_are_filed_an_hour_early_or_late_unless_a_dataset_says_otherwise() {
     assert_eq!(read("late_hours = 8784"), Ok((60, 527_040)));
     assert_snapshot!(read("late_hours = 8785").unwrap_err(), @"test:5: a row is filed 8784 hours from its time at most");
     assert_snapshot!(read("early_hours = 1\nearly_minutes = 1").unwrap_err(), @"test:5: it is set in hours or in minutes, not both");
+}
+
+#[test]
+fn objects_arrive_a_quarter_of_an_hour_after_their_partition_unless_a_dataset_says_otherwise() {
+    let read = |rest: &str| {
+        let dataset = dataset("{workspace}/{yyyy}/{MM}/{dd}/{HH}/", rest);
+        dataset.map(|dataset| dataset.delivery.as_mins())
+    };
+    assert_eq!(read(""), Ok(15));
+    assert_eq!(read("delivery_minutes = 0"), Ok(0));
+    assert_eq!(read("delivery_minutes = 10080"), Ok(10_080));
+    assert_snapshot!(read("delivery_minutes = 10081").unwrap_err(), @"test:5: objects arrive 10080 minutes after their partition at most");
+}
+
+/// Returns when rows of `time` may be added last, hour by hour: the slow way.
+fn last_addition(dataset: &Dataset, time: Timestamp) -> Timestamp {
+    let filed = time + dataset.late;
+    let mut end = Timestamp::UNIX_EPOCH;
+    while end <= filed {
+        end += SignedDuration::from_hours(1);
+    }
+    end + dataset.delivery
+}
+
+proptest! {
+    #[test]
+    fn a_window_is_complete_once_no_row_of_it_can_be_added(
+        late in 0_u32..300,
+        delivery in 0_u32..120,
+        begin in 0_i64..200_000,
+        length in 1_i64..100_000,
+        after in 0_i64..200_000,
+    ) {
+        let settings = format!("late_minutes = {late}\ndelivery_minutes = {delivery}");
+        let dataset = dataset("{workspace}/{yyyy}/{MM}/{dd}/{HH}/", &settings).unwrap();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let window = Window::new(at(begin), at(begin + length)).unwrap();
+        let last = window.to() - SignedDuration::from_nanos(1);
+        prop_assert_eq!(dataset.may_change_until(window), last_addition(&dataset, last));
+        let now = at(begin + after);
+        let complete = dataset.complete_through(now);
+        prop_assert!(last_addition(&dataset, complete - SignedDuration::from_nanos(1)) <= now);
+        prop_assert!(last_addition(&dataset, complete) > now);
+    }
 }
 
 #[test]
@@ -333,7 +378,7 @@ fn datasets_may_be_in_buckets_of_other_regions_and_accounts() {
 fn partitions_are_looked_for_by_the_name_that_the_lake_has_for_a_workspace() {
     let names = "workspace = { names = { acme = \"A1\" } }";
     let dataset = dataset("{workspace}/{yyyy}/{MM}/{dd}/", names).unwrap();
-    let day: jiff::Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+    let day: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
     let [acme, other] = ["acme", "globex"].map(|name| name.parse().unwrap());
     assert_eq!(dataset.prefixes(&acme, &[day], 24), ["A1/2026/03/01/"]);
     assert_eq!(dataset.partition_of(&acme, "A1/2026/03/01/a.gz"), Some(day));
