@@ -189,7 +189,11 @@ async fn a_role_is_taken_on_for_its_workspace_and_a_list_is_written_last() {
     assert_eq!((refused.text("/status"), refused.text("/copy/status")), ("succeeded", "failed"));
     assert!(refused.text("/copy/failure").starts_with("AccessDenied"), "{}", refused.body);
     other.download(refused.text("/links/download")).await.unwrap();
-    assert_eq!(customer.objects().await.unwrap().len(), 2);
+    assert_eq!(
+        customer.objects().await.unwrap().len(),
+        3,
+        "only the ZIP of the first, its receipt and its manifest"
+    );
 }
 
 #[tokio::test]
