@@ -5,8 +5,13 @@ use std::{collections::BTreeSet, fs, path::Path};
 use regex_lite::Regex;
 
 /// The folders whose code makes problems, faults and failures.
-const FOLDERS: [&str; 4] =
-    ["functions/exports/src", "functions/shares/src", "shared/web/src", "shared/export/src"];
+const FOLDERS: [&str; 5] = [
+    "functions/exports/src",
+    "functions/preview/src",
+    "functions/shares/src",
+    "shared/web/src",
+    "shared/export/src",
+];
 
 /// The forms in which the code spells a code.
 const FORMS: [&str; 4] = [

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 /// or a default in it, `template` and a parameter with a default or a function's property, `code` and a
 /// constant that is computed, or the number or the sum of a list; ` + ` and ` - ` stand between two places.
 /// `=` is for numbers of AWS, which stand nowhere here.
-const ROWS: [(&str, &str); 84] = [
+const ROWS: [(&str, &str); 88] = [
     ("exports that are not finished", "template WorkspaceExportsAtOnce"),
     ("exports made on a day (UTC)", "template WorkspaceExportsADay"),
     ("requests a second, on average", "template WorkspaceRequestsPerSecond"),
@@ -88,6 +88,13 @@ const ROWS: [(&str, &str); 84] = [
     ),
     ("page of `list_tokens`", "shared/cloud/src/tokens.rs MAX_PAGE; = 1"),
     ("objects that are explained", "functions/exports/src/explain.rs MAX_OBJECTS"),
+    ("rows of a table in a preview", "functions/preview/src/preview.rs MAX_ROWS"),
+    ("rows of all tables in a preview", "functions/preview/src/preview.rs MAX_BYTES"),
+    ("reading for a preview", "functions/preview/src/read.rs MAX_READING"),
+    (
+        "folders listed for a table in a preview",
+        "functions/preview/src/walk.rs MAX_LISTS; functions/preview/src/walk.rs MAX_LISTED_OBJECTS",
+    ),
     ("source objects of a range of Amplitude", "functions/amplitude/src/size.rs MAX_OBJECTS"),
     (
         "link behind a download",

@@ -30,6 +30,7 @@ mod liferay;
 mod limits;
 mod lost;
 mod parquet;
+mod preview;
 mod readers;
 mod receipts;
 mod settings;

@@ -36,7 +36,7 @@ fn each(value: &Value) -> Vec<&Value> {
 fn no_role_has_wildcard_actions_or_resources() {
     let template = template();
     let roles = resources(&template, "AWS::IAM::Role");
-    assert_eq!(roles.len(), 12);
+    assert_eq!(roles.len(), 13);
     for (name, role) in roles {
         assert!(role.get("ManagedPolicyArns").is_none(), "{name}: managed policies have wildcards");
         for policy in each(&role["Policies"]) {
@@ -102,7 +102,7 @@ fn every_function_has_its_own_role_and_log() {
         .collect();
     used.sort();
     used.dedup();
-    assert_eq!((functions.len(), used.len()), (12, 24));
+    assert_eq!((functions.len(), used.len()), (13, 26));
     for (_, log) in resources(&template, "AWS::Logs::LogGroup") {
         assert!(log["RetentionInDays"].is_object());
     }
@@ -247,7 +247,7 @@ fn who_reads_the_lake_or_its_catalog_may_use_the_keys_of_the_lake_through_s3_alo
             readers.push(name.clone());
         }
     }
-    assert_eq!(readers.len(), 8, "{readers:?}");
+    assert_eq!(readers.len(), 9, "{readers:?}");
 }
 
 #[test]

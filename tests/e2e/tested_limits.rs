@@ -153,6 +153,19 @@ const HELD_BY: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "rows of a table in a preview",
+        &["a_preview_has_20_rows_or_as_many_as_are_asked_for_up_to_100"],
+    ),
+    ("rows of all tables in a preview", &["a_preview_says_why_it_shows_no_more"]),
+    ("reading for a preview", &["what_is_not_read_in_time_is_left"]),
+    (
+        "folders listed for a table in a preview",
+        &[
+            "a_hundred_prefixes_are_listed_and_no_more",
+            "twenty_thousand_objects_of_a_part_are_listed_and_no_more",
+        ],
+    ),
+    (
         "source objects of a range of Amplitude",
         &["no_page_is_asked_for_once_there_are_too_many_objects"],
     ),

@@ -10,13 +10,10 @@ use lake::{
     Encoding, InputObject, Needs, ObjectError, Pipeline, PlannedObject, RunOutput, Selection,
 };
 use service::LeaseWatch;
+use sources::{ObjectOpener, feed};
 use tokio::sync::mpsc;
 
-use crate::{
-    app::App,
-    report::Content,
-    sources::{ObjectOpener, feed},
-};
+use crate::{app::App, report::Content};
 
 /// How many extents wait to be written, at most.
 const MAX_WAITING_EXTENTS: usize = 2;
@@ -46,7 +43,7 @@ pub(crate) async fn scan<T: Send + 'static>(
     let (opener, asked) = ObjectOpener::new(needs, planned.to_vec());
     let scanning = tokio::task::spawn_blocking(move || work(&objects, &opener));
     let fed = tokio::select! {
-        fed = feed(app, &sources, asked) => fed,
+        fed = feed(&app.catalog.lake, &sources, asked) => fed.map_err(anyhow::Error::from),
         lost = watch.lost() => Err(lost),
     };
     match (fed, scanning.await.context("read source objects")?) {
@@ -95,8 +92,9 @@ pub(crate) async fn convert(
         }
         anyhow::Ok(())
     };
+    let feed = async { anyhow::Ok(feed(&app.catalog.lake, &sources, asked).await?) };
     let streamed = tokio::select! {
-        streamed = async { tokio::try_join!(feed(app, &sources, asked), write) } => streamed.map(drop),
+        streamed = async { tokio::try_join!(feed, write) } => streamed.map(drop),
         lost = watch.lost() => Err(lost),
     };
     // Ends the conversion, which else would wait for somebody to take its output.

@@ -18,7 +18,6 @@ mod report;
 mod rows;
 mod semi_join;
 mod slices;
-mod sources;
 mod step;
 #[cfg(test)]
 mod testing;

@@ -7,12 +7,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::{Builder, Uuid};
-use web::{MAX_LIST_BYTES, Problem};
+use web::{MAX_LIST_BYTES, Problem, limit, parameters, wrong_cursor};
 
-use crate::{
-    app::Editor,
-    query::{limit, parameters, wrong_cursor},
-};
+use crate::app::Editor;
 
 /// The most entries of a page.
 const MAX_LIMIT: usize = 1000;
@@ -134,7 +131,7 @@ impl Query {
                 },
                 "by" => parsed.person = Some(value),
                 "limit" => {
-                    let read = limit(&value, MAX_LIMIT, "entries", &mut faults);
+                    let read = limit(("limit", &value), MAX_LIMIT, "entries", &mut faults);
                     parsed.limit = read.unwrap_or(parsed.limit);
                 }
                 _ => match from_cursor(&value) {

@@ -6,13 +6,9 @@ use cloud::Wanted;
 use export::{ColumnType, ExportId, Fault, Faults, Status};
 use serde::Serialize;
 use serde_json::Value;
-use web::{BaseUrl, MAX_LIST_BYTES, Problem};
+use web::{BaseUrl, MAX_LIST_BYTES, Problem, limit, parameters, wrong_cursor};
 
-use crate::{
-    app::Viewer,
-    query::{limit, parameters, wrong_cursor},
-    response::View,
-};
+use crate::{app::Viewer, response::View};
 
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;
@@ -78,7 +74,7 @@ impl Query {
                     }
                 }
                 "limit" => {
-                    let read = limit(&value, MAX_LIMIT, "exports", &mut faults);
+                    let read = limit(("limit", &value), MAX_LIMIT, "exports", &mut faults);
                     parsed.limit = read.unwrap_or(parsed.limit);
                 }
                 _ => match from_cursor(&value) {

@@ -11,7 +11,6 @@ mod forbidden;
 mod idempotency;
 mod list;
 mod path;
-mod query;
 mod read;
 mod receipt_keys;
 mod response;

@@ -47,6 +47,8 @@ pub enum Action {
     TokenCreated,
     /// A token was revoked.
     TokenRevoked,
+    /// The first rows of a request were shown. The subject names its tables.
+    RowsPreviewed,
     /// Quotas were set.
     QuotaSet,
 }

@@ -8,6 +8,7 @@ mod download;
 mod json_body;
 mod kit;
 mod problem;
+mod query;
 mod serve;
 mod services;
 
@@ -23,5 +24,6 @@ pub use json_body::{BodyError, JsonBody};
 pub(crate) use kit::router;
 pub use kit::{Api, Authorized, Edit, Kit, Public, Required, Site, View};
 pub use problem::{Problem, RETRY_AFTER_BUSY, is_busy};
+pub use query::{limit, parameters, wrong_cursor};
 pub use serve::start;
 pub use services::Services;

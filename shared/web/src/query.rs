@@ -1,10 +1,10 @@
-//! Parameters of queries that lists have in common.
+//! Parameters of the queries of the native API.
 
 use export::{Fault, Faults};
 use serde_json::{Value, json};
 
 /// Returns the parameters of a query that are `known`, each once, and adds a fault for every other.
-pub(crate) fn parameters(
+pub fn parameters(
     query: &str,
     known: &[&'static str],
     faults: &mut Faults,
@@ -28,19 +28,24 @@ pub(crate) fn parameters(
     found
 }
 
-/// Reads how many of `what` a page may have, or adds a fault.
-pub(crate) fn limit(value: &str, most: usize, what: &str, faults: &mut Faults) -> Option<usize> {
+/// Reads the parameter `name`, which says how many of `what` an answer may have, or adds a fault.
+pub fn limit(
+    (name, value): (&'static str, &str),
+    most: usize,
+    what: &str,
+    faults: &mut Faults,
+) -> Option<usize> {
     let read = value.parse().ok().filter(|limit| (1..=most).contains(limit));
     if read.is_none() {
-        let detail = format!("The limit is a number of {what}.");
-        let wrong = Fault::new("wrong_limit", "limit", detail).value(&Value::from(value));
+        let detail = format!("This is a number of {what}.");
+        let wrong = Fault::new("wrong_limit", name, detail).value(&Value::from(value));
         faults.push(wrong.allowed(json!({ "least": 1, "most": most })));
     }
     read
 }
 
 /// Says what is wrong with a cursor that no page gave.
-pub(crate) fn wrong_cursor(value: &str) -> Fault {
+pub fn wrong_cursor(value: &str) -> Fault {
     let detail = "Send next_cursor as the page before gave it, or leave it out.";
     Fault::new("wrong_cursor", "cursor", detail).value(&Value::from(value))
 }

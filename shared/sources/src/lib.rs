@@ -1,5 +1,7 @@
-//! Opens source objects for the engine, which runs on threads of its own: as streams, or as ranges where they are
+//! Opens objects of the lake for the engine, which runs on threads of its own: as streams, or as ranges where they are
 //! Parquet.
+//!
+//! The engine asks through an [`ObjectOpener`], and blocks. [`feed`] answers it, and does not.
 
 use std::{
     io::{self, Read},
@@ -7,14 +9,13 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use cloud::Lake;
 use columnar::{Ranges, Rows, Wanted, WantedTimes, is_named_parquet, is_parquet};
 use export::{SourceObject, TimeFormat};
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
 use lake::{Needs, ParquetUse, PlannedObject};
 use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver, UnboundedSender};
-
-use crate::app::App;
 
 /// Chunks of a source object under way to the decoder. The SDK's chunks have at most some 100 KiB.
 const CHUNKS: usize = 16;
@@ -24,7 +25,7 @@ type Chunk = io::Result<Bytes>;
 
 /// What is asked for: an object, or a range of it by its offset and length.
 #[derive(Debug)]
-pub(crate) struct Ask {
+pub struct Ask {
     index: usize,
     range: Option<(u64, u64)>,
     to: Sender<Chunk>,
@@ -32,7 +33,7 @@ pub(crate) struct Ask {
 
 /// Opens objects, which are then sent by [`feed`].
 #[derive(Debug)]
-pub(crate) struct ObjectOpener {
+pub struct ObjectOpener {
     ask: UnboundedSender<Ask>,
     needs: Needs,
     objects: Vec<PlannedObject>,
@@ -40,13 +41,13 @@ pub(crate) struct ObjectOpener {
 
 impl ObjectOpener {
     /// Returns what opens these objects, and what it asks for.
-    pub(crate) fn new(needs: Needs, objects: Vec<PlannedObject>) -> (Self, UnboundedReceiver<Ask>) {
+    pub fn new(needs: Needs, objects: Vec<PlannedObject>) -> (Self, UnboundedReceiver<Ask>) {
         let (ask, asked) = mpsc::unbounded_channel();
         (Self { ask, needs, objects }, asked)
     }
 
     /// Opens an object: its stored bytes, or lines of JSON where it is Parquet.
-    pub(crate) fn open(&self, index: usize) -> io::Result<ObjectReader> {
+    pub fn open(&self, index: usize) -> io::Result<ObjectReader> {
         let planned = self.objects.get(index).ok_or_else(|| io::Error::other("no such object"))?;
         let is_said = match self.needs.parquet {
             ParquetUse::Always => true,
@@ -124,16 +125,16 @@ impl Ranges for RemoteFile {
     }
 }
 
-/// Sends what is asked for, several at a time, until nobody asks any more.
-pub(crate) async fn feed(
-    app: &App,
+/// Sends what is asked for of these objects, several at a time, until nobody asks any more.
+pub async fn feed(
+    lake: &Lake,
     objects: &[SourceObject],
     mut asked: UnboundedReceiver<Ask>,
-) -> anyhow::Result<()> {
+) -> cloud::Result<()> {
     let mut feeds = FuturesUnordered::new();
     loop {
         tokio::select! {
-            Some(ask) = asked.recv() => feeds.push(feed_one(app, &objects[ask.index], ask)),
+            Some(ask) = asked.recv() => feeds.push(feed_one(lake, &objects[ask.index], ask)),
             Some(fed) = feeds.next() => fed?,
             else => return Ok(()),
         }
@@ -141,10 +142,10 @@ pub(crate) async fn feed(
 }
 
 /// Sends one object, or a range of it. Stops early, without an error, when nobody listens any more.
-async fn feed_one(app: &App, object: &SourceObject, ask: Ask) -> anyhow::Result<()> {
+async fn feed_one(lake: &Lake, object: &SourceObject, ask: Ask) -> cloud::Result<()> {
     let mut body = match ask.range {
-        None => app.catalog.lake.open(object).await?,
-        Some((offset, len)) => app.catalog.lake.read(object, offset, len).await?,
+        None => lake.open(object).await?,
+        Some((offset, len)) => lake.read(object, offset, len).await?,
     };
     while let Some(chunk) = body.chunk().await? {
         if ask.to.send(Ok(chunk)).await.is_err() {
@@ -157,7 +158,7 @@ async fn feed_one(app: &App, object: &SourceObject, ask: Ask) -> anyhow::Result<
 
 /// One object, as it arrives.
 #[derive(Debug)]
-pub(crate) enum ObjectReader {
+pub enum ObjectReader {
     /// Its stored bytes.
     Stream(ObjectStream),
     /// Its rows.
@@ -166,7 +167,7 @@ pub(crate) enum ObjectReader {
 
 /// The bytes of an object or a range, as they arrive.
 #[derive(Debug)]
-pub(crate) struct ObjectStream {
+pub struct ObjectStream {
     chunks: Receiver<Chunk>,
     chunk: Bytes,
     ended: bool,
