@@ -311,8 +311,55 @@ async fn secrets_of_callbacks_are_shown_once() {
 }
 
 #[tokio::test]
+async fn the_first_rows_are_shown_beside_the_form_or_on_a_page_of_their_own() {
+    let browser = Browser::of(user().await).await;
+    let fields = [
+        ("table", "liferay_page"),
+        ("window", "own"),
+        ("from", "2026-03-01T00:00"),
+        ("to", "2026-03-01T01:00"),
+        ("format", "csv"),
+        ("layout", "zip"),
+    ];
+    let shown = browser.post("/new/preview", &fields).await;
+    let page = text(&shown);
+    assert_eq!(shown.status, 200, "{page}");
+    assert!(
+        page.contains("First rows of liferay_page") && page.contains("files of the lake"),
+        "{page}"
+    );
+    assert!(page.contains("<nav"), "a page of its own, with the links of the others");
+    assert_eq!(page.matches("<tr>").count(), 21, "{page}");
+    let wrong =
+        browser.post("/new/preview", &[&fields[..], &[("filter", "titel == 'a'")]].concat()).await;
+    assert!(text(&wrong).contains("titel"), "{}", text(&wrong));
+    let none = browser.post("/new/preview", &fields[1..]).await;
+    assert!(text(&none).contains("Choose a table first"), "{}", text(&none));
+
+    let other = Stack::connect().await.unwrap().user().await.unwrap();
+    let mut other = Browser::of(other).await;
+    let foreign = text(&other.post("/new/preview", &fields).await);
+    assert!(foreign.contains("No row of the lake"), "{foreign}");
+    other.cookie.clear();
+    let nobody = other.post("/new/preview", &fields).await;
+    assert_eq!(nobody.status, 303, "who has not signed in is led to do so");
+    let elsewhere = browser.post_from("https://example.com", "/new/preview", &fields).await;
+    assert_eq!(elsewhere.status, 403);
+}
+
+#[tokio::test]
 async fn chromium_shows_every_page_to_everybody_and_runs_nothing_that_a_name_says() {
     let user = user().await;
+    let hostile =
+        ["<img src=x onerror=alert(1)>".to_owned(), "\u{202e}txt.exe".into(), "x".repeat(10_000)];
+    let rows: String = hostile
+        .iter()
+        .map(|title| {
+            json!({ "eventDate": "2026-03-01T00:30:00Z", "title": title }).to_string() + "\n"
+        })
+        .collect();
+    let key = format!("liferay/page/workspace={}/date=2026-03-01/hour=00/0.json", user.workspace);
+    user.stack.put_source(&key, rows.into()).await.unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let pictures = root.join(".local/test/console");
     std::fs::create_dir_all(&pictures).unwrap();
@@ -329,6 +376,7 @@ async fn chromium_shows_every_page_to_everybody_and_runs_nothing_that_a_name_say
     assert_eq!(told["refusals"], json!([]));
     assert_eq!(told["seen"].as_array().unwrap().len(), 11, "{}", told["seen"]);
     assert!(told["local"].as_str().unwrap().ends_with(" UTC)"), "{}", told["local"]);
+    assert_eq!(told["shown"], 21, "a row of names, and twenty of values");
     assert_eq!(told["signedOut"], "Sign in to Decant");
     assert_eq!(told["again"], "This link has ended");
     assert_eq!(told["firstStop"], "Skip to the content");

@@ -3,10 +3,9 @@
 use aws_config::SdkConfig;
 use axum::http::request::Parts;
 use cloud::KmsCipher;
+use console_kit::Refusal;
 use service::FollowUp;
 use web::{Api, AuthError, Authorized, Credential, Edit, Services, View};
-
-use crate::{refusal::Refusal, session};
 
 /// Somebody who has signed in and may read exports.
 pub(crate) type Viewer = Authorized<App, View>;
@@ -44,6 +43,6 @@ impl Api for App {
     }
 
     fn credential(request: &Parts) -> Result<Credential, AuthError> {
-        session::credential(&request.headers)
+        console_kit::credential(&request.headers)
     }
 }

@@ -1,6 +1,7 @@
 //! The audit trail of the workspace, newest first.
 
 use axum::{extract::RawQuery, http::StatusCode, response::Response};
+use console_kit::{Form, Place, Refusal, page, url};
 use export::{AuditEntry, ExportId};
 use maud::{Markup, html};
 use pages::instant;
@@ -8,12 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use web::BaseUrl;
 
-use crate::{
-    app::Editor,
-    form::Form,
-    frame::{self, Place, url},
-    refusal::Refusal,
-};
+use crate::app::Editor;
 
 /// Entries that a page looks through.
 const MOST: usize = 200;
@@ -43,7 +39,7 @@ pub(crate) async fn list(
             p { a href={ (url(&base, "/audit")) "?before=" (next) "&export=" (query.text("export")) } { "Older entries" } }
         }
     };
-    Ok(frame::page(StatusCode::OK, "Audit trail", (&base, Place::Audit), &content))
+    Ok(page(StatusCode::OK, "Audit trail", (&base, Place::Audit), &content))
 }
 
 fn rows(base: &BaseUrl, entries: &[&AuditEntry]) -> Markup {

@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse as _, Redirect, Response},
 };
+use console_kit::{Place, Refusal, url};
 use export::{
     Archive, ArchiveKey, BadRowsKey, Export, ExportId, FileKey, FileName, PlainFile, ReceiptKey,
     Status,
@@ -17,8 +18,6 @@ use web::{Authorized, BaseUrl, Problem, lead_to, link_method};
 use crate::{
     app::{App, Editor, Viewer},
     exports::title,
-    frame::{self, Place, url},
-    refusal::Refusal,
 };
 
 /// `GET /console/exports/{id}`: the page of an export.
@@ -47,7 +46,7 @@ pub(crate) async fn show(
             (page::shares(&base, &export, &shares, now))
         }
     };
-    Ok(frame::page(StatusCode::OK, &title(&export), (&base, Place::Elsewhere), &content))
+    Ok(console_kit::page(StatusCode::OK, &title(&export), (&base, Place::Elsewhere), &content))
 }
 
 /// `GET /console/exports/{id}/progress`: how far it is, for a page that is open. Once it has ended, the whole page is to be

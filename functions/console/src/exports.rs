@@ -2,18 +2,14 @@
 
 use axum::{extract::RawQuery, http::StatusCode, response::Response};
 use cloud::Wanted;
+use console_kit::{Form, Place, Refusal, url};
 use export::{Export, ExportId, Status};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use pages::{grouped, instant};
 use web::BaseUrl;
 
-use crate::{
-    app::Viewer,
-    form::Form,
-    frame::{self, Place, url},
-    refusal::Refusal,
-};
+use crate::app::Viewer;
 
 /// Exports of a page.
 const MOST: usize = 25;
@@ -50,7 +46,7 @@ pub(crate) async fn list(
             p { a href={ (url(&base, "")) "?status=" (chosen) "&after=" (next) } { "Older exports" } }
         }
     };
-    Ok(frame::page(StatusCode::OK, "Exports", (&base, Place::Exports), &content))
+    Ok(console_kit::page(StatusCode::OK, "Exports", (&base, Place::Exports), &content))
 }
 
 fn rows(exports: &[Export], base: &BaseUrl, now: Timestamp) -> Markup {

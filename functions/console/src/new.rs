@@ -1,25 +1,19 @@
 //! A new export: the tables to choose from, then the form, then what came of it.
 
 mod page;
-mod request;
 
 use axum::{
     extract::RawQuery,
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
+use console_kit::{Form, Refusal, body_of, chosen, url};
 use export::{Filter, Order, Scope};
 use maud::html;
 use service::Created;
 use web::BaseUrl;
 
-use self::request::body_of;
-use crate::{
-    app::{Editor, Viewer},
-    form::Form,
-    frame::url,
-    refusal::Refusal,
-};
+use crate::app::{Editor, Viewer};
 
 /// `GET /console/new`: the tables there are or, of those that the query names, the form.
 pub(crate) async fn page(
@@ -29,7 +23,7 @@ pub(crate) async fn page(
 ) -> Result<Response, Refusal> {
     let form = Form::of_query(query.as_deref());
     let catalog = viewer.services.catalog().await;
-    let tables = page::chosen(&catalog, &form);
+    let tables = chosen(&catalog, &form);
     if tables.is_empty() {
         return Ok(page::tables(&base, &catalog));
     }
@@ -41,7 +35,7 @@ pub(crate) async fn create(editor: Editor, base: BaseUrl, form: Form) -> Result<
     let now = editor.now;
     let (services, workspace) = (&editor.services, &editor.workspace);
     let catalog = services.catalog().await;
-    let tables = page::chosen(&catalog, &form);
+    let tables = chosen(&catalog, &form);
     let named = services.named_filters(workspace, [form.text("filter")]).await?;
     let read = body_of(&form, &tables, now).and_then(|body| {
         Order::from_json(&body, &catalog, &named, &services.limits, now)
@@ -67,7 +61,7 @@ pub(crate) async fn check_filter(viewer: Viewer, form: Form) -> Result<Response,
     let filter = form.text("filter");
     let catalog = viewer.services.catalog().await;
     let named = viewer.services.named_filters(&viewer.workspace, [filter]).await?;
-    let tables = page::chosen(&catalog, &form);
+    let tables = chosen(&catalog, &form);
     let scope = Scope::new(&catalog, tables.iter().map(|table| &*table.name), "", &named);
     let told = match Filter::read(filter, &scope) {
         _ if filter.is_empty() => {

@@ -5,15 +5,11 @@ use axum::{
     middleware::from_fn,
     routing::{get, post},
 };
+use console_kit::{Refusal, guard};
 use pages::keep_private;
 use web::{Kit, Problem};
 
-use crate::{
-    app::App,
-    audit, export, exports, new,
-    refusal::{Refusal, guard},
-    scripts, shares, sign_in, workspace,
-};
+use crate::{app::App, audit, export, exports, new, scripts, shares, sign_in, workspace};
 
 pub(crate) fn all() -> Router<Kit<App>> {
     Router::new()

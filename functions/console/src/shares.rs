@@ -1,6 +1,7 @@
 //! Sharing an export by a link, and revoking one.
 
 use axum::{extract::Path, http::StatusCode, response::Response};
+use console_kit::{Form, Place, Refusal, page, url};
 use export::{ShareId, ShareRequest};
 use jiff::SignedDuration;
 use maud::html;
@@ -10,9 +11,6 @@ use web::{BaseUrl, Problem};
 use crate::{
     app::Editor,
     export::{back, find},
-    form::Form,
-    frame::{self, Place, url},
-    refusal::Refusal,
 };
 
 /// `POST /console/exports/{id}/shares`: makes a link, which is shown now and never again.
@@ -49,7 +47,7 @@ pub(crate) async fn create(
         p { a href=(link) { "Open it" } }
         p { a href=(url(&base, &format!("/exports/{}", export.id))) { "Back to the export" } }
     };
-    Ok(frame::page(StatusCode::OK, "The export is shared", (&base, Place::Elsewhere), &content))
+    Ok(page(StatusCode::OK, "The export is shared", (&base, Place::Elsewhere), &content))
 }
 
 /// `POST /console/exports/{id}/shares/{share}/revoke`: revokes a link, at once.

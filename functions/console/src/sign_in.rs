@@ -4,16 +4,11 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Redirect, Response},
 };
+use console_kit::{Form, Place, Refusal, url};
 use maud::html;
 use web::{AuthError, BaseUrl, Credential, Public, View};
 
-use crate::{
-    app::App,
-    form::Form,
-    frame::{self, Place, url},
-    refusal::Refusal,
-    session,
-};
+use crate::app::App;
 
 /// `GET /console/sign-in`: the page to sign in.
 pub(crate) async fn page(base: BaseUrl) -> Response {
@@ -38,7 +33,7 @@ pub(crate) async fn sign_in(
         }
         Err(other) => return Err(other.into()),
     };
-    let Some(cookie) = session::keep(&base, token, None) else { return Err(Refusal::SignIn) };
+    let Some(cookie) = console_kit::keep(&base, token, None) else { return Err(Refusal::SignIn) };
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&url(&base, page))).into_response())
 }
 
@@ -48,7 +43,7 @@ pub(crate) async fn workspaces(
     base: BaseUrl,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let (token, _) = session::read(&headers).ok_or(Refusal::SignIn)?;
+    let (token, _) = console_kit::read(&headers).ok_or(Refusal::SignIn)?;
     let names = match app.authorize::<View>(&Credential::token(&token)).await {
         Ok(_) => return Ok(Redirect::to(&url(&base, "")).into_response()),
         Err(AuthError::WorkspaceRequired(names)) => names,
@@ -62,7 +57,7 @@ pub(crate) async fn workspaces(
             }
         }
     };
-    Ok(frame::page(StatusCode::OK, "Choose a workspace", (&base, Place::Outside), &content))
+    Ok(console_kit::page(StatusCode::OK, "Choose a workspace", (&base, Place::Outside), &content))
 }
 
 /// `POST /console/workspaces`: chooses a workspace.
@@ -72,17 +67,17 @@ pub(crate) async fn choose(
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Refusal> {
-    let (token, _) = session::read(&headers).ok_or(Refusal::SignIn)?;
+    let (token, _) = console_kit::read(&headers).ok_or(Refusal::SignIn)?;
     let workspace = form.text("workspace");
     let credential = Credential::token(&token).in_workspace(Some(workspace));
     app.authorize::<View>(&credential).await?;
-    let cookie = session::keep(&base, &token, Some(workspace)).ok_or(Refusal::SignIn)?;
+    let cookie = console_kit::keep(&base, &token, Some(workspace)).ok_or(Refusal::SignIn)?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&url(&base, ""))).into_response())
 }
 
 /// `POST /console/sign-out`: the browser forgets the token.
 pub(crate) async fn sign_out(base: BaseUrl) -> Response {
-    let cookie = [(header::SET_COOKIE, session::forget(&base))];
+    let cookie = [(header::SET_COOKIE, console_kit::forget(&base))];
     (cookie, Redirect::to(&url(&base, "/sign-in"))).into_response()
 }
 
@@ -96,5 +91,5 @@ fn form(base: &BaseUrl, status: StatusCode, fault: Option<&str>) -> Response {
             button type="submit" { "Sign in" }
         }
     };
-    frame::page(status, "Sign in to Decant", (base, Place::Outside), &content)
+    console_kit::page(status, "Sign in to Decant", (base, Place::Outside), &content)
 }

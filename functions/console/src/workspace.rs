@@ -5,17 +5,14 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
+use console_kit::{Place, Refusal, page, url};
 use export::external_id;
 use maud::html;
 use pages::instant;
 use uuid::Uuid;
 use web::{BaseUrl, Problem};
 
-use crate::{
-    app::{Editor, Viewer},
-    frame::{self, Place, url},
-    refusal::Refusal,
-};
+use crate::app::{Editor, Viewer};
 
 /// `GET /console/workspace`.
 pub(crate) async fn show(viewer: Viewer, base: BaseUrl) -> Result<Response, Refusal> {
@@ -48,7 +45,7 @@ pub(crate) async fn show(viewer: Viewer, base: BaseUrl) -> Result<Response, Refu
             button type="submit" { "Make another secret" }
         }
     };
-    Ok(frame::page(StatusCode::OK, "Workspace", (&base, Place::Workspace), &content))
+    Ok(page(StatusCode::OK, "Workspace", (&base, Place::Workspace), &content))
 }
 
 /// `POST /console/workspace/secrets`: makes a signing secret, which is shown now and never again.
@@ -62,7 +59,7 @@ pub(crate) async fn add_secret(editor: Editor, base: BaseUrl) -> Result<Response
         input #secret readonly size="60" value=(secret.reveal());
         p { a href=(url(&base, "/workspace")) { "Back to the workspace" } }
     };
-    Ok(frame::page(StatusCode::OK, "A new signing secret", (&base, Place::Elsewhere), &content))
+    Ok(page(StatusCode::OK, "A new signing secret", (&base, Place::Elsewhere), &content))
 }
 
 /// `POST /console/workspace/secrets/{id}/remove`: callbacks are not signed with it any more.

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use axum::{Json, extract::RawQuery};
 use cloud::LoadedCatalog;
 use export::{
-    Action, Column, ColumnType, Dataset, ExportRequest, Fault, Faults, Format, Order, SourceObject,
-    Subject, Table, TableSelection, Workspace,
+    Action, Actor, Column, ColumnType, Dataset, ExportRequest, Fault, Faults, Format, Order,
+    SourceObject, Subject, Table, TableSelection, Workspace,
 };
 use jiff::Timestamp;
 use lake::Selection;
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How many rows of each table are shown, unless the query says otherwise.
-const DEFAULT_ROWS: usize = 20;
+pub(crate) const DEFAULT_ROWS: usize = 20;
 /// The most rows of each table.
 const MAX_ROWS: usize = 100;
 /// The most bytes of rows of all tables together. Each is in the answer twice, and an answer has 6 MB at most.
@@ -32,36 +32,36 @@ const MAX_BYTES: usize = 1 << 20;
 /// The first rows of each table.
 #[derive(Debug, Serialize)]
 pub(crate) struct Preview {
-    tables: Vec<TablePreview>,
+    pub(crate) tables: Vec<TablePreview>,
 }
 
 #[derive(Debug, Serialize)]
-struct TablePreview {
-    table: String,
+pub(crate) struct TablePreview {
+    pub(crate) table: String,
     /// `None` if rows are whole records, whatever fields they have.
-    columns: Option<Vec<ColumnView>>,
-    rows: Vec<Box<RawValue>>,
+    pub(crate) columns: Option<Vec<ColumnView>>,
+    pub(crate) rows: Vec<Box<RawValue>>,
     /// How the file of the table begins; missing for Parquet, which is no text.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     /// How many objects were opened.
     objects: usize,
-    stopped: Stopped,
+    pub(crate) stopped: Stopped,
     /// What is wrong with an object, because of which the export would fail.
     #[serde(skip_serializing_if = "Option::is_none")]
-    fault: Option<String>,
+    pub(crate) fault: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct ColumnView {
-    name: String,
+pub(crate) struct ColumnView {
+    pub(crate) name: String,
     r#type: ColumnType,
 }
 
 /// Why no more rows are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Stopped {
+pub(crate) enum Stopped {
     /// There are no more.
     End,
     /// So many were asked for.
@@ -85,20 +85,31 @@ pub(crate) async fn preview(
     let ends = Instant::now() + MAX_READING;
     let rows = rows(query.as_deref().unwrap_or_default())?;
     let (app, workspace, now) = (&*viewer, &viewer.workspace, viewer.now);
-    let request = request(app, workspace, &body, now).await?;
+    let request = order(app, workspace, &body, now).await?.map_err(Problem::invalid)?;
+    let preview = preview_of(app, workspace, &viewer.actor, &request, (rows, ends, now)).await?;
+    Ok(Json(preview))
+}
+
+/// Reads the first rows of each table of a request.
+pub(crate) async fn preview_of(
+    app: &App,
+    workspace: &Workspace,
+    actor: &Actor,
+    request: &ExportRequest,
+    (rows, ends, now): (usize, Instant, Timestamp),
+) -> Result<Preview, Problem> {
     let loaded = app.services.catalog().await;
-    let what = request.tables.iter().map(|selection| &*selection.table).collect::<Vec<_>>();
-    let what = (Action::RowsPreviewed, Subject::other(what.join(", ")));
-    app.services.exports.audit.record(workspace, &viewer.actor, what, now).await?;
-    let mut tables = Vec::with_capacity(request.tables.len());
-    let reader = Reader { app, loaded: &loaded, workspace, request: &request, ends, now };
-    let mut room = MAX_BYTES;
+    let names: Vec<&str> = request.tables.iter().map(|table| &*table.table).collect();
+    let what = (Action::RowsPreviewed, Subject::other(names.join(", ")));
+    app.services.exports.audit.record(workspace, actor, what, now).await?;
+    let reader = Reader { app, loaded: &loaded, workspace, request, ends, now };
+    let (mut tables, mut room) = (Vec::with_capacity(request.tables.len()), MAX_BYTES);
     for index in 0..request.tables.len() {
         let (table, left) = reader.table(index, rows, room).await?;
         tables.push(table);
         room = left;
     }
-    Ok(Json(Preview { tables }))
+    Ok(Preview { tables })
 }
 
 /// Reads how many rows are asked for.
@@ -111,26 +122,30 @@ fn rows(query: &str) -> Result<usize, Problem> {
     if faults.is_empty() { Ok(rows) } else { Err(Problem::invalid(faults)) }
 }
 
-async fn request(
+/// Reads what a body asks for, or says what is wrong with it.
+pub(crate) async fn order(
     app: &App,
     workspace: &Workspace,
     body: &Value,
     now: Timestamp,
-) -> Result<ExportRequest, Problem> {
+) -> Result<Result<ExportRequest, Faults>, Problem> {
     let filter = body.get("filter").and_then(Value::as_str);
     let named = app.services.named_filters(workspace, filter).await?;
     let (catalog, limits) = (app.services.catalog().await, &app.services.limits);
-    let order = Order::from_json(body, &catalog, &named, limits, now).map_err(Problem::invalid)?;
-    let related = |selection: (usize, &TableSelection)| {
-        let selection = Selection::new(&catalog, workspace, &order.request, selection.0)?;
-        selection.is_related().then_some(())
+    let request = match Order::from_json(body, &catalog, &named, limits, now) {
+        Ok(order) => order.request,
+        Err(faults) => return Ok(Err(faults)),
     };
-    if order.request.tables.iter().enumerate().find_map(related).is_some() {
+    let is_related = |index| {
+        let selection = Selection::new(&catalog, workspace, &request, index);
+        selection.is_some_and(|selection| selection.is_related())
+    };
+    if (0..request.tables.len()).any(is_related) {
         let detail = "The filter names columns of another table, whose rows would have to be read first. Leave them out \
                       of the filter to see the first rows, or make the export.";
-        return Err(Problem::invalid(Fault::new("filter_not_previewed", "filter", detail)));
+        return Ok(Err(Fault::new("filter_not_previewed", "filter", detail).into()));
     }
-    Ok(order.request)
+    Ok(Ok(request))
 }
 
 /// Who reads what.

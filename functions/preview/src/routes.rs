@@ -3,13 +3,29 @@
 use axum::{Router, http::StatusCode, routing::post};
 use web::{Kit, Problem};
 
-use crate::{app::App, preview};
+use axum::middleware::from_fn;
+use console_kit::guard;
+use pages::keep_private;
+
+use crate::{
+    app::App,
+    console::{self, Console},
+    preview,
+};
 
 pub(crate) fn all() -> Router<Kit<App>> {
     Router::new()
         .route("/v1/preview", post(preview::preview))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
+}
+
+/// The part of the console's page of a new export that shows rows.
+pub(crate) fn of_console() -> Router<Kit<Console>> {
+    Router::new()
+        .route("/console/new/preview", post(console::show))
+        .layer(from_fn(guard))
+        .layer(from_fn(keep_private))
 }
 
 async fn no_route() -> Problem {

@@ -9,7 +9,7 @@ use axum::{
 use url::Url;
 
 /// The SHA-256 of the style, in base64.
-const STYLE_HASH: &str = "EXY9kdIDvGorWSxDvdIT8boHAumiQyeqqu+DgAp3oZE=";
+const STYLE_HASH: &str = "K8FXYAzm2yXlUcs7FbaFJBU37+SiqCwAxnCRDGn0Hdg=";
 
 /// What a browser may do with a page, beside showing it with its style.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -102,7 +102,7 @@ impl Required for Edit {
 /// Returns the router of an API: its routes with the app, and with the context that answers and logs need.
 ///
 /// The limit of axum for bodies is off: each API answers its own, smaller limit in its own words.
-pub(crate) fn router<A: Site>(app: A, routes: Router<Kit<A>>) -> Router {
+pub fn router<A: Site>(app: A, routes: Router<Kit<A>>) -> Router {
     let context = (app.public_base_url().map(str::to_owned), app.clock());
     routes
         .layer(DefaultBodyLimit::disable())

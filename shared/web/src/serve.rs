@@ -34,9 +34,20 @@ pub async fn start<A: Site>(
     from_env: impl AsyncFnOnce(&SdkConfig) -> anyhow::Result<A>,
     routes: Router<Kit<A>>,
 ) -> Result<(), Error> {
+    start_with(from_env, routes, |_| Router::new()).await
+}
+
+/// The same for a function that answers requests of another kind, too, by the router that `more` makes of its settings.
+pub async fn start_with<A: Site>(
+    from_env: impl AsyncFnOnce(&SdkConfig) -> anyhow::Result<A>,
+    routes: Router<Kit<A>>,
+    more: impl FnOnce(&A) -> Router,
+) -> Result<(), Error> {
     cloud::start_log();
     let aws = cloud::aws_config().await;
-    serve(router(from_env(&aws).await?, routes)).await
+    let app = from_env(&aws).await?;
+    let more = more(&app);
+    serve(router(app, routes).merge(more)).await
 }
 
 async fn serve(router: Router) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! The parts of an export's page.
 
+use console_kit::url;
 use export::{
     CopyState, Export, Files, Filter, Format, PlainFile, Share, ShareStatus, State, Status,
 };
@@ -10,7 +11,6 @@ use serde_json::{Map, Value, json};
 use web::BaseUrl;
 
 use super::ready;
-use crate::frame::url;
 
 /// How far the export is. While it is not finished, the page looks again by itself: with scripts this part every two
 /// seconds, without them the whole page every ten.

@@ -1,20 +1,10 @@
 //! The pages of a new export.
 
 use axum::{http::StatusCode, response::Response};
+use console_kit::{Form, Place, WINDOWS, page, url};
 use export::{Catalog, ColumnType, CsvStyle, Format, Table};
 use maud::{Markup, html};
 use web::BaseUrl;
-
-use super::request::WINDOWS;
-use crate::{
-    form::Form,
-    frame::{self, Place, url},
-};
-
-/// The tables that the form names, in the order of the catalog.
-pub(super) fn chosen<'a>(catalog: &'a Catalog, form: &Form) -> Vec<&'a Table> {
-    catalog.tables().filter(|table| form.has("table", &table.name)).collect()
-}
 
 /// The page on which tables are chosen.
 pub(super) fn tables(base: &BaseUrl, catalog: &Catalog) -> Response {
@@ -33,7 +23,7 @@ pub(super) fn tables(base: &BaseUrl, catalog: &Catalog) -> Response {
             button type="submit" { "Go on" }
         }
     };
-    frame::page(StatusCode::OK, "New export: which tables?", (base, Place::New), &content)
+    page(StatusCode::OK, "New export: which tables?", (base, Place::New), &content)
 }
 
 /// The page of the form, with what was sent and what is wrong with it.
@@ -58,10 +48,17 @@ pub(super) fn form(
             (files(form))
             label for="name" { "Name, if you want one" }
             input #name name="name" maxlength="100" size="40" value=(form.text("name"));
-            p { button type="submit" { "Make the export" } }
+            p {
+                button type="submit" { "Make the export" } " "
+                button type="submit" formaction=(url(base, "/new/preview"))
+                    hx-post=(url(base, "/new/preview")) hx-target="#preview" hx-disabled-elt="this" {
+                    "Show the first rows"
+                }
+            }
         }
+        section #preview aria-live="polite" aria-label="What the export would have" {}
     };
-    frame::page(status, "New export", (base, Place::New), &content)
+    page(status, "New export", (base, Place::New), &content)
 }
 
 fn columns(table: &Table, form: &Form) -> Markup {

@@ -15,7 +15,7 @@ use crate::frame::{self, Place};
 
 /// Why something does not go on.
 #[derive(Debug)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// Nobody has signed in, or their token is good no more.
     SignIn,
     /// The token opens several workspaces, and none was chosen.
@@ -83,7 +83,7 @@ impl IntoResponse for Refusal {
 }
 
 /// Takes forms from pages of this origin only, and answers refusals as pages.
-pub(crate) async fn guard(base: BaseUrl, request: Request, next: Next) -> Response {
+pub async fn guard(base: BaseUrl, request: Request, next: Next) -> Response {
     let is_fragment = request.headers().contains_key("hx-request");
     let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
     let mut response = if is_safe || is_from_here(request.headers(), &base) {

@@ -12,13 +12,13 @@ const NAME: &str = "decant";
 const LIFETIME: SignedDuration = SignedDuration::from_hours(12);
 
 /// Reads the credential of the cookie.
-pub(crate) fn credential(headers: &HeaderMap) -> Result<Credential, AuthError> {
+pub fn credential(headers: &HeaderMap) -> Result<Credential, AuthError> {
     let (token, workspace) = read(headers).ok_or(AuthError::Missing)?;
     Ok(Credential::token(&token).in_workspace(workspace.as_deref()))
 }
 
 /// Reads the token of the cookie, and the workspace that was chosen.
-pub(crate) fn read(headers: &HeaderMap) -> Option<(String, Option<String>)> {
+pub fn read(headers: &HeaderMap) -> Option<(String, Option<String>)> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|it| it.split_once('='));
     let (_, value) = pairs.find(|(name, _)| name.trim() == NAME)?;
@@ -31,7 +31,7 @@ pub(crate) fn read(headers: &HeaderMap) -> Option<(String, Option<String>)> {
 
 /// Returns the header that lets a browser keep a token, and the workspace that was chosen. `None` if no token looks like
 /// this.
-pub(crate) fn keep(base: &BaseUrl, token: &str, workspace: Option<&str>) -> Option<HeaderValue> {
+pub fn keep(base: &BaseUrl, token: &str, workspace: Option<&str>) -> Option<HeaderValue> {
     let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
     if !plain(token) || !workspace.is_none_or(plain) {
         return None;
@@ -41,7 +41,7 @@ pub(crate) fn keep(base: &BaseUrl, token: &str, workspace: Option<&str>) -> Opti
 }
 
 /// Returns the header that lets a browser forget who has signed in.
-pub(crate) fn forget(base: &BaseUrl) -> HeaderValue {
+pub fn forget(base: &BaseUrl) -> HeaderValue {
     cookie(base, "", 0)
 }
 

@@ -14,11 +14,11 @@ const MAX_BYTES: usize = 256 << 10;
 
 /// The fields of a form or a query, in their order. A name may be there several times.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Form(Vec<(String, String)>);
+pub struct Form(Vec<(String, String)>);
 
 impl Form {
     /// Reads the fields of a query.
-    pub(crate) fn of_query(query: Option<&str>) -> Self {
+    pub fn of_query(query: Option<&str>) -> Self {
         Self::parse(query.unwrap_or_default().as_bytes())
     }
 
@@ -28,22 +28,22 @@ impl Form {
     }
 
     /// Returns the first value of a field, without spaces around it; empty where it is missing.
-    pub(crate) fn text(&self, name: &str) -> &str {
+    pub fn text(&self, name: &str) -> &str {
         self.all(name).next().map(str::trim).unwrap_or_default()
     }
 
     /// Returns all values of a field.
-    pub(crate) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+    pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(other, _)| other == name).map(|(_, value)| &**value)
     }
 
     /// Whether a box is ticked, or a value chosen.
-    pub(crate) fn has(&self, name: &str, value: &str) -> bool {
+    pub fn has(&self, name: &str, value: &str) -> bool {
         self.all(name).any(|other| other == value)
     }
 
     /// Whether the field is there at all.
-    pub(crate) fn names(&self, name: &str) -> bool {
+    pub fn names(&self, name: &str) -> bool {
         self.all(name).next().is_some()
     }
 }

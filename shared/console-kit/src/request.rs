@@ -1,13 +1,13 @@
 //! From the fields of the form to the body that the native API takes.
 
-use export::Table;
+use export::{Catalog, Table};
 use jiff::{Span, Timestamp, ToSpan as _, Zoned, civil::DateTime, tz::TimeZone};
 use serde_json::{Map, Value, json};
 
 use crate::form::Form;
 
 /// The windows that are a click away, each with its name in the form and what people call it.
-pub(super) const WINDOWS: [(&str, &str); 7] = [
+pub const WINDOWS: [(&str, &str); 7] = [
     ("hour", "The last full hour"),
     ("24h", "The last 24 full hours"),
     ("yesterday", "Yesterday"),
@@ -17,12 +17,13 @@ pub(super) const WINDOWS: [(&str, &str); 7] = [
     ("own", "From and to, as below"),
 ];
 
+/// Returns the tables that the form names, in the order of the catalog.
+pub fn chosen<'a>(catalog: &'a Catalog, form: &Form) -> Vec<&'a Table> {
+    catalog.tables().filter(|table| form.has("table", &table.name)).collect()
+}
+
 /// Returns the body, or what is wrong with fields that only the form has.
-pub(super) fn body_of(
-    form: &Form,
-    tables: &[&Table],
-    now: Timestamp,
-) -> Result<Value, Vec<String>> {
+pub fn body_of(form: &Form, tables: &[&Table], now: Timestamp) -> Result<Value, Vec<String>> {
     let (from, to) = window(form, now).map_err(|fault| vec![fault])?;
     let columns: Map<String, Value> = tables
         .iter()

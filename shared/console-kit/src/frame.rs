@@ -7,10 +7,14 @@ use web::BaseUrl;
 
 /// Where a page stands among the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
+    /// The list of exports.
     Exports,
+    /// A new export.
     New,
+    /// The workspace.
     Workspace,
+    /// The audit trail.
     Audit,
     /// Below one of them, or beside all.
     Elsewhere,
@@ -19,12 +23,12 @@ pub(crate) enum Place {
 }
 
 /// Returns the URL of a path of the console.
-pub(crate) fn url(base: &BaseUrl, path: &str) -> String {
+pub fn url(base: &BaseUrl, path: &str) -> String {
     base.join(&format!("/console{path}"))
 }
 
 /// Answers a page of the console.
-pub(crate) fn page(
+pub fn page(
     status: StatusCode,
     title: &str,
     (base, place): (&BaseUrl, Place),
@@ -34,7 +38,7 @@ pub(crate) fn page(
 }
 
 /// Answers a page with forms that are led to these URLs in the end.
-pub(crate) fn page_that_leads(
+pub fn page_that_leads(
     status: StatusCode,
     title: &str,
     (base, place): (&BaseUrl, Place),
