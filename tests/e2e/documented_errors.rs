@@ -5,17 +5,18 @@ use std::{collections::BTreeSet, fs, path::Path};
 use regex_lite::Regex;
 
 /// The folders whose code makes problems, faults and failures.
-const FOLDERS: [&str; 5] = [
+const FOLDERS: [&str; 6] = [
     "functions/exports/src",
     "functions/preview/src",
     "functions/shares/src",
+    "functions/tokens/src",
     "shared/web/src",
     "shared/export/src",
 ];
 
 /// The forms in which the code spells a code.
 const FORMS: [&str; 4] = [
-    r#"(?:Problem::\w+|Fault::new|Self::new|gone|ended|Invalid)\(\s*(?:[\w:]+,\s*)?"([a-z_]+)""#,
+    r#"(?:Problem::\w+|Fault::\w+|Self::new|gone|ended|Invalid)\(\s*(?:[\w:]+,\s*)?"([a-z_]+)""#,
     r#"\(StatusCode::\w+, "([a-z_]+)"\)"#,
     r#"QuotaKind::\w+ => "([a-z_]+)""#,
     r#""code": "([a-z_]+)""#,

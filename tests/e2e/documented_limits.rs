@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 /// or a default in it, `template` and a parameter with a default or a function's property, `code` and a
 /// constant that is computed, or the number or the sum of a list; ` + ` and ` - ` stand between two places.
 /// `=` is for numbers of AWS, which stand nowhere here.
-const ROWS: [(&str, &str); 88] = [
+const ROWS: [(&str, &str); 93] = [
     ("exports that are not finished", "template WorkspaceExportsAtOnce"),
     ("exports made on a day (UTC)", "template WorkspaceExportsADay"),
     ("requests a second, on average", "template WorkspaceRequestsPerSecond"),
@@ -85,6 +85,18 @@ const ROWS: [(&str, &str); 88] = [
         "list of Coveo's exports",
         "functions/coveo/src/exports.rs MAX_LISTED; shared/web/src/lib.rs MAX_LIST_BYTES; \
          shared/cloud/src/lists.rs MAX_QUERIES; = 1",
+    ),
+    (
+        "a request for a token; the token in it",
+        "functions/tokens/src/request.rs MAX_BYTES; functions/tokens/src/request.rs MAX_TOKEN_BYTES",
+    ),
+    ("life of a token that is exchanged", "functions/tokens/src/verify.rs MAX_LIFETIME_SECONDS"),
+    ("workspaces of a token", "functions/tokens/src/request.rs MAX_WORKSPACES"),
+    ("rules of sign-in", "functions/tokens/src/rules.rs MAX_RULES"),
+    (
+        "answers of the OpenID provider",
+        "functions/tokens/src/provider.rs MAX_ANSWER_BYTES; functions/tokens/src/provider.rs MAX_KEYS; \
+         functions/tokens/src/provider.rs TIMEOUT",
     ),
     ("page of `list_tokens`", "shared/cloud/src/tokens.rs MAX_PAGE; = 1"),
     ("objects that are explained", "functions/exports/src/explain.rs MAX_OBJECTS"),

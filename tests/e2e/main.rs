@@ -35,6 +35,7 @@ mod readers;
 mod receipts;
 mod settings;
 mod shares;
+mod sign_in;
 mod stored_bounds;
 mod suggested;
 mod tenants;

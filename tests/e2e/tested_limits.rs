@@ -144,6 +144,20 @@ const HELD_BY: &[(&str, &[&str])] = &[
             "what_is_looked_through_for_a_whole_list_has_a_bound",
         ],
     ),
+    (
+        "a request for a token; the token in it",
+        &["a_request_that_is_none_is_refused_with_what_to_send"],
+    ),
+    (
+        "life of a token that is exchanged",
+        &["a_token_that_is_not_for_us_or_not_good_is_refused_by_what_is_wrong_with_it"],
+    ),
+    ("workspaces of a token", &["a_token_is_for_90_workspaces_at_most"]),
+    ("rules of sign-in", &["rules_that_are_none_are_refused_when_the_function_starts"]),
+    (
+        "answers of the OpenID provider",
+        &["a_provider_that_answers_too_much_or_too_many_keys_is_not_read"],
+    ),
     ("page of `list_tokens`", &["a_list_of_tokens_is_read_by_pages"]),
     (
         "objects that are explained",

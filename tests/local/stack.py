@@ -30,6 +30,8 @@ STACK = "decant"
 LAKE = "decant-lake"
 # Buckets that the catalog of the tests has datasets in: one of the stack's account, and one that a role reads.
 OTHER_LAKE = "decant-other-lake"
+# Who signs in by the provider of the tests may use the workspaces that their claims name.
+SIGN_IN_RULES = '[{"claim":"editor_of","privilege":"edit"},{"claim":"viewer_of","privilege":"view"}]'
 ROLE_LAKE = "decant-role-lake"
 LAKE_ROLE = "decant-lake-reader"
 LAKE_EXTERNAL_ID = "decant-tests"
@@ -104,6 +106,7 @@ def deploy(name, port, built):
                   "PublicBaseUrl": base_url, "StepMegabytes": "1", "LookupMegabytes": "1", "BuilderConcurrency": "4",
                   "RequestWaitSeconds": "5", "CoveoRowLimit": "200000", "CallbackHosts": "127.0.0.1", "RequestsPerSecond": "10000", "RequestBurst": "10000",
                   # Tests ask as fast as they can; those about quotas set their own.
+                  "OidcIssuer": f"http://127.0.0.1:{port + 60}", "OidcAudiences": "decant-test", "SignInRules": SIGN_IN_RULES,
                   "WorkspaceRequestsPerSecond": "500", "WorkspaceRequestBurst": "10000"}
     if (built / "template.yaml").exists():
         deploy_with_sam(name, port, built, parameters)

@@ -29,6 +29,7 @@ mod links;
 mod lists;
 mod log;
 mod named_filters;
+mod once;
 mod pause;
 mod piece;
 mod queue;

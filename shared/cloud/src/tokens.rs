@@ -5,13 +5,20 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, Put, TransactWriteItem, Update},
 };
 use export::TokenRecord;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_dynamo::{from_item, to_item};
 
-use crate::{Error, NewEntry, Result, transaction::transact_in_turn};
+use crate::{
+    Error, NewEntry, Result,
+    record_item::{Item, number},
+    transaction::transact_in_turn,
+};
 
 /// The most tokens of a page.
 const MAX_PAGE: i32 = 1000;
+
+/// How long a token is listed after its end.
+const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// The table of tokens.
 #[derive(Clone, Debug)]
@@ -42,7 +49,10 @@ impl TokenTable {
 
     /// Stores a new token, and the entries that tell of it.
     pub async fn put(&self, token: &TokenRecord, entries: &[NewEntry]) -> Result<()> {
-        let item = to_item(token).map_err(Error::aws("encode token"))?;
+        let mut item: Item = to_item(token).map_err(Error::aws("encode token"))?;
+        if let Some(ttl) = token.expires_at.and_then(|end| end.saturating_add(KEPT).ok()) {
+            item.insert("ttl".to_owned(), number(ttl.as_second()));
+        }
         let put = Put::builder().table_name(&self.name).set_item(Some(item));
         let put = put.condition_expression("attribute_not_exists(id)").build();
         let put = put.map_err(Error::aws("put token"))?;

@@ -21,6 +21,7 @@ mod outcome;
 mod quota;
 mod random;
 mod share;
+mod sign_in;
 mod signing_secrets;
 #[cfg(test)]
 mod simulation;
@@ -45,4 +46,5 @@ pub use links::Links;
 pub use outcome::{Outcome, retry_pause};
 pub use random::Random;
 pub use share::{Gone, Opened, ShareLinks};
+pub use sign_in::{Grant, SignIn};
 pub use sweep::{Sweeper, Swept};
