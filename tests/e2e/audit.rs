@@ -171,6 +171,20 @@ async fn a_token_that_was_revoked_is_told_when_it_is_tried_and_so_are_operators(
 }
 
 #[tokio::test]
+async fn a_page_outside_of_its_range_is_empty_and_a_range_that_is_none_is_refused() {
+    let user = user().await;
+    user.create(&crate::request("liferay_page", FROM, TO, "csv")).await.unwrap();
+    let first = user.get("/v1/audit?limit=1").await.unwrap();
+    let cursor = first.text("/next_cursor");
+    let later = Timestamp::now() + SignedDuration::from_hours(1);
+    let outside = user.get(&format!("/v1/audit?from={later}&cursor={cursor}")).await.unwrap();
+    assert_eq!((outside.status, &outside.body["entries"]), (200, &json!([])), "{}", outside.body);
+    let reversed = user.get("/v1/audit?from=2026-04-01T00:00:00Z&to=0419-03-21T01:23:13Z").await;
+    let reversed = reversed.unwrap();
+    assert_eq!((reversed.status, reversed.text("/errors/0/code")), (400, "window_reversed"));
+}
+
+#[tokio::test]
 async fn a_page_of_the_trail_looks_through_5000_entries_and_no_more() {
     let user = Stack::connect().await.unwrap().user().await.unwrap();
     let audit = user.stack.service().audit;

@@ -311,6 +311,18 @@ async fn secrets_of_callbacks_are_shown_once() {
 }
 
 #[tokio::test]
+async fn exports_are_searched_in_the_console() {
+    let browser = Browser::of(user().await).await;
+    browser.make(&[("name", "Pages & more")]).await;
+    browser.make(&[("name", "clicks")]).await;
+    let found = text(&browser.get("?search=pages+%26").await);
+    assert!(found.contains("Pages &amp; more") && !found.contains(">clicks<"), "{found}");
+    assert!(found.contains(r#"value="pages &amp;""#), "what was typed stays: {found}");
+    let none = text(&browser.get("?search=nothing").await);
+    assert!(none.contains("None of these matches"), "{none}");
+}
+
+#[tokio::test]
 async fn the_first_rows_are_shown_beside_the_form_or_on_a_page_of_their_own() {
     let browser = Browser::of(user().await).await;
     let fields = [

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 /// or a default in it, `template` and a parameter with a default or a function's property, `code` and a
 /// constant that is computed, or the number or the sum of a list; ` + ` and ` - ` stand between two places.
 /// `=` is for numbers of AWS, which stand nowhere here.
-const ROWS: [(&str, &str); 93] = [
+const ROWS: [(&str, &str); 94] = [
     ("exports that are not finished", "template WorkspaceExportsAtOnce"),
     ("exports made on a day (UTC)", "template WorkspaceExportsADay"),
     ("requests a second, on average", "template WorkspaceRequestsPerSecond"),
@@ -99,6 +99,7 @@ const ROWS: [(&str, &str); 93] = [
          functions/tokens/src/provider.rs TIMEOUT",
     ),
     ("page of `list_tokens`", "shared/cloud/src/tokens.rs MAX_PAGE; = 1"),
+    ("wait for an export that `Prefer` asks for", "functions/exports/src/prefer.rs MAX_WAIT"),
     ("objects that are explained", "functions/exports/src/explain.rs MAX_OBJECTS"),
     ("rows of a table in a preview", "functions/preview/src/preview.rs MAX_ROWS"),
     ("rows of all tables in a preview", "functions/preview/src/preview.rs MAX_BYTES"),

@@ -346,3 +346,59 @@ async fn a_huge_object_is_taken_over_where_it_lies() {
     let pieces = user.stack.export_sizes(&format!("segments/{}/", user.workspace)).await.unwrap();
     assert!(pieces.iter().sum::<u64>() < 100_000, "no piece holds it: {pieces:?}");
 }
+
+#[tokio::test]
+async fn who_prefers_to_wait_is_led_to_what_came_of_the_export() {
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    let wait = |seconds: &'static str| [("prefer", seconds)];
+    let make = async |body: &Value, headers: &[(&str, &str)]| {
+        user.send("POST", "/v1/exports", headers, Some(&body.to_string())).await.unwrap()
+    };
+    let body = request("liferay_page", "2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z", "csv");
+
+    let done = make(&body, &wait("wait=20")).await;
+    assert_eq!((done.status, done.header("preference-applied")), (303, "wait=20"), "{}", done.body);
+    assert_eq!(done.text("/status"), "succeeded");
+    assert_eq!(done.header("location"), done.text("/links/download"));
+    assert!(user.download(done.header("location")).await.is_ok());
+
+    let mut files = body.clone();
+    files["layout"] = "files".into();
+    let done = make(&files, &wait("respond-async, wait=20")).await;
+    assert_eq!((done.status, done.header("location")), (303, done.text("/links/files")));
+
+    let key = format!("liferay/page/workspace={}/date=2026-03-01/hour=00/a.json", user.workspace);
+    user.stack.put_source(&key, b"PK\x03\x04".into()).await.unwrap();
+    let failed = make(&body, &wait("wait=20")).await;
+    assert_eq!((failed.status, failed.text("/status")), (303, "failed"), "{}", failed.body);
+    assert_eq!(failed.header("location"), failed.text("/links/self"));
+
+    let at_once = make(&body, &wait("wait=0")).await;
+    assert_eq!((at_once.status, at_once.header("preference-applied")), (202, "wait=0"));
+    let plain = make(&body, &[]).await;
+    assert_eq!((plain.status, plain.headers.get("preference-applied")), (202, None));
+}
+
+#[tokio::test]
+async fn exports_are_found_by_their_names_labels_and_tables() {
+    let user = Stack::connect().await.unwrap().user().await.unwrap();
+    let mut ids = Vec::new();
+    for (name, team) in [("Pages of March", "web"), ("Clicks", "search"), ("pages again", "web")] {
+        let mut body =
+            request("liferay_page", "2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z", "csv");
+        body["name"] = name.into();
+        body["labels"] = json!({ "team": team });
+        let url = user.create(&body).await.unwrap();
+        ids.push(user.get(&url).await.unwrap().text("/id").to_owned());
+    }
+    let found = async |query: &str| {
+        let list = user.get(&format!("/v1/exports?{query}")).await.unwrap();
+        let exports = list.body["exports"].as_array().unwrap_or_else(|| panic!("{}", list.body));
+        exports.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("search=PAGES&limit=1").await, [ids[2].clone()]);
+    assert_eq!(found("search=PAGES").await, [ids[2].clone(), ids[0].clone()]);
+    assert_eq!(found("search=team%3Asearch").await, [ids[1].clone()]);
+    assert_eq!(found("search=liferay_page").await.len(), 3);
+    assert_eq!(found("search=nothing").await, [""; 0]);
+}

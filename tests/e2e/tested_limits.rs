@@ -160,6 +160,10 @@ const HELD_BY: &[(&str, &[&str])] = &[
     ),
     ("page of `list_tokens`", &["a_list_of_tokens_is_read_by_pages"]),
     (
+        "wait for an export that `Prefer` asks for",
+        &["a_client_waits_as_long_as_it_says_and_20_seconds_at_most"],
+    ),
+    (
         "objects that are explained",
         &[
             "a_hundred_thousand_objects_are_explained_and_no_more",

@@ -192,7 +192,8 @@ def deploy_with_sam(name, port, built, parameters):
     command = [ROOT / ".tools/sam/bin/sam", "deploy", "--template-file", template,
                "--stack-name", STACK, "--region", REGION, "--s3-bucket", CODE,
                "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--tags", f"ms-custom-id={API_ID}",
-               "--parameter-overrides", *(f"{key}={value}" for key, value in parameters.items())]
+               # SAM takes double quotes away that are not inside of single ones.
+               "--parameter-overrides", *(f"{key}='{value}'" if '"' in value else f"{key}={value}" for key, value in parameters.items())]
     log = folder(name) / "deploy.log"
     with open(log, "wb") as out:
         if subprocess.run(command, env=environment(port), stdout=out, stderr=out, cwd=folder(name)).returncode:

@@ -25,7 +25,9 @@ pub(crate) async fn list(
     let status = Status::ALL.iter().find(|(name, _)| *name == chosen).map(|(_, status)| *status);
     let after: Option<ExportId> = query.text("after").parse().ok();
     let table = &viewer.services.exports.table;
-    let wanted = Wanted::Shown(status);
+    let search = query.text("search");
+    let wanted =
+        if search.is_empty() { Wanted::Shown(status) } else { Wanted::Matching(status, search) };
     let page = table.list(&viewer.workspace, wanted, after, MOST, viewer.now).await?;
     let content = html! {
         p { "Workspace " strong { (viewer.workspace) } }
@@ -35,18 +37,29 @@ pub(crate) async fn list(
                 option value="" { "all" }
                 @for (name, _) in Status::ALL { option value=(name) selected[name == chosen] { (name) } }
             }
+            label.inline for="search" { "Name, label or table" }
+            input #search type="search" name="search" size="24" maxlength="200" value=(search);
             " " button type="submit" { "Show" }
         }
         @if page.exports.is_empty() {
-            p { "There are no exports here. " a href=(url(&base, "/new")) { "Make one" } "." }
+            p { @if search.is_empty() { "There are no exports here. " } @else { "None of these matches. " } a href=(url(&base, "/new")) { "Make one" } "." }
         } @else {
             (rows(&page.exports, &base, viewer.now))
         }
         @if let Some(next) = page.next {
-            p { a href={ (url(&base, "")) "?status=" (chosen) "&after=" (next) } { "Older exports" } }
+            p { a href=(older(&base, (chosen, search), next)) { "Older exports" } }
         }
     };
     Ok(console_kit::page(StatusCode::OK, "Exports", (&base, Place::Exports), &content))
+}
+
+/// Returns the URL of the page after this export.
+fn older(base: &BaseUrl, (status, search): (&str, &str), after: ExportId) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("status", status), ("search", search)])
+        .append_pair("after", &after.to_string())
+        .finish();
+    format!("{}?{query}", url(base, ""))
 }
 
 fn rows(exports: &[Export], base: &BaseUrl, now: Timestamp) -> Markup {

@@ -140,6 +140,12 @@ impl Query {
                 },
             }
         }
+        if let (Some(from), Some(to)) = (parsed.from, parsed.to)
+            && to < from
+        {
+            let detail = "The time ends before it begins. Swap from and to.";
+            faults.push(Fault::new("window_reversed", "to", detail));
+        }
         if faults.is_empty() { Ok(parsed) } else { Err(faults) }
     }
 }
@@ -201,6 +207,12 @@ mod tests {
             ]
         );
         assert!(Query::parse("limit=1000").is_ok());
+        let range = |from: &str, to: &str| {
+            let query = format!("from={from}-01-01T00:00:00Z&to={to}-01-01T00:00:00Z");
+            Query::parse(&query).map_err(|faults| faults.listed()[0].code)
+        };
+        assert!(range("2026", "2026").is_ok());
+        assert_eq!(range("2026", "0419"), Err("window_reversed"));
     }
 
     #[test]

@@ -29,10 +29,14 @@ pub(crate) async fn exports(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Exports>, Problem> {
     let now = viewer.now;
-    let Query { status, limit, after } =
+    let Query { status, search, limit, after } =
         Query::parse(query.as_deref().unwrap_or_default()).map_err(Problem::invalid)?;
     let table = &viewer.services.exports.table;
-    let page = table.list(&viewer.workspace, Wanted::Shown(status), after, limit, now).await?;
+    let wanted = match &search {
+        Some(text) => Wanted::Matching(status, text),
+        None => Wanted::Shown(status),
+    };
+    let page = table.list(&viewer.workspace, wanted, after, limit, now).await?;
 
     let (mut exports, mut bytes, mut next) = (Vec::new(), 0, page.next);
     for (i, export) in page.exports.iter().enumerate() {
@@ -51,14 +55,15 @@ pub(crate) async fn exports(
 #[derive(Debug, PartialEq, Eq)]
 struct Query {
     status: Option<Status>,
+    search: Option<String>,
     limit: usize,
     after: Option<ExportId>,
 }
 
 impl Query {
     fn parse(query: &str) -> Result<Self, Faults> {
-        const KNOWN: [&str; 3] = ["status", "limit", "cursor"];
-        let mut parsed = Self { status: None, limit: DEFAULT_LIMIT, after: None };
+        const KNOWN: [&str; 4] = ["status", "search", "limit", "cursor"];
+        let mut parsed = Self { status: None, search: None, limit: DEFAULT_LIMIT, after: None };
         let mut faults = Faults::default();
         for (name, value) in parameters(query, &KNOWN, &mut faults) {
             match name {
@@ -73,6 +78,7 @@ impl Query {
                         faults.push(unknown.suggest(&value, names).allowed(&names[..]));
                     }
                 }
+                "search" => parsed.search = Some(value),
                 "limit" => {
                     let read = limit(("limit", &value), MAX_LIMIT, "exports", &mut faults);
                     parsed.limit = read.unwrap_or(parsed.limit);
@@ -142,8 +148,18 @@ mod tests {
     #[test]
     fn a_cursor_leads_back_to_where_it_was_made() {
         let id = ExportId::new(jiff::Timestamp::UNIX_EPOCH, [7; 10]);
-        let query = Query::parse(&format!("cursor={}&limit=5&status=failed", cursor(id))).unwrap();
-        assert_eq!(query, Query { status: Some(Status::Failed), limit: 5, after: Some(id) });
+        let query =
+            Query::parse(&format!("cursor={}&limit=5&status=failed&search=M%C3%A4rz", cursor(id)))
+                .unwrap();
+        assert_eq!(
+            query,
+            Query {
+                status: Some(Status::Failed),
+                search: Some("März".to_owned()),
+                limit: 5,
+                after: Some(id)
+            }
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod forbidden;
 mod idempotency;
 mod list;
 mod path;
+mod prefer;
 mod read;
 mod receipt_keys;
 mod response;

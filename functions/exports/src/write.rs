@@ -1,11 +1,13 @@
 //! Making, cancelling and deleting exports.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use export::{Export, ExportId, Order, Status, Workspace};
+use export::{Export, ExportId, Order, State, Status, Workspace};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -17,6 +19,7 @@ use crate::{
     find::{self, RETRY_AFTER},
     idempotency,
     path::Path,
+    prefer,
     response::{self, View},
     shares,
 };
@@ -40,11 +43,12 @@ pub(crate) async fn create(
     let (app, workspace, now) = (&*editor, &editor.workspace, editor.now);
     let key = idempotency::key(&headers)?.map(|key| idempotency::key_hash(&key));
     let body_hash = idempotency::body_hash(&body);
+    let wait = prefer::wait(&headers);
     // What was sent before is answered as before, even if it could not be asked for any more.
     if let Some(key) = &key {
         let sent = (key.as_str(), body_hash.as_str());
         if let Some(export) = app.services.exports.replayed(workspace, sent, now).await? {
-            return Ok(replayed(&export, &base, now));
+            return replayed(app, export, &base, wait).await;
         }
     }
     let order = order(app, workspace, &body, now).await?;
@@ -73,12 +77,13 @@ pub(crate) async fn create(
     };
     match exports.create(&export, key.as_ref(), &editor.actor).await? {
         Created::New => {
-            let view = View::of(&export, &base, now);
+            let export = waited_for(app, export, wait).await?;
+            let (view, now) = (View::of(&export, &base, exports.clock.now()), exports.clock.now());
             let share = share
                 .map(|(share, secret)| shares::NewView::of((share, &secret), &export, &base, now));
-            Ok(accepted(&export, &base, &NewExport { view, share }))
+            Ok(accepted(&export, &base, wait, &NewExport { view, share }))
         }
-        Created::Before(export) => Ok(replayed(&export, &base, now)),
+        Created::Before(export) => replayed(app, *export, &base, wait).await,
         Created::OtherRequest => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_key_reused",
@@ -103,14 +108,54 @@ pub(crate) async fn order(
     if faults.is_empty() { Ok(order) } else { Err(Problem::invalid(faults)) }
 }
 
-fn replayed(export: &Export, base: &BaseUrl, now: Timestamp) -> Response {
-    let view = View::of(export, base, now);
-    ([("idempotent-replayed", "true")], accepted(export, base, &view)).into_response()
+/// Returns the export as it is once it has ended or the client waits no more.
+async fn waited_for(
+    app: &App,
+    export: Export,
+    wait: Option<Duration>,
+) -> Result<Export, service::Error> {
+    match wait {
+        Some(wait) => app.services.exports.wait_for(export, wait).await,
+        None => Ok(export),
+    }
 }
 
-fn accepted(export: &Export, base: &BaseUrl, body: &impl Serialize) -> Response {
-    let location = [(header::LOCATION, base.join(&response::path(export)))];
-    (StatusCode::ACCEPTED, location, [RETRY_AFTER], Json(body)).into_response()
+async fn replayed(
+    app: &App,
+    export: Export,
+    base: &BaseUrl,
+    wait: Option<Duration>,
+) -> Result<Response, Problem> {
+    let export = waited_for(app, export, wait).await?;
+    let view = View::of(&export, base, app.services.exports.clock.now());
+    Ok(([("idempotent-replayed", "true")], accepted(&export, base, wait, &view)).into_response())
+}
+
+/// Answers where the export is: if the client waited until it ended, by a redirect to what came of it.
+fn accepted(
+    export: &Export,
+    base: &BaseUrl,
+    wait: Option<Duration>,
+    body: &impl Serialize,
+) -> Response {
+    let own = base.join(&response::path(export));
+    let applied = prefer::applied(wait).into_iter().collect::<HeaderMap>();
+    let result = match &export.state {
+        State::Queued { .. } | State::Running { .. } => None,
+        _ if wait.is_none() => None,
+        State::Succeeded { archive } if archive.table_files.is_some() => Some("/files"),
+        State::Succeeded { .. } => Some("/download"),
+        State::Failed { .. }
+        | State::Cancelled { .. }
+        | State::Expired { .. }
+        | State::Deleted { .. } => Some(""),
+    };
+    if let Some(rest) = result {
+        let location = [(header::LOCATION, format!("{own}{rest}"))];
+        return (StatusCode::SEE_OTHER, location, applied, Json(body)).into_response();
+    }
+    let location = [(header::LOCATION, own)];
+    (StatusCode::ACCEPTED, location, [RETRY_AFTER], applied, Json(body)).into_response()
 }
 
 /// `POST /v1/exports/{id}/cancel`: ends an export that is not finished.

@@ -72,19 +72,21 @@ impl AuditTable {
         before: Option<Uuid>,
         most: usize,
     ) -> Result<(Vec<AuditEntry>, Option<Uuid>)> {
-        let start = before.map(|before| {
-            Item::from([("pk".to_owned(), text(pk(workspace))), ("sk".to_owned(), text(before))])
-        });
+        // Both ends are inside, but no entry has the random bits of a bound, which are zeros. DynamoDB refuses a range that
+        // ends before it begins, and a page that would begin outside of it.
+        let below = before.map(|before| Uuid::from_u128(before.as_u128().saturating_sub(1)));
+        let to = below.map_or(to, |below| below.min(to));
+        if to < from {
+            return Ok((Vec::new(), None));
+        }
         let output = self
             .client
             .query()
             .table_name(&self.name)
-            // Both ends are inside, but no entry has the random bits of a bound, which are zeros.
             .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
             .expression_attribute_values(":pk", text(pk(workspace)))
             .expression_attribute_values(":from", text(from))
             .expression_attribute_values(":to", text(to))
-            .set_exclusive_start_key(start)
             .scan_index_forward(false)
             .limit(i32::try_from(most).unwrap_or(i32::MAX))
             .consistent_read(true)

@@ -22,6 +22,8 @@ const MAX_QUERIES: usize = 100;
 pub enum Wanted<'a> {
     /// All that users see, or those with a status.
     Shown(Option<Status>),
+    /// Likewise, if they match a text: see [`Export::matches`].
+    Matching(Option<Status>, &'a str),
     /// Those that were asked for in a dialect.
     Of(&'a str),
 }
@@ -96,7 +98,7 @@ impl ExportTable {
                 .expression_attribute_names("#asked", "asked")
                 .expression_attribute_names("#dialect", "dialect")
                 .expression_attribute_values(":dialect", text(dialect)),
-            Wanted::Shown(status) => {
+            Wanted::Shown(status) | Wanted::Matching(status, _) => {
                 let mut condition = "#request.#files <> :counts".to_owned();
                 let mut query = query
                     .expression_attribute_names("#request", "request")
@@ -152,6 +154,9 @@ impl Wanted<'_> {
         match self {
             Self::Shown(status) => {
                 export.is_shown() && status.is_none_or(|status| export.status(now) == status)
+            }
+            Self::Matching(status, text) => {
+                Self::Shown(status).is(export, now) && export.matches(text)
             }
             Self::Of(dialect) => {
                 export.origin.as_ref().is_some_and(|origin| origin.dialect == dialect)

@@ -32,6 +32,18 @@ impl Export {
         FileName::with_suffix(&format!("{}.receipt", self.download_name()), "json")
     }
 
+    /// Whether its name, its description, one of its tables or of its labels has this text, whatever its case. A label is
+    /// searched as `key:value`.
+    pub fn matches(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        let has = |found: &str| found.to_lowercase().contains(&text);
+        let request = &self.request;
+        let labels = request.labels.iter().map(|(key, value)| format!("{key}:{value}"));
+        [&request.name, &request.description].into_iter().flatten().any(|found| has(found))
+            || request.tables.iter().any(|table| has(&table.table))
+            || labels.into_iter().any(|label| has(&label))
+    }
+
     fn download_name(&self) -> String {
         self.request.name.clone().unwrap_or_else(|| format!("export-{}", self.id))
     }
@@ -88,5 +100,27 @@ mod tests {
         export.request.name = Some("März.zip".to_owned());
         assert_eq!(export.zip_name().to_string(), "März.zip");
         assert_eq!(export.bad_rows_name().to_string(), "März.zip.bad-rows.jsonl");
+        assert_eq!(export.receipt_name().to_string(), "März.zip.receipt.json");
+    }
+
+    #[test]
+    fn an_export_is_found_by_its_name_its_description_its_tables_and_its_labels() {
+        let now = Timestamp::UNIX_EPOCH;
+        let window = Window::new(now, now + SignedDuration::from_hours(1)).unwrap();
+        let tables = vec![TableSelection::whole("page_views")];
+        let request = ExportRequest {
+            name: Some("Seiten im März".to_owned()),
+            description: Some("For the board".to_owned()),
+            labels: [("team".to_owned(), "Web".to_owned())].into(),
+            ..ExportRequest::new(tables, window, Format::Jsonl)
+        };
+        let (id, acme) = (ExportId::new(now, [7; 10]), "acme".parse().unwrap());
+        let export = Export::queued(id, acme, request, now, SignedDuration::from_hours(1));
+        for text in ["MÄRZ", "board", "_view", "team", "web", "team:web", ""] {
+            assert!(export.matches(text), "{text}");
+        }
+        for text in ["april", "web:team", "jsonl", "acme"] {
+            assert!(!export.matches(text), "{text}");
+        }
     }
 }
