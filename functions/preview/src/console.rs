@@ -1,5 +1,7 @@
 //! What the console shows beside the form of a new export: what would be read, and the first rows.
 
+use std::time::Duration;
+
 use axum::{
     http::{HeaderMap, StatusCode, request::Parts},
     response::{Html, IntoResponse as _, Response},
@@ -7,10 +9,11 @@ use axum::{
 use cloud::LoadedCatalog;
 use console_kit::{Form, Place, Refusal, body_of, chosen, page};
 use export::{ExportRequest, Workspace};
+use jiff::Timestamp;
 use maud::{Markup, html};
 use pages::{bytes, grouped};
 use serde_json::{Map, Value};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use web::{Api, AuthError, Authorized, BaseUrl, Credential, Services, View};
 
 use crate::{
@@ -21,6 +24,8 @@ use crate::{
 
 /// The most objects of a table that are counted.
 const MAX_OBJECTS: usize = 50_000;
+/// How long objects are counted, for all tables together.
+const MAX_COUNTING: Duration = Duration::from_secs(5);
 /// The longest text of a cell that is shown, in characters.
 const MAX_CELL_CHARS: usize = 200;
 
@@ -45,7 +50,7 @@ impl Api for Console {
 /// What would be read of a table.
 struct Plan {
     table: String,
-    /// How many objects, and their bytes; `None` if they are too many to be counted.
+    /// How many objects, and their bytes; `None` if they are too many to be counted in time.
     amount: Option<(usize, u64)>,
 }
 
@@ -109,21 +114,22 @@ async fn plans(
     loaded: &LoadedCatalog,
     workspace: &Workspace,
     request: &ExportRequest,
-    now: jiff::Timestamp,
+    now: Timestamp,
 ) -> Result<Vec<Plan>, Refusal> {
+    let ends = Instant::now() + MAX_COUNTING;
     let mut plans = Vec::with_capacity(request.tables.len());
     for selection in &request.tables {
         let Some(table) = loaded.table(&selection.table) else { continue };
         let dataset = loaded.dataset_of(table);
         app.services.exports.spend_lists(workspace, [dataset], request.window, now).await?;
-        let amount = match loaded.lake.filed(dataset, workspace, request.window, MAX_OBJECTS).await
-        {
-            Ok(filed) => {
+        let filed = loaded.lake.filed(dataset, workspace, request.window, MAX_OBJECTS);
+        let amount = match timeout_at(ends, filed).await {
+            Ok(Ok(filed)) => {
                 let objects = filed.iter().flat_map(|(_, objects)| objects);
                 Some(objects.fold((0, 0), |(n, size), one| (n + 1, size + one.size_bytes)))
             }
-            Err(cloud::Error::TooManyObjects) => None,
-            Err(other) => return Err(other.into()),
+            Err(_) | Ok(Err(cloud::Error::TooManyObjects)) => None,
+            Ok(Err(other)) => return Err(other.into()),
         };
         plans.push(Plan { table: table.name.clone(), amount });
     }
@@ -142,7 +148,7 @@ fn markup(plans: &[Plan], preview: &Preview) -> Markup {
                         Some((objects, size)) => {
                             (grouped(objects as u64)) " files of the lake, " (bytes(size))
                         }
-                        None => { "more than " (grouped(MAX_OBJECTS as u64)) " files of the lake" }
+                        None => { "more files of the lake than can be counted here" }
                     }
                 }
             }

@@ -12,7 +12,9 @@ use flate2::{Compression, read::DeflateDecoder, write::GzEncoder};
 use proptest::prelude::*;
 
 use super::*;
+use crate::ObjectCounts;
 
+mod counts;
 mod failures;
 mod formats;
 mod golden;
@@ -194,6 +196,12 @@ fn convert_listed(
         whole.add(next);
         whole
     });
+    let counted = &whole.stats.objects;
+    assert!(counted.iter().map(|counts| counts.object).eq(0..listed.len()), "{counted:?}");
+    let sum = |of: fn(&ObjectCounts) -> u64| counted.iter().map(of).sum::<u64>();
+    assert_eq!(sum(|counts| counts.rows), whole.segment.rows);
+    assert_eq!(sum(|counts| counts.outside), whole.stats.outside);
+    assert_eq!(sum(|counts| counts.bad_rows), whole.stats.bad_rows);
     assert_eq!(whole.segment.stored_bytes, stored.len() as u64);
     assert_eq!(whole.segment.stored_crc32, crc32fast::hash(&stored));
     stored.extend(END_OF_MEMBER);
