@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 /// or a default in it, `template` and a parameter with a default or a function's property, `code` and a
 /// constant that is computed, or the number or the sum of a list; ` + ` and ` - ` stand between two places.
 /// `=` is for numbers of AWS, which stand nowhere here.
-const ROWS: [(&str, &str); 94] = [
+const ROWS: [(&str, &str); 96] = [
     ("exports that are not finished", "template WorkspaceExportsAtOnce"),
     ("exports made on a day (UTC)", "template WorkspaceExportsADay"),
     ("requests a second, on average", "template WorkspaceRequestsPerSecond"),
@@ -98,6 +98,11 @@ const ROWS: [(&str, &str); 94] = [
         "functions/tokens/src/provider.rs MAX_ANSWER_BYTES; functions/tokens/src/provider.rs MAX_KEYS; \
          functions/tokens/src/provider.rs TIMEOUT",
     ),
+    (
+        "keys of the OpenID provider",
+        "functions/tokens/src/provider.rs FRESH; functions/tokens/src/provider.rs MAX_AGE; \
+         functions/tokens/src/provider.rs PAUSE",
+    ),
     ("page of `list_tokens`", "shared/cloud/src/tokens.rs MAX_PAGE; = 1"),
     ("wait for an export that `Prefer` asks for", "functions/exports/src/prefer.rs MAX_WAIT"),
     ("objects that are explained", "functions/exports/src/explain.rs MAX_OBJECTS"),
@@ -107,6 +112,10 @@ const ROWS: [(&str, &str); 94] = [
     (
         "folders listed for a table in a preview",
         "functions/preview/src/walk.rs MAX_LISTS; functions/preview/src/walk.rs MAX_LISTED_OBJECTS",
+    ),
+    (
+        "objects that are counted beside the console's form",
+        "functions/preview/src/console.rs MAX_OBJECTS; functions/preview/src/console.rs MAX_COUNTING",
     ),
     ("source objects of a range of Amplitude", "functions/amplitude/src/size.rs MAX_OBJECTS"),
     (

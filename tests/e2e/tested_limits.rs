@@ -158,6 +158,13 @@ const HELD_BY: &[(&str, &[&str])] = &[
         "answers of the OpenID provider",
         &["a_provider_that_answers_too_much_or_too_many_keys_is_not_read"],
     ),
+    (
+        "keys of the OpenID provider",
+        &[
+            "the_provider_is_asked_every_half_a_minute_at_most_and_every_quarter_of_an_hour_at_least",
+            "keys_are_used_for_a_day_while_the_provider_does_not_answer",
+        ],
+    ),
     ("page of `list_tokens`", &["a_list_of_tokens_is_read_by_pages"]),
     (
         "wait for an export that `Prefer` asks for",
@@ -181,6 +188,13 @@ const HELD_BY: &[(&str, &[&str])] = &[
         &[
             "a_hundred_prefixes_are_listed_and_no_more",
             "twenty_thousand_objects_of_a_part_are_listed_and_no_more",
+        ],
+    ),
+    (
+        "objects that are counted beside the console's form",
+        &[
+            "fifty_thousand_objects_of_a_table_are_counted_and_no_more",
+            "what_is_not_listed_in_time_is_not_counted",
         ],
     ),
     (

@@ -6,9 +6,9 @@ use axum::{
     http::{HeaderMap, StatusCode, request::Parts},
     response::{Html, IntoResponse as _, Response},
 };
-use cloud::LoadedCatalog;
+use cloud::{Lake, LoadedCatalog};
 use console_kit::{Form, Place, Refusal, body_of, chosen, page};
-use export::{ExportRequest, Workspace};
+use export::{Dataset, ExportRequest, Window, Workspace};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use pages::{bytes, grouped};
@@ -122,18 +122,29 @@ async fn plans(
         let Some(table) = loaded.table(&selection.table) else { continue };
         let dataset = loaded.dataset_of(table);
         app.services.exports.spend_lists(workspace, [dataset], request.window, now).await?;
-        let filed = loaded.lake.filed(dataset, workspace, request.window, MAX_OBJECTS);
-        let amount = match timeout_at(ends, filed).await {
-            Ok(Ok(filed)) => {
-                let objects = filed.iter().flat_map(|(_, objects)| objects);
-                Some(objects.fold((0, 0), |(n, size), one| (n + 1, size + one.size_bytes)))
-            }
-            Err(_) | Ok(Err(cloud::Error::TooManyObjects)) => None,
-            Ok(Err(other)) => return Err(other.into()),
-        };
+        let amount = count(&loaded.lake, dataset, workspace, request.window, ends).await?;
         plans.push(Plan { table: table.name.clone(), amount });
     }
     Ok(plans)
+}
+
+/// Returns how many objects may hold rows of a window, and their bytes; `None` if they are more than `MAX_OBJECTS`, or
+/// are not listed by `ends`.
+async fn count(
+    lake: &Lake,
+    dataset: &Dataset,
+    workspace: &Workspace,
+    window: Window,
+    ends: Instant,
+) -> Result<Option<(usize, u64)>, cloud::Error> {
+    match timeout_at(ends, lake.filed(dataset, workspace, window, MAX_OBJECTS)).await {
+        Ok(Ok(filed)) => {
+            let objects = filed.iter().flat_map(|(_, objects)| objects);
+            Ok(Some(objects.fold((0, 0), |(n, size), one| (n + 1, size + one.size_bytes))))
+        }
+        Err(_) | Ok(Err(cloud::Error::TooManyObjects)) => Ok(None),
+        Ok(Err(other)) => Err(other),
+    }
 }
 
 fn markup(plans: &[Plan], preview: &Preview) -> Markup {
@@ -233,9 +244,36 @@ fn why_no_more(stopped: Stopped) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use export::Catalog;
     use serde_json::json;
 
     use super::*;
+    use crate::fake_lake;
+
+    /// Counts an hour of a lake in which each of its three prefixes holds `objects` objects of 9 bytes.
+    async fn counted(objects: usize, time: Duration) -> Option<(usize, u64)> {
+        let (_aws, lake) = fake_lake::start(objects).await;
+        let catalog = Catalog::built_in().unwrap();
+        let dataset = catalog.dataset_of(catalog.table("liferay_page").unwrap());
+        let window = Window::new(
+            "2026-03-01T00:00:00Z".parse().unwrap(),
+            "2026-03-01T01:00:00Z".parse().unwrap(),
+        );
+        let acme = "acme".parse().unwrap();
+        count(&lake, dataset, &acme, window.unwrap(), Instant::now() + time).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn fifty_thousand_objects_of_a_table_are_counted_and_no_more() {
+        let minute = Duration::from_mins(1);
+        assert_eq!(counted(16_666, minute).await, Some((49_998, 449_982)));
+        assert_eq!(counted(16_667, minute).await, None);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_listed_in_time_is_not_counted() {
+        assert_eq!(counted(1, Duration::ZERO).await, None);
+    }
 
     #[test]
     fn a_cell_shows_its_value_and_of_a_long_one_the_beginning() {

@@ -4,6 +4,8 @@
 
 mod app;
 mod console;
+#[cfg(test)]
+mod fake_lake;
 mod preview;
 mod read;
 mod routes;

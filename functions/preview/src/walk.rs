@@ -88,27 +88,14 @@ impl<'a> Walk<'a> {
 #[cfg(test)]
 mod tests {
     use export::Catalog;
-    use fake_aws::{FakeAws, Reply};
 
     use super::*;
+    use crate::fake_lake;
 
     /// Walks through this window of a lake in which each prefix that is listed holds `objects` objects. Returns the keys
     /// in their order, how the walk ended, and how many lists were made.
     async fn walk(from: &str, to: &str, objects: usize) -> (Vec<String>, bool, usize) {
-        let aws = FakeAws::start(move |call| {
-            let (_, prefix) = call.operation.split_once("prefix=")?;
-            let prefix = prefix.split('&').next()?.replace("%2F", "/").replace("%3D", "=");
-            let object = |n| {
-                format!("<Contents><Key>{prefix}{n}</Key><ETag>e</ETag><Size>9</Size></Contents>")
-            };
-            let objects: String = (0..objects).map(object).collect();
-            let list = format!(
-                "<ListBucketResult><IsTruncated>false</IsTruncated>{objects}</ListBucketResult>"
-            );
-            Some(Reply::ok(list))
-        });
-        let aws = aws.await.unwrap();
-        let lake = Lake::new(cloud::s3_client(&aws.config().await), "lake".to_owned());
+        let (aws, lake) = fake_lake::start(objects).await;
         let catalog = Catalog::built_in().unwrap();
         let dataset = catalog.dataset_of(catalog.table("liferay_page").unwrap());
         let window = Window::new(from.parse().unwrap(), to.parse().unwrap()).unwrap();

@@ -256,4 +256,16 @@ mod tests {
         assert!(reads(1, 200 << 10).await);
         assert!(!reads(1, 256 << 10).await);
     }
+
+    #[tokio::test]
+    async fn keys_are_used_for_a_day_while_the_provider_does_not_answer() {
+        let read_at = Timestamp::UNIX_EPOCH;
+        let keys = json!([{ "kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "a" }]);
+        // Nobody listens there.
+        let provider = Provider::new("http://127.0.0.1:9".to_owned()).unwrap();
+        *provider.cache.lock().await = Cache { read_at: Some(read_at), ..cache(&keys) };
+        assert!(provider.key(Some("a"), read_at + MAX_AGE).await.is_ok());
+        let later = read_at + MAX_AGE + SignedDuration::from_secs(1);
+        assert_eq!(provider.key(Some("a"), later).await.err(), Some(NoKey::Unavailable));
+    }
 }
