@@ -76,6 +76,13 @@ pub(crate) async fn lines_of(user: &User, query: &str) -> String {
     lines.map(|line| line + "\n").collect()
 }
 
+/// Exports events in vain, and returns the status and what is said of it.
+pub(crate) async fn failure_of(user: &User, query: &str) -> String {
+    let reply = ask(user, query).await;
+    let said = String::from_utf8_lossy(&reply.bytes).into_owned();
+    format!("{} {said}", reply.status)
+}
+
 fn source_key(user: &User, hour: u8, name: &str) -> String {
     format!("amplitude/events/workspace={}/date=2026-03-01/hour={hour:02}/{name}", user.workspace)
 }

@@ -101,6 +101,18 @@ pub(crate) async fn file_of(user: &User, query: &str, file: &str) -> (Reply, Str
     (done, text)
 }
 
+/// Makes an export of a query in vain, and returns what is said of it, at once or in the end.
+pub(crate) async fn failure_of(user: &User, query: &str) -> String {
+    let created = user.send("POST", &format!("{EXPORTS}?{query}"), &[], None).await.unwrap();
+    if created.status != 201 {
+        assert_eq!(created.status, 500, "{}", created.body);
+        return created.body.to_string();
+    }
+    let done = finished(user, created.text("/id")).await;
+    assert_eq!(done.text("/status"), "FAILED", "{}", done.body);
+    done.body.to_string()
+}
+
 /// The rows of a file, by column.
 fn rows(archive: &Archive, file: &str) -> Vec<BTreeMap<String, String>> {
     let text = archive.text(file).unwrap();

@@ -90,6 +90,15 @@ pub(crate) async fn export(user: &User, rest: &str) -> (Value, BTreeMap<String, 
     (done, files)
 }
 
+/// Makes an export in vain, and returns what is said of it.
+pub(crate) async fn failure_of(user: &User, rest: &str) -> String {
+    let made = call(user, "exportData", rest).await;
+    assert_eq!(made.status, 200, "{}", made.body);
+    let done = finished(user, made.text("/response/0/jobId")).await;
+    assert_eq!(done["state"], "FAILED", "{done}");
+    done["error"]["message"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn json_has_a_session_a_line() {
     let user = user().await;

@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, future::join_all, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use service::Joined;
-use tests::{Reply, Stack, User, sample::gzip};
+use tests::{Reply, Stack, User, sample::gzip, until};
 
 use crate::{SMALL, at, inside, request};
 
@@ -46,6 +46,16 @@ pub(crate) async fn lines_of(user: &User, dates: &str) -> (Reply, String) {
     let lead = led(user, &url("page", dates), &[]).await;
     let file = followed(user, &lead).await;
     (lead, tests::Archive(file.bytes).text("data.json").unwrap())
+}
+
+/// Exports pages in vain, and returns what is said of it.
+pub(crate) async fn failure_of(user: &User, dates: &str) -> String {
+    let failed = async || {
+        let reply = user.get(&url("page", dates)).await?;
+        let message = reply.text("/message");
+        Ok(message.starts_with("The last data export").then(|| message.to_owned()))
+    };
+    until("the export to fail", failed).await.unwrap()
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 //! the answer once, or outside of the window, or counted as bad. What is true of a row is known from how it was
 //! made.
 
+mod damaged;
+
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tests::{Stack, User, sample::gzip};

@@ -32,6 +32,9 @@ pub(crate) struct View {
     /// documents do not know it.
     #[serde(skip_serializing_if = "Option::is_none")]
     bad_rows: Option<u64>,
+    /// Why the export failed. Only there if it did: the documents do not know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_reason: Option<String>,
 }
 
 /// The name under which this dialect's exports are stored.
@@ -65,6 +68,10 @@ impl View {
             State::Succeeded { archive } | State::Expired { archive, .. } => Some(archive),
             _ => None,
         };
+        let failure_reason = match &export.state {
+            State::Failed { failure, .. } => Some(failure.detail.clone()),
+            _ => None,
+        };
         Some(Self {
             id: export.id.to_string(),
             author: origin.requested_by.clone(),
@@ -83,6 +90,7 @@ impl View {
             using_display_names: export.request.display_names,
             schedule_id: None,
             bad_rows: archive.map(|archive| archive.bad_rows).filter(|rows| *rows > 0),
+            failure_reason,
         })
     }
 }
