@@ -7,7 +7,12 @@ mod common;
 use std::{io::Read as _, sync::Arc};
 
 use bytes::Bytes;
-use columnar::{MAX_PAGE_BYTES, Rows, Wanted};
+use columnar::{MAX_BATCH_VALUES, MAX_PAGE_BYTES, Rows, Wanted};
+use parquet::{
+    data_type::BoolType,
+    file::{properties::WriterProperties, writer::SerializedFileWriter},
+    schema::parser::parse_message_type,
+};
 
 use crate::common::fixture;
 
@@ -334,4 +339,36 @@ fn a_bomb_is_not_inflated() {
             "{told}"
         );
     }
+}
+
+/// A file of two columns of lists of booleans, with the lengths of their lists row by row.
+fn lists(columns: [&[usize]; 2]) -> Vec<u8> {
+    let schema = "message root { repeated boolean a; repeated boolean b; }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    // Each list has a page of its own.
+    let properties = WriterProperties::builder().set_data_page_row_count_limit(1).build();
+    let mut file = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties)).unwrap();
+    let mut group = file.next_row_group().unwrap();
+    for lengths in columns {
+        let mut column = group.next_column().unwrap().unwrap();
+        for length in lengths {
+            let (values, defs) = (vec![true; *length], vec![1; *length]);
+            let reps: Vec<i16> = (0..*length).map(|at| i16::from(at > 0)).collect();
+            let typed = column.typed::<BoolType>();
+            typed.write_batch(&values, Some(&defs), Some(&reps)).unwrap();
+        }
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    file.into_inner().unwrap()
+}
+
+#[test]
+fn lists_of_a_few_rows_have_4194304_elements_and_no_more() {
+    let half = MAX_BATCH_VALUES / 2;
+    assert_eq!(read(lists([&[half, half - 2], &[1, 1]])), Ok(4 << 20));
+    assert_eq!(
+        refused(lists([&[half, half - 2], &[1, 2]])),
+        "as Parquet, the lists of 2 rows have more than 4194304 elements"
+    );
 }
