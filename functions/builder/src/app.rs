@@ -96,10 +96,11 @@ impl App {
         aws: &SdkConfig,
         settings: Settings,
     ) -> anyhow::Result<(Builder, Self)> {
-        let s3 = cloud::s3_client(aws);
+        let bulk = cloud::bulk_config(aws);
+        let s3 = cloud::s3_client(&bulk);
         let clock = Clock::system();
         let catalogs =
-            CatalogSource::from_env(aws, clock.now()).await.context("load the catalog")?;
+            CatalogSource::from_env(&bulk, clock.now()).await.context("load the catalog")?;
         let sqs = aws_sdk_sqs::Client::new(aws);
         let queue = ExportQueue::new(sqs, settings.export_queue_url);
         let exports = ExportTable::new(cloud::dynamodb_client(aws), settings.export_table);

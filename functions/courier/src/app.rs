@@ -34,7 +34,7 @@ impl Settings {
         Ok(Copier {
             follow_up: FollowUp::from_env(&aws, exports.clone(), builds, clock)?,
             exports,
-            archives: ArchiveBucket::new(cloud::s3_client(&aws), self.bucket),
+            archives: ArchiveBucket::new(cloud::s3_client(&cloud::bulk_config(&aws)), self.bucket),
             queue: Queue::new(sqs, self.queue_url),
             seal: KmsCipher::from_env(&aws)?,
             aws,

@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::{
         delete_item::DeleteItemError, put_item::PutItemError, update_item::UpdateItemError,
     },
 };
+use aws_sdk_s3::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
@@ -37,6 +38,12 @@ const S3_COPY_TIMEOUT: Duration = Duration::from_mins(5);
 const S3_STALL: Duration = Duration::from_secs(20);
 /// How often a call is made, the first time included.
 const ATTEMPTS: u32 = 4;
+/// How often those who make and copy files call S3, the first time included: over half a minute, while S3 spreads load.
+/// Their calls are thousands, and a single one that is given up ends the whole attempt.
+const BULK_ATTEMPTS: u32 = 8;
+/// What a client of S3 may spend on retries until calls succeed again. A retry costs 5, or more, of the SDK's 500, which
+/// a moment of `SlowDown` would use up.
+const RETRY_TOKENS: usize = 10_000;
 
 /// Reads region, credentials and endpoint from the environment that Lambda sets. The limits are those of
 /// small calls; for S3 there is [`s3_client`].
@@ -92,6 +99,12 @@ where
     }
 }
 
+/// Returns the settings for clients of those who make and copy files, who can wait longer than who answers HTTP.
+pub fn bulk_config(aws: &SdkConfig) -> SdkConfig {
+    let retries = aws.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
+    aws.to_builder().retry_config(retries.with_max_attempts(BULK_ATTEMPTS)).build()
+}
+
 /// Returns a client of S3. Objects are large, so no attempt is limited as a whole: neither an answer nor a
 /// body may stand still.
 pub fn s3_client(aws: &SdkConfig) -> aws_sdk_s3::Client {
@@ -101,9 +114,11 @@ pub fn s3_client(aws: &SdkConfig) -> aws_sdk_s3::Client {
 /// Returns what a client of S3 is made of.
 pub(crate) fn s3_config(aws: &SdkConfig) -> aws_sdk_s3::config::Builder {
     let stalled = StalledStreamProtectionConfig::enabled().grace_period(S3_STALL).build();
+    let tokens = TokenBucket::builder().capacity(RETRY_TOKENS).build();
     aws_sdk_s3::config::Builder::from(aws)
         .timeout_config(s3_timeouts(S3_ANSWER_TIMEOUT))
         .stalled_stream_protection(stalled)
+        .retry_partition(RetryPartition::custom("s3").token_bucket(tokens).build())
 }
 
 /// Returns what is different about requests that S3 needs long for: it answers their headers at once, and their
@@ -127,14 +142,18 @@ fn s3_timeouts(answer: Duration) -> TimeoutConfig {
 #[cfg(test)]
 mod tests {
     use std::{
-        sync::atomic::{AtomicU32, Ordering},
+        collections::HashMap,
+        sync::{
+            Mutex,
+            atomic::{AtomicU32, Ordering},
+        },
         time::Instant,
     };
 
     use super::*;
     use crate::{
         Slot,
-        fake::{Fake, reply},
+        fake::{Fake, refusal, reply},
     };
 
     #[tokio::test]
@@ -170,6 +189,40 @@ mod tests {
         let taken = fake.exports().await.take_slot(&"acme".parse().unwrap(), "a", slot, None).await;
         assert!(taken.unwrap());
         assert_eq!(fake.requests().len(), 2);
+    }
+
+    /// Makes calls of S3 at once, each of which is refused so many times before it is answered. Returns whether all were
+    /// answered in the end. Pauses between attempts are a thousandth of what they are.
+    async fn all_answered(calls: usize, refused: usize) -> bool {
+        let seen = Mutex::new(HashMap::<String, usize>::new());
+        let fake = Fake::new(move |request| {
+            let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+            let path = path.split('?').next().unwrap_or_default().to_owned();
+            let mut seen = seen.lock().unwrap();
+            let times = seen.entry(path).or_default();
+            *times += 1;
+            if *times <= refused {
+                return refusal("503 Slow Down", "SlowDown", "Please reduce your request rate.");
+            }
+            reply("200 OK", &[("ETag", "\"e\"")], 0, b"")
+        });
+        let quick = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
+        let aws = fake.aws().await.into_builder().retry_config(quick).build();
+        let config = s3_config(&bulk_config(&aws)).force_path_style(true);
+        let client = aws_sdk_s3::Client::from_conf(config.build());
+        let heads = (0..calls).map(|n| client.head_object().bucket("b").key(format!("{n}")).send());
+        futures_util::future::join_all(heads).await.iter().all(Result::is_ok)
+    }
+
+    #[tokio::test]
+    async fn what_makes_files_calls_s3_eight_times_and_no_more() {
+        assert!(all_answered(1, 7).await);
+        assert!(!all_answered(1, 8).await);
+    }
+
+    #[tokio::test]
+    async fn a_moment_in_which_s3_slows_down_every_call_is_waited_for() {
+        assert!(all_answered(100, 6).await);
     }
 
     #[tokio::test]

@@ -52,7 +52,7 @@ pub use audit::{AuditTable, NewEntry};
 pub use batches::Claim;
 pub use body::ObjectBody;
 pub use catalog_source::{CatalogSource, LoadedCatalog, MAX_CATALOG_BYTES};
-pub use clients::{aws_config, dynamodb_client, s3_client};
+pub use clients::{aws_config, bulk_config, dynamodb_client, s3_client};
 pub use customer_bucket::{CustomerBucket, PutError, Refused};
 pub use deliveries::DeliveryTable;
 pub use due::Due;
