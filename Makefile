@@ -27,11 +27,12 @@ TESTERS := .tools/stack/done .tools/check/done $(if $(shell command -v npm),.too
 MAKEFLAGS += --jobs=4
 unexport MAKEFLAGS
 
-.PHONY: help demo test lint deny advisories bench fuzz stack down programs sam
+.PHONY: help demo test smoke lint deny advisories bench fuzz stack down programs sam
 
 help:
 	@echo 'make demo   make an export on a local stack, which stays up'
 	@echo 'make test   everything that must hold: lints, unit, property and end-to-end tests'
+	@echo 'make smoke  test a deployed stack from outside, by API=... and TOKEN=...; SMOKE=--help tells of more'
 	@echo 'make lint   formatting, clippy, the template'
 	@echo 'make deny   licences and origins of dependencies; make advisories, known faults of them'
 	@echo 'make bench  how fast exports are made, beside others; BENCH="--rounds 1" is quicker'
@@ -49,6 +50,12 @@ test: lint programs $(TESTERS)
 	@$(STACK) up test $(TEST_PORT) $(BUILT) --auth
 	@$(if $(LACKING),echo 'Left out for want of the program: $(LACKING)')
 	@$(NEXTEST); status=$$?; $(STACK) down test; exit $$status
+
+# By the environment, so that the token is on no command line but the caller's. The environment will do for it, too.
+smoke: export DECANT_URL := $(API)
+smoke: export DECANT_TOKEN := $(TOKEN)
+smoke:
+	@python3 -B tests/smoke/run.py $(SMOKE)
 
 lint: .tools/sam/done
 	cargo fmt --all --check

@@ -36,6 +36,7 @@ mod receipts;
 mod settings;
 mod shares;
 mod sign_in;
+mod smoke;
 mod stored_bounds;
 mod suggested;
 mod tenants;
