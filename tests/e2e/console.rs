@@ -311,6 +311,25 @@ async fn secrets_of_callbacks_are_shown_once() {
 }
 
 #[tokio::test]
+async fn the_policies_of_a_role_for_copies_are_shown_for_this_workspace_and_deployment() {
+    let browser = Browser::of(user().await).await;
+    let page = text(&browser.get("/workspace").await);
+    let policy = |id: &str| -> Value {
+        let found = Regex::new(&format!("(?s)<pre id=\"{id}\">(.*?)</pre>")).unwrap();
+        let found = found.captures(&page).unwrap_or_else(|| panic!("{id}: {page}"))[1].to_owned();
+        serde_json::from_str(&found.replace("&quot;", "\"")).unwrap()
+    };
+    let trust = policy("trust-policy")["Statement"][0].clone();
+    let id = format!("decant-{}", browser.user.workspace);
+    assert_eq!(trust["Condition"]["StringEquals"]["sts:ExternalId"], id);
+    let role = trust["Principal"]["AWS"].as_str().unwrap();
+    assert!(role.starts_with("arn:aws:iam::") && role.contains("CourierRole"), "{role}");
+    let granted = policy("permissions-policy")["Statement"][0].clone();
+    assert_eq!(granted["Action"], json!(["s3:PutObject", "s3:AbortMultipartUpload"]));
+    assert_eq!(granted["Resource"], "arn:aws:s3:::YOUR-BUCKET/decant/*");
+}
+
+#[tokio::test]
 async fn exports_are_searched_in_the_console() {
     let browser = Browser::of(user().await).await;
     browser.make(&[("name", "Pages & more")]).await;

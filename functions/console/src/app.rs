@@ -2,7 +2,7 @@
 
 use aws_config::SdkConfig;
 use axum::http::request::Parts;
-use cloud::KmsCipher;
+use cloud::{KmsCipher, env};
 use console_kit::Refusal;
 use service::FollowUp;
 use web::{Api, AuthError, Authorized, Credential, Edit, Services, View};
@@ -20,6 +20,8 @@ pub(crate) struct App {
     pub(crate) follow_up: FollowUp,
     /// What seals users' secrets.
     pub(crate) seal: KmsCipher,
+    /// The role by which the courier takes on users' roles.
+    pub(crate) courier_role: String,
 }
 
 impl App {
@@ -29,7 +31,8 @@ impl App {
         let exports = &services.exports;
         let (table, queue) = (exports.table.clone(), exports.queue.clone());
         let follow_up = FollowUp::from_env(aws, table, queue, exports.clock)?;
-        Ok(Self { follow_up, seal: KmsCipher::from_env(aws)?, services })
+        let courier_role = env::required("COURIER_ROLE_ARN")?;
+        Ok(Self { follow_up, seal: KmsCipher::from_env(aws)?, courier_role, services })
     }
 }
 

@@ -1,5 +1,7 @@
 //! The workspace: what copies need to know, and the secrets that callbacks are signed with.
 
+mod policies;
+
 use axum::{
     extract::Path,
     http::StatusCode,
@@ -27,7 +29,7 @@ pub(crate) async fn show(viewer: Viewer, base: BaseUrl) -> Result<Response, Refu
             dt { "Exports at once" } dd { (quota.exports_at_once) }
             dt { "Exports a day" } dd { (quota.exports_a_day) }
         }
-        p.hint { "The trust policy of a role that copies go through asks for the external id." }
+        (policies::section(&viewer.courier_role, workspace))
         h2 { "Signing secrets of callbacks" }
         @if secrets.is_empty() { p { "There are none. Exports with a callback need one." } }
         ul {
