@@ -297,6 +297,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_empty_file_adds_its_headers_only() {
+        let (layout, _) = written(&[("a".to_owned(), Vec::new(), false)]);
+        // The local header, and the directory with its end.
+        assert_eq!(layout.extents.iter().map(Extent::len).collect::<Vec<_>>(), [31, 47 + 22]);
+    }
+
     fn entry(name: &MemberName, raw_bytes: u64, stored_bytes: u64, offset: u64) -> Entry<'_> {
         Entry { name, method: Method::Deflate, crc32: 0, raw_bytes, stored_bytes, offset }
     }
@@ -314,6 +321,9 @@ mod tests {
         assert_eq!(end(65_534, 9, large - 1).len(), 22);
         assert_eq!(end(65_535, 9, 9).len(), 22 + 76);
         assert_eq!(end(1, 9, large).len(), 22 + 76);
+        assert_eq!(end(1, large, 9).len(), 22 + 76);
+        // What does not compress may be larger stored than it is.
+        assert_eq!(entry(&name, large - 1, large, 0).local_header().len(), 31 + 20);
     }
 
     /// Numbers of so many bytes each, the lowest first.

@@ -60,6 +60,12 @@ mod tests {
     }
 
     #[test]
+    fn a_name_has_a_thousand_bytes_at_most() {
+        assert!("a".repeat(1000).parse::<MemberName>().is_ok());
+        assert!("a".repeat(1001).parse::<MemberName>().is_err());
+    }
+
+    #[test]
     fn names_that_differ_in_case_only_collide() {
         let names: Vec<MemberName> = ["a.csv", "A.csv"].map(|n| n.parse().unwrap()).into();
         assert!(!names_are_distinct(&names));

@@ -205,8 +205,30 @@ mod tests {
             copied.iter().map(part_len).collect::<Vec<_>>(),
             [MAX_COPY_BYTES * 5 / 6 + 1, MAX_COPY_BYTES * 5 / 6 + 1, MAX_COPY_BYTES * 5 / 6]
         );
-        // The largest archive takes larger parts.
-        assert!(plan_parts(&whole(40 << 40)).len() <= MAX_PARTS);
+        let even: Vec<_> = plan_parts(&whole(MAX_COPY_BYTES * 2)).iter().map(part_len).collect();
+        assert_eq!(even, [MAX_COPY_BYTES; 2]);
+    }
+
+    #[test]
+    fn the_largest_archive_is_copied_in_larger_parts_that_s3_still_takes() {
+        let parts = plan_parts(&[Extent::Range { source: 0, offset: 0, len: 40 << 40 }]);
+        assert!(parts.len() <= MAX_PARTS, "{}", parts.len());
+        for part in parts {
+            assert!(matches!(part, Part::Copy { len, .. } if len <= MAX_PART_BYTES), "{part:?}");
+        }
+    }
+
+    #[test]
+    fn as_many_of_the_smallest_parts_as_an_upload_has_are_copied_as_they_are() {
+        let piece = |source| Extent::Range { source, offset: 0, len: MIN_PART_BYTES };
+        let copied = |source| Part::Copy { source, offset: 0, len: MIN_PART_BYTES };
+        let parts = plan_parts(&(0..MAX_PARTS).map(piece).collect::<Vec<_>>());
+        assert!(parts == (0..MAX_PARTS).map(copied).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn nothing_at_all_is_one_empty_part() {
+        assert_eq!(plan_parts::<usize>(&[]), [Part::Write(Vec::new())]);
     }
 
     #[test]

@@ -221,4 +221,22 @@ mod tests {
             prop_assert_eq!(first, second);
         }
     }
+
+    #[test]
+    fn content_that_is_stored_as_it_is_joins_like_a_segment() {
+        let (first, second) = (Segment::plain(b"a,b\n", 1), Segment::plain(b"1,2\n3,4\n", 2));
+        assert_eq!(first.join(second), Segment::plain(b"a,b\n1,2\n3,4\n", 3));
+        let crc32 = crc32fast::hash(b"a,b\n");
+        let want = Segment { crc32, raw_bytes: 4, stored_crc32: crc32, stored_bytes: 4, rows: 1 };
+        assert_eq!(first, want);
+    }
+
+    #[test]
+    fn a_higher_level_makes_content_smaller() {
+        let rows: String = (0..5000).map(|n| format!("{n},{},{}\n", n * 7 % 97, n * n)).collect();
+        let [fast, middle, small] = [1, 6, 12].map(|level| {
+            SegmentEncoder::new(level).encode(rows.as_bytes(), 0, &mut Vec::new()).stored_bytes
+        });
+        assert!(small < middle && middle < fast, "{small}, {middle} and {fast} bytes");
+    }
 }

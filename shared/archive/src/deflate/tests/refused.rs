@@ -80,3 +80,28 @@ fn a_code_that_is_missing_is_told_from_one_that_is_cut() {
         assert_eq!(matches!(wrong, DeflateError::Truncated), is_cut, "{more}: {wrong}");
     }
 }
+
+#[test]
+fn fifteen_bits_are_enough_to_tell_that_a_code_is_missing() {
+    let mut lengths = vec![0; 258];
+    (lengths[97], lengths[256], lengths[257]) = (1, 2, 2);
+    let is_cut = |before: &usize| {
+        let mut tokens = vec![Token::Literal(b'a'); *before];
+        tokens.push(Token::Match { len: 3, distance: 2 });
+        let codes = (Code(lengths.clone()), Code(vec![1]));
+        let mut data = alone(&streams::Block::Dynamic(&tokens, codes.0, codes.1));
+        data.push(0);
+        matches!(read(&data[..]), Err(DeflateError::Truncated))
+    };
+    // Of a literal's one bit each: what is left at the distance, which has no code, are the two bits of
+    // the end, the rest of their byte and one byte, so 10 to 17 bits in turn.
+    assert_eq!((1..=8).filter(is_cut).count(), 5);
+}
+
+#[test]
+fn a_length_that_its_complement_contradicts_is_refused() {
+    assert_eq!(read(&[1, 1, 0, 0xfe, 0xff, b'a'][..]).unwrap().content, b"a");
+    for complement in [[0xff, 0xff], [0xfe, 0xfe], [1, 0]] {
+        assert_refused(&[&[1, 1, 0], &complement[..], b"a"].concat());
+    }
+}
