@@ -51,7 +51,7 @@ test: lint programs $(TESTERS)
 	@$(if $(LACKING),echo 'Left out for want of the program: $(LACKING)')
 	@$(NEXTEST); status=$$?; $(STACK) down test; exit $$status
 
-# By the environment, so that the token is on no command line but the caller's. The environment will do for it, too.
+# The script takes the token from the environment, so that no list of processes shows it. `TOKEN` may be set there, too.
 smoke: export DECANT_URL := $(API)
 smoke: export DECANT_TOKEN := $(TOKEN)
 smoke:

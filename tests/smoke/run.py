@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 import uuid
+import zipfile
 
 import promises
 import extras  # noqa: F401  (its promises come after those, and before the next)
@@ -114,7 +115,7 @@ def tried(run, needs, function):
         return "BROKEN", str(reason)
     except (OSError, http.client.HTTPException) as error:
         return "BROKEN", f"an answer broke off: {error!r}"
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError, promises.zipfile.BadZipFile) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, zipfile.BadZipFile) as error:
         return "BROKEN", f"an answer is not what GET /v1/openapi.json describes: {error!r}"
 
 

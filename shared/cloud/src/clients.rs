@@ -38,8 +38,8 @@ const S3_COPY_TIMEOUT: Duration = Duration::from_mins(5);
 const S3_STALL: Duration = Duration::from_secs(20);
 /// How often a call is made, the first time included.
 const ATTEMPTS: u32 = 4;
-/// How often those who make and copy files call S3, the first time included: over half a minute, while S3 spreads load.
-/// Their calls are thousands, and a single one that is given up ends the whole attempt.
+/// How often builders and couriers make a call to S3, the first time included, over half a minute on average. An export
+/// makes thousands of calls, and a single one that is given up ends the whole attempt.
 const BULK_ATTEMPTS: u32 = 8;
 /// What a client of S3 may spend on retries until calls succeed again. A retry costs 5, or more, of the SDK's 500, which
 /// a moment of `SlowDown` would use up.
@@ -99,7 +99,7 @@ where
     }
 }
 
-/// Returns the settings for clients of those who make and copy files, who can wait longer than who answers HTTP.
+/// Returns the settings for builders and couriers, which try S3 for longer than a function that answers HTTP can.
 pub fn bulk_config(aws: &SdkConfig) -> SdkConfig {
     let retries = aws.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
     aws.to_builder().retry_config(retries.with_max_attempts(BULK_ATTEMPTS)).build()

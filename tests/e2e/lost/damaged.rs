@@ -78,7 +78,7 @@ async fn amplitudes_api_names_the_object_that_cannot_be_read() {
         let (user, mut rng) = (user().await, Rng::with_seed(0));
         EVENTS.damage(&user, at(FROM), damage, &mut rng).await;
         let said = amplitude::failure_of(&user, "start=20260301T10&end=20260301T10").await;
-        assert!(said.starts_with("500 ") && said.contains(damage.0), "{}: {said}", damage.0);
+        assert!(said.contains(damage.0), "{}: {said}", damage.0);
     }
 }
 

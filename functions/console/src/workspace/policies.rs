@@ -16,10 +16,10 @@ pub(super) fn section(courier_role: &str, workspace: &Workspace) -> Markup {
         p { "Make a role in the account of your bucket whose name begins with " code { "decant-" } ", and give it these two "
             "policies. Exports are then copied by its ARN, as " code { "role_arn" } "." }
         h3 { "Its trust policy" }
-        pre #trust-policy { (pasted(&trust(courier_role, workspace))) }
+        pre #trust-policy { (format!("{:#}", trust(courier_role, workspace))) }
         p.hint { "The external id is that of this workspace: no other can have the role taken on." }
         h3 { "Its permissions policy" }
-        pre #permissions-policy { (pasted(&permissions(partition(courier_role)))) }
+        pre #permissions-policy { (format!("{:#}", permissions(partition(courier_role)))) }
         p.hint {
             "Write the name of your bucket for " code { (BUCKET) } ", and the prefix of your copies for " code { (PREFIX) }
             ". If the bucket is encrypted with a key of KMS, allow " code { "kms:GenerateDataKey" } " and "
@@ -30,7 +30,7 @@ pub(super) fn section(courier_role: &str, workspace: &Workspace) -> Markup {
 
 /// Lets the courier take the role on, for this workspace only.
 fn trust(courier_role: &str, workspace: &Workspace) -> Value {
-    one(&json!({
+    policy_of(&json!({
         "Effect": "Allow",
         "Action": "sts:AssumeRole",
         "Principal": { "AWS": courier_role },
@@ -40,24 +40,20 @@ fn trust(courier_role: &str, workspace: &Workspace) -> Value {
 
 /// Lets the role write below the prefix, and abort what it began to write.
 fn permissions(partition: &str) -> Value {
-    one(&json!({
+    policy_of(&json!({
         "Effect": "Allow",
         "Action": ["s3:PutObject", "s3:AbortMultipartUpload"],
         "Resource": format!("arn:{partition}:s3:::{BUCKET}/{PREFIX}*"),
     }))
 }
 
-fn one(statement: &Value) -> Value {
+fn policy_of(statement: &Value) -> Value {
     json!({ "Version": "2012-10-17", "Statement": [statement] })
 }
 
 /// Returns the part of AWS that an ARN is of, as `aws` or `aws-cn`.
 fn partition(arn: &str) -> &str {
     arn.split(':').nth(1).unwrap_or("aws")
-}
-
-fn pasted(policy: &Value) -> String {
-    format!("{policy:#}")
 }
 
 #[cfg(test)]

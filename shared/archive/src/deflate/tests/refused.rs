@@ -93,8 +93,8 @@ fn fifteen_bits_are_enough_to_tell_that_a_code_is_missing() {
         data.push(0);
         matches!(read(&data[..]), Err(DeflateError::Truncated))
     };
-    // Of a literal's one bit each: what is left at the distance, which has no code, are the two bits of
-    // the end, the rest of their byte and one byte, so 10 to 17 bits in turn.
+    // The distance has no code. Behind it are two bits of the end, the rest of their byte and one byte more. Each
+    // literal moves it by one bit, so the eight streams have 10 to 17 bits there: five of them fewer than 15.
     assert_eq!((1..=8).filter(is_cut).count(), 5);
 }
 
